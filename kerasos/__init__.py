@@ -1,0 +1,17 @@
+"""Deep oversampling for imbalanced classification, on Keras 3."""
+
+from kerasos import data
+from kerasos.models import GAMO, OversamplingModel
+from kerasos.over_sampling import baselines as _baselines  # registers them
+from kerasos.registry import get_method, list_methods
+from kerasos.version import __version__
+
+__all__ = [
+    "GAMO",
+    "OversamplingModel",
+    "__version__",
+    "data",
+    "get_method",
+    "list_methods",
+]
+del _baselines

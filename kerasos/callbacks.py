@@ -1,0 +1,240 @@
+"""Keras callbacks: pictures of samples and scores of the classifier."""
+
+import csv
+import os
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasos import plots
+from kerasos.metrics.imbalance import acsa, g_mean, macro_f1, per_class_recall
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Draws real images beside generated ones at the end of epochs.
+
+    The same real images and the same noise every time, so that a series of
+    pictures shows the training and nothing else.
+
+    Args:
+        x: Array `(n, height, width, channels)`, real images, the user's units.
+        y: Integer array `(n,)`.
+        path: File to write; `{epoch}` in it becomes the number of finished
+            epochs, e.g. `"pictures/{epoch:03d}.png"`. Without it the file is
+            overwritten.
+        every: Integer, draw after each `every` epochs. Default 1.
+        per_class: Integer, images per class and side. Default 8.
+        seed: Integer, picks the real images and the noise. Default 0.
+        log_dir: Folder for TensorBoard; the picture then also appears there, at
+            the same step as Keras' epoch metrics. Writing needs no package
+            beyond TensorFlow; looking needs `pip install kerasos[tensorboard]`.
+
+    Raises:
+        ValueError: At the start of `fit`, if the samples are no images.
+
+    Example:
+
+    ```python
+    model.fit(batches, callbacks=[SampleGrid(x, y, "pictures/{epoch:03d}.png")])
+    ```
+    """
+
+    def __init__(self, x, y, path, every=1, per_class=8, seed=0, log_dir=None):
+        super().__init__()
+        self.x, self.y = np.asarray(x), np.asarray(y)
+        self.path = _check_pattern(path)
+        self.every = _check_every(every)
+        self.per_class, self.seed = per_class, seed
+        self.log_dir = log_dir
+        self.writer = None
+
+    def on_train_begin(self, logs=None):
+        plots.check_drawable(self.model, self.x)
+        if self.log_dir is not None:
+            self.writer = tf.summary.create_file_writer(os.fspath(self.log_dir))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        path = plots.real_and_generated(
+            self.x,
+            self.y,
+            self.model,
+            self.path.format(epoch=epoch + 1),
+            self.per_class,
+            self.seed,
+            title=f"{self.model.method_name}, epoch {epoch + 1}",
+        )
+        if self.writer is not None:
+            with self.writer.as_default():
+                _write_image_summary("samples", path.read_bytes(), epoch)
+            self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+
+
+class EvaluationCSV(keras.callbacks.Callback):
+    """Appends the classifier's scores on named data sets to a CSV file.
+
+    The classifier is `model.classifier`, or the model itself where it has none
+    (a plain Keras classifier). One row per data set and evaluated epoch: `epoch` (finished epochs), `steps`
+    (finished training steps), `data_set`, `acsa`, `g_mean`, `macro_f1` and
+    `recall_0`, `recall_1`, ...; a class the data set does not hold leaves its
+    recall empty. Each row is on disk before training goes on.
+
+    Training that starts at epoch k (`initial_epoch`, or a restored backup)
+    keeps the rows of the first k epochs and drops later ones, so no epoch is
+    there twice; training from the start empties the file.
+
+    Args:
+        path: The CSV file.
+        data: Dict of name to `(x, y)`, e.g. `{"full": (x_test, y_test)}`.
+        every: Integer, evaluate after each `every` epochs. Default 1.
+        batch_size: Integer, rows per prediction. Default 1024.
+
+    Raises:
+        ValueError: At the start of `fit`, if the method trains no classifier or
+            the file holds other columns.
+
+    Example:
+
+    ```python
+    scores = EvaluationCSV("scores.csv", {"full": (x_test, y_test)}, every=5)
+    model.fit(batches, epochs=80, callbacks=[scores])
+    ```
+    """
+
+    def __init__(self, path, data, every=1, batch_size=1024):
+        super().__init__()
+        self.path = pathlib.Path(path)
+        self.data = {}
+        for name, (x, y) in data.items():
+            x, y = np.asarray(x), np.asarray(y)
+            if len(x) != len(y) or len(x) == 0:
+                raise ValueError(
+                    f"`data[{name!r}]` must hold samples and as many labels. "
+                    f"Received: {len(x)} samples and {len(y)} labels."
+                )
+            self.data[name] = (x, y)
+        if not self.data:
+            raise ValueError(
+                "`data` must hold at least one data set, e.g. "
+                f'`{{"test": (x_test, y_test)}}`. Received: {data}.'
+            )
+        self.every = _check_every(every)
+        self.batch_size = batch_size
+        self._last = None  # (epoch, steps) of the last finished epoch
+
+    def on_train_begin(self, logs=None):
+        if self._classifier is None:
+            raise ValueError(
+                "`EvaluationCSV` needs a method that trains a classifier. Received: "
+                f"{type(self.model).__name__}, which does not. Train one on "
+                "`model.oversample(x, y)` and evaluate that."
+            )
+        self._last = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Only here is the first epoch known: BackupAndRestore may restore it in
+        # its own `on_train_begin`, after ours.
+        if self._last is None:
+            self._last = self._start_file(epoch)
+        self._steps_in_epoch = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._steps_in_epoch = batch + 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        last_epoch, last_steps = self._last
+        # After a resume some finished epochs may have no row: they had as many
+        # steps as this one.
+        steps = last_steps + (epoch + 1 - last_epoch) * self._steps_in_epoch
+        self._last = (epoch + 1, steps)
+        if (epoch + 1) % self.every:
+            return
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            for name, (x, y) in self.data.items():
+                writer.writerow([epoch + 1, steps, name, *self._scores(x, y)])
+                file.flush()
+
+    def _scores(self, x, y):
+        probabilities = self._classifier.predict(
+            x, batch_size=self.batch_size, verbose=0
+        )
+        predicted = np.argmax(probabilities, axis=-1)
+        recalls = per_class_recall(y, predicted, num_classes=self._num_classes)
+        return [
+            acsa(y, predicted),
+            g_mean(y, predicted),
+            macro_f1(y, predicted),
+            *("" if np.isnan(recall) else recall for recall in recalls),
+        ]
+
+    @property
+    def _classifier(self):
+        # A plain Keras classifier is its own.
+        return getattr(self.model, "classifier", self.model)
+
+    @property
+    def _num_classes(self):
+        return self._classifier.output_shape[-1]
+
+    def _start_file(self, finished):
+        """Keeps the rows of finished epochs; returns the last (epoch, steps)."""
+        header = ["epoch", "steps", "data_set", "acsa", "g_mean", "macro_f1"]
+        header += [f"recall_{label}" for label in range(self._num_classes)]
+        kept = []
+        if finished and self.path.is_file():
+            with open(self.path, newline="", encoding="utf-8") as file:
+                found, *rows = list(csv.reader(file)) or [header]
+            if found != header:
+                raise ValueError(
+                    f"`path` holds another table. Expected the columns {header}. "
+                    f"Received: {found} in {self.path}. Give another path."
+                )
+            # A row cut off by a crash is shorter than the header.
+            kept = [r for r in rows if len(r) == len(header) and int(r[0]) <= finished]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_name(self.path.name + ".part")
+        with open(draft, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *kept])
+        os.replace(draft, self.path)
+        return (int(kept[-1][0]), int(kept[-1][1])) if kept else (0, 0)
+
+
+def _check_every(every):
+    if not isinstance(every, int) or every < 1:
+        raise ValueError(
+            "`every` must be a positive number of epochs. Received: "
+            f"every={every!r}. Give 1 for each epoch."
+        )
+    return every
+
+
+def _check_pattern(path):
+    path = os.fspath(path)
+    try:
+        path.format(epoch=1)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(
+            "`path` may hold `{epoch}` and no other field, e.g. "
+            f"'pictures/{{epoch:03d}}.png'. Received: {path!r}. Write a brace "
+            "that belongs to the name twice."
+        ) from error
+    return path
+
+
+def _write_image_summary(name, png, step):
+    """`tf.summary.image` of an encoded PNG; that one needs tensorboard to run."""
+    height, width = tf.io.decode_png(png).shape[:2]
+    metadata = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="images")
+    )
+    values = tf.constant([str(width).encode(), str(height).encode(), png])
+    tf.summary.write(name, values, step=step, metadata=metadata)

@@ -1,0 +1,207 @@
+"""Labelled data sets as arrays: scikit-learn's digits, TFDS images, files."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from kerasos.data.arrays import check_labels
+from kerasos.data.imbalance import subsample
+from kerasos.suggest import nearest_name
+
+_DIGITS_TEST_PER_CLASS = 50
+_TEST_SHARE = 0.2
+_SPLIT_SEED = 0  # fixed, so that a change of `seed` never moves the test set
+
+
+def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
+    """Returns training and test arrays of a data set, imbalanced on request.
+
+    - `"digits"`: scikit-learn's 1,797 images `(8, 8, 1)` uint8, scaled from
+      0..16 to 0..255; 50 images of each class are the test set.
+    - A TensorFlow Datasets name, e.g. `"mnist"`: uint8 images, its own splits
+      `train` and `test`. Downloaded unless `data_dir` holds it.
+    - A `.npz` path: arrays `x_train, y_train, x_test, y_test`, or `x, y`.
+    - A `.csv` path: numeric features, and labels in the column `target`, or in
+      the last one if there is none. Features become float32; labels of any kind
+      are numbered 0..K-1 in sorted order.
+
+    Files with one part are split by class, 20 % for test. The test set depends
+    neither on `seed` nor on `class_counts`.
+
+    Args:
+        name: String or path, as above.
+        class_counts: Training samples to keep: a list, a dict
+            `{label: count}`, an imbalance ratio, a protocol name such as
+            `"gamo"` (see `resolve_class_counts`), or None for all.
+        data_dir: Folder of the prepared TFDS data. Default: TFDS's own.
+        seed: Integer that fixes which training samples are drawn.
+        return_indices: If true, also return the drawn indices.
+
+    Returns:
+        `(x, y), (x_test, y_test)`: samples, and int64 labels. With
+        `return_indices`, a third item: the ascending indices into the whole
+        training split that were kept.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        OSError: If a TFDS set is not prepared and cannot be downloaded.
+        ImportError: If a TFDS set is asked for without tensorflow-datasets.
+        TypeError, ValueError: If the name is unknown, a file does not have the
+            format above, or `class_counts` cannot be met.
+
+    Example:
+
+    >>> (x, y), (x_test, y_test) = load("digits", class_counts=10)
+    >>> x.shape, np.bincount(y)
+    ((524, 8, 8, 1), array([128,  99,  77,  59,  46,  36,  28,  21,  17,  13]))
+    """
+    name = os.fspath(name)
+    suffix = pathlib.PurePath(name).suffix.lower()
+    if suffix in _READERS:
+        if not os.path.isfile(name):
+            raise FileNotFoundError(
+                f"There is no file to load. Received: {name!r}, from the folder "
+                f"{os.getcwd()!r}. Give the path of a .csv or .npz file.")
+        (x, y), test = _READERS[suffix](name)
+    elif name == "digits":
+        (x, y), test = _read_digits()
+    else:
+        (x, y), test = _read_tfds(name, data_dir)
+    indices = np.arange(len(y))
+    if class_counts is not None:
+        indices = subsample(y, class_counts, seed, dataset=name)
+        x, y = x[indices], y[indices]
+    return ((x, y), test, indices) if return_indices else ((x, y), test)
+
+
+def _read_digits():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = np.rint(digits.images[..., None] * (255 / 16)).astype("uint8")
+    y = digits.target.astype("int64")
+    return _split(x, y, np.full(10, _DIGITS_TEST_PER_CLASS))
+
+
+def _read_tfds(name, data_dir):
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            f"Data set {name!r} needs TensorFlow Datasets. Run `pip install "
+            "tensorflow-datasets`, or use \"digits\".") from error
+
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.split("/")[0].split(":")[0] not in known:
+        nearest = nearest_name(name, ["digits", *known])
+        hint = f' Did you mean "{nearest}"?' if nearest else ""
+        raise ValueError(
+            "`name` must be \"digits\", a TensorFlow Datasets name, or a path "
+            f"that ends in .csv or .npz. Received: {name!r}.{hint}")
+    builder = tfds.builder(name, data_dir=data_dir)
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # each data set fails to download in its own way
+        raise OSError(
+            f"Data set {name!r} is not prepared in {str(builder.data_dir)!r}, "
+            f"and could not be downloaded ({type(error).__name__}: {error}). "
+            "Give the folder that holds it as `data_dir`, or run this once on a "
+            "machine with a network.") from error
+    features, splits = builder.info.features, list(builder.info.splits)
+    is_image_set = builder.info.supervised_keys == ("image", "label")
+    if not is_image_set or None in features["image"].shape:
+        raise ValueError(
+            f"Data set {name!r} must hold images of one size and their labels. "
+            f"Received: {features}. Save it as arrays in a .npz file instead.")
+    if not {"train", "test"} <= set(splits):
+        raise ValueError(
+            f"Data set {name!r} must have the splits 'train' and 'test'. "
+            f"Received: {splits}. Save the splits you want in a .npz file instead.")
+    return [
+        tfds.as_numpy(builder.as_dataset(
+            split=split, as_supervised=True, batch_size=-1))
+        for split in ("train", "test")]
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
+        return [
+            _check_pair(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
+            for part in ("train", "test")]
+    if {"x", "y"} <= set(arrays):
+        return _split(*_check_pair(path, arrays["x"], arrays["y"]))
+    raise ValueError(
+        "A .npz file must hold `x_train, y_train, x_test, y_test`, or `x, y`. "
+        f"Received: {sorted(arrays)} in {path!r}. Rename the arrays.")
+
+
+def _read_csv(path):
+    import pandas as pd
+
+    frame = pd.read_csv(path)
+    target = "target" if "target" in frame else frame.columns[-1]
+    features = frame.drop(columns=target)
+    if features.empty:
+        raise ValueError(
+            "A .csv file must have a header, a row, and a column beside the "
+            f"labels. Received: {len(frame)} rows of {list(frame.columns)}.")
+    missing = list(frame.columns[frame.isna().any()])
+    if missing:
+        raise ValueError(
+            f"A .csv file must have no missing values. Received: some in columns "
+            f"{missing}. Impute them, or drop their rows.")
+    numeric = features.select_dtypes(["number", "bool"]).columns
+    if len(numeric) < features.shape[1]:
+        raise ValueError(
+            "The features of a .csv file must be numeric. Received: text in "
+            f"columns {list(features.columns.difference(numeric, sort=False))}. "
+            "Encode them as numbers, or give the pandas frame to "
+            "`DeepOverSampler`, which takes categorical columns.")
+    labels = frame[target].to_numpy()
+    if labels.dtype.kind == "f" and np.any(labels != np.rint(labels)):
+        raise ValueError(
+            f"Column {target!r} must hold class labels. Received: fractions such "
+            f"as {labels[labels != np.rint(labels)][0]}. Name the label column "
+            "`target`.")
+    _, y = np.unique(labels, return_inverse=True)
+    return _split(features.to_numpy("float32"), y.astype("int64"))
+
+
+_READERS = {".npz": _read_npz, ".csv": _read_csv}
+
+
+def _check_pair(path, x, y):
+    y = check_labels(y)
+    if len(x) != len(y):
+        raise ValueError(
+            "Samples and labels must have one length. Received: "
+            f"{len(x)} samples and {len(y)} labels in {path!r}.")
+    return x, y
+
+
+def _split(x, y, test_counts=None):
+    """Returns training and test parts, the test part drawn class by class.
+
+    A class keeps at least one sample for training, and gives at least one to
+    the test part if it has two.
+    """
+    counts = np.bincount(y)
+    if test_counts is None:
+        share = np.rint(_TEST_SHARE * counts).astype("int64")
+        test_counts = np.where(counts > 1, np.maximum(share, 1), 0)
+    test = _draw(y, test_counts)
+    train = np.setdiff1d(np.arange(len(y)), test)
+    return (x[train], y[train]), (x[test], y[test])
+
+
+def _draw(y, counts):
+    """Returns sorted indices of `counts` samples per class; zero is allowed."""
+    wanted = np.flatnonzero(counts)
+    rows = np.flatnonzero(np.isin(y, wanted))
+    if not len(rows):
+        return rows
+    position = np.searchsorted(wanted, y[rows])
+    return rows[subsample(position, counts[wanted], _SPLIT_SEED)]

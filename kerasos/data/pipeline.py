@@ -1,0 +1,205 @@
+"""Batches whose order is a function of the seed and the epoch alone.
+
+One seed fixes an endless stream of passes over the data. Pass `k` is the
+permutation drawn from `(seed, k)`, and its first `(n // b) * b` samples make
+`n // b` batches of `b`. Epoch `e` of `s` steps reads the batches
+`[e s, (e + 1) s)` of that stream, so a run resumed at epoch `e` sees what an
+unbroken run sees, with no iterator state to save.
+"""
+
+import numbers
+
+import numpy as np
+import tensorflow as tf
+
+from kerasos.data.arrays import check_labels, check_same_length, check_samples
+from kerasos.seeds import derive_seed
+
+# TensorFlow's name for a resource that lives as long as its last handle.
+_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
+
+
+class EpochCounter:
+    """Two integers in host memory that dataset functions read: epoch and stride.
+
+    Each iterator takes the epoch and adds the stride to it. The stride is 1 until
+    somebody assigns an epoch, and 0 from then on: an iterator that Keras made and
+    threw away must not move an epoch that `fit` sets itself.
+
+    A `tf.Variable` made inside a strategy's scope would be one copy per
+    replica, which a dataset cannot read; a bare resource is left alone.
+    """
+
+    def __init__(self):
+        with tf.device("CPU:0"):
+            self.handle = tf.raw_ops.VarHandleOp(
+                dtype=tf.int64, shape=(2,), shared_name=_ANONYMOUS
+            )
+        self._put(0, 1)
+
+    def _put(self, epoch, stride):
+        with tf.device("CPU:0"):
+            value = tf.constant([int(epoch), stride], tf.int64)
+            tf.raw_ops.AssignVariableOp(resource=self.handle, value=value)
+
+    def assign(self, epoch):
+        """Sets the epoch of every iterator from now on."""
+        self._put(epoch, 0)
+
+    def numpy(self):
+        """Returns the epoch that the next iterator will read, as an integer."""
+        return int(self._read()[0])
+
+    def advance(self):
+        """Returns the epoch as a tensor and adds the stride, inside a function."""
+        state = self._read()
+        with tf.control_dependencies([state]):
+            value = tf.stack([state[1], tf.zeros((), tf.int64)])
+            tf.raw_ops.AssignAddVariableOp(resource=self.handle, value=value)
+        return state[0]
+
+    def _read(self):
+        return tf.raw_ops.ReadVariableOp(resource=self.handle, dtype=tf.int64)
+
+
+def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
+            steps_per_epoch=None):
+    """Returns a `tf.data.Dataset` of `(x, y)` batches in a reproducible order.
+
+    Every iterator over the result is one epoch. The epoch counter
+    `dataset.kerasos_epoch` (`.assign(int)`, `.numpy()`) says which: it starts at
+    0 and advances when an iterator yields its first batch, until somebody
+    assigns it; from then on it stays where it is put. The data are copied once,
+    in their own dtype, to host memory.
+
+    Args:
+        x: Array `(n, ...)`, images `(n, height, width, channels)` or tables
+            `(n, num_features)`, any numeric dtype.
+        y: Integer labels `(n,)`, `>= 0`.
+        batch_size: Samples in a batch, over all replicas together, at most `n`.
+            Every batch is full: the up to `batch_size - 1` samples left at the
+            end of a pass are dropped, others in each pass when shuffled.
+        balanced: If true, each row draws its class uniformly over the classes
+            in `y`, then one sample of that class, with replacement.
+        shuffle: If false, every pass keeps the order of `x`.
+        seed: Integer. Fixes the order of every epoch.
+        steps_per_epoch: Batches in an epoch. Default: `n // batch_size`, one
+            pass. It may be larger or smaller than a pass.
+
+    Returns:
+        A dataset of `x (batch_size, ...)` in the dtype of `x` and
+        `y (batch_size,)` int32, with static shapes and known cardinality.
+
+    Raises:
+        TypeError: If `x` is not numeric or `y` holds no numbers.
+        ValueError: If `x` and `y` do not fit together, if a batch would not be
+            full, or if `balanced=True` is combined with `shuffle=False`.
+
+    Example:
+
+    >>> x, y = np.arange(20, dtype="uint8").reshape(10, 2), np.arange(10) % 2
+    >>> for x_batch, y_batch in batches(x, y, 5):
+    ...     print(x_batch.shape, y_batch.shape)
+    (5, 2) (5,)
+    (5, 2) (5,)
+    """
+    x, y = check_samples(x), check_labels(y)
+    _check_sizes(x, y, batch_size, steps_per_epoch)
+    if balanced and not shuffle:
+        raise ValueError(
+            "`balanced=True` draws samples at random, so it has no unshuffled "
+            "order. Expected `shuffle=True`. Received: shuffle=False. Drop one "
+            "of the two arguments.")
+    per_pass = len(x) // batch_size
+    steps = steps_per_epoch or per_pass
+    if balanced:
+        first_rows, rows = _balanced_order(y, batch_size, steps, seed)
+    else:
+        first_rows, rows = _pass_order(
+            len(x), batch_size, steps, seed if shuffle else None)
+
+    epoch = EpochCounter()
+    with tf.device("CPU:0"):
+        x_all, y_all = tf.constant(x), tf.constant(y, tf.int32)
+
+    def gather(item):
+        index = rows(item)
+        return tf.gather(x_all, index), tf.gather(y_all, index)
+
+    dataset = (
+        tf.data.Dataset.from_tensors(0)
+        .flat_map(lambda _: first_rows(epoch.advance() * steps))
+        .map(gather, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+        .apply(tf.data.experimental.assert_cardinality(steps)))
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA)
+    dataset = dataset.with_options(options)
+    dataset.kerasos_epoch = epoch
+    return dataset
+
+
+def _pass_order(n, batch_size, steps, seed):
+    """Returns functions: first batch to a dataset of row indices, and identity."""
+    per_pass = n // batch_size
+    stream = None if seed is None else derive_seed(seed, "batches", "pass")
+
+    def one_pass(number):
+        order = tf.range(n)
+        if stream is not None:
+            order = tf.random.experimental.stateless_shuffle(
+                order, tf.stack([tf.constant(stream, tf.int64), number]))
+        return tf.reshape(order[:per_pass * batch_size], (per_pass, batch_size))
+
+    def from_batch(first):
+        def slices(number):
+            start = tf.where(number == first // per_pass, first % per_pass, 0)
+            return tf.data.Dataset.from_tensor_slices(one_pass(number)[start:])
+
+        passes = tf.data.Dataset.range(first // per_pass, tf.int64.max)
+        return passes.flat_map(slices).take(steps)
+
+    return from_batch, lambda index: index
+
+
+def _balanced_order(y, batch_size, steps, seed):
+    """Returns functions: first batch to batch numbers, number to row indices."""
+    _, counts = np.unique(y, return_counts=True)
+    by_class = tf.constant(np.argsort(y, kind="stable"))
+    first_of = tf.constant(np.cumsum(counts) - counts)
+    count_of = tf.constant(counts, tf.float64)
+    class_seed = derive_seed(seed, "batches", "class")
+    member_seed = derive_seed(seed, "batches", "member")
+
+    def from_batch(first):
+        return tf.data.Dataset.range(first, first + steps)
+
+    def draw(number):
+        label = tf.random.stateless_uniform(
+            (batch_size,), tf.stack([tf.constant(class_seed, tf.int64), number]),
+            maxval=len(counts), dtype=tf.int32)
+        fraction = tf.random.stateless_uniform(
+            (batch_size,), tf.stack([tf.constant(member_seed, tf.int64), number]),
+            dtype=tf.float64)
+        member = tf.cast(fraction * tf.gather(count_of, label), tf.int64)
+        return tf.gather(by_class, tf.gather(first_of, label) + member)
+
+    return from_batch, draw
+
+
+def _check_sizes(x, y, batch_size, steps_per_epoch):
+    check_same_length(x, y)
+    sizes = {"batch_size": batch_size}
+    if steps_per_epoch is not None:
+        sizes["steps_per_epoch"] = steps_per_epoch
+    for name, value in sizes.items():
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. Received: {value!r}.")
+    if batch_size > len(x):
+        raise ValueError(
+            "`batch_size` must not exceed the number of samples, or an epoch "
+            f"has no batch. Expected at most {len(x)}. Received: {batch_size}. "
+            "Use a smaller `batch_size`.")

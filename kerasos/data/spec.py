@@ -1,0 +1,210 @@
+"""What a method must know about a data set."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from kerasos.data.arrays import (
+    as_arrays,
+    check_labels,
+    check_same_length,
+    check_samples,
+    chunks,
+    dataset_specs,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """Shape, dtype, value range and class counts of a labelled data set.
+
+    Args:
+        shape: Tuple of positive integers, one sample: `(28, 28, 1)` for an
+            image, `(30,)` for a table row.
+        dtype: Name of the dtype of the user's samples, e.g. `"uint8"`.
+        value_range: `(low, high)`, in the user's units.
+        class_counts: Samples per class, in label order, each at least 1.
+        label_names: Names in label order, or None.
+
+    Raises:
+        ValueError: If a field is not as described.
+
+    Example:
+
+    >>> spec = DataSpec((2,), "float32", (0, 1), class_counts=(7, 2, 5))
+    >>> spec.num_classes, spec.majority_count, spec.minority_labels
+    (3, 7, [1, 2])
+    """
+
+    shape: tuple
+    dtype: str
+    value_range: tuple
+    class_counts: tuple
+    label_names: tuple | None = None
+
+    def __post_init__(self):
+        def put(field, value):
+            object.__setattr__(self, field, value)
+
+        put("shape", tuple(int(size) for size in self.shape))
+        put("dtype", np.dtype(self.dtype).name)
+        put("value_range", _check_range(self.value_range))
+        put("class_counts", tuple(int(count) for count in self.class_counts))
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(
+                "`shape` must be the positive sizes of one sample. Received: "
+                f"{self.shape}.")
+        if len(self.class_counts) < 2 or min(self.class_counts) < 1:
+            raise ValueError(
+                "`class_counts` must have at least two classes of at least one "
+                f"sample. Received: {self.class_counts}.")
+        if self.label_names is not None:
+            put("label_names", tuple(str(name) for name in self.label_names))
+            if len(self.label_names) != self.num_classes:
+                raise ValueError(
+                    "`label_names` must have one name per class. Expected "
+                    f"{self.num_classes} names. Received: {self.label_names}.")
+
+    @classmethod
+    def of(cls, x, y=None, value_range=None, label_names=None, num_classes=None):
+        """Builds the spec of a data set after checking it as `as_arrays` does.
+
+        Args:
+            x: Array of samples, or a `tf.data.Dataset` of `(x, y)`.
+            y: Integer labels `(n,)`; None when `x` is a dataset.
+            value_range: `(low, high)` that holds every value. Default:
+                `(0, 255)` for uint8; `(0, 1)` or `(-1, 1)` for floats that lie
+                inside, the second when one is negative.
+            label_names: Names in label order, or None.
+            num_classes: Number of classes to insist on, or None.
+
+        Returns:
+            A `DataSpec`.
+
+        Raises:
+            TypeError, ValueError: As `as_arrays`; also when the range of the
+                values is unknown or does not hold them.
+        """
+        x, y = as_arrays(x, y)
+        class_counts = np.bincount(y)
+        if num_classes is not None and num_classes != len(class_counts):
+            raise ValueError(
+                "`y` must have samples of every class. Expected labels "
+                f"0..{num_classes - 1}. Received: labels "
+                f"0..{len(class_counts) - 1}. Give a sample of every class, or "
+                "the right `num_classes`.")
+        value_range = _resolve_range(x, value_range)
+        return cls(x.shape[1:], x.dtype.name, value_range, class_counts, label_names)
+
+    @property
+    def num_classes(self):
+        return len(self.class_counts)
+
+    @property
+    def num_features(self):
+        return math.prod(self.shape)
+
+    @property
+    def majority_count(self):
+        return max(self.class_counts)
+
+    @property
+    def minority_labels(self):
+        """Labels with fewer samples than the largest class, rarest first."""
+        labels = [label for label, count in enumerate(self.class_counts)
+                  if count < self.majority_count]
+        return sorted(labels, key=lambda label: self.class_counts[label])
+
+    @property
+    def is_image(self):
+        return len(self.shape) == 3
+
+    def check_compatible(self, x, y=None):
+        """Raises `ValueError` unless `x` and `y` fit this spec.
+
+        Args:
+            x: Array of samples, or a `tf.data.Dataset` of `(x, y)`, of which
+                only the element spec is read.
+            y: Integer labels `(n,)`, or None.
+
+        Raises:
+            TypeError: If `x` is not numeric or `y` holds no numbers.
+            ValueError: If one sample has another shape, if its dtype could mean
+                other units (floats of another width are fine), or if a label is
+                not one of `0..num_classes - 1`.
+        """
+        if isinstance(x, tf.data.Dataset):
+            x_spec, _, batched = dataset_specs(x)
+            shape = tuple(x_spec.shape[1 if batched else 0:])
+            dtype = np.dtype(x_spec.dtype.as_numpy_dtype)
+        else:
+            x = check_samples(x)
+            shape, dtype = x.shape[1:], x.dtype
+        if shape != self.shape:
+            raise ValueError(
+                "Samples must have the shape the model was built for. Expected "
+                f"{self.shape} for one sample. Received: {shape}. Reshape the "
+                "samples, or build a model with `from_data` on them.")
+        both_float = dtype.kind == "f" and np.dtype(self.dtype).kind == "f"
+        if dtype.name != self.dtype and not both_float:
+            raise ValueError(
+                "Samples must be in the units the model was built for. Expected "
+                f"dtype {self.dtype} in {self.value_range}. Received: dtype "
+                f"{dtype.name}. Convert the samples to those units and dtype.")
+        if y is not None:
+            y = check_labels(y)
+            check_same_length(x, y)
+            if y.max() >= self.num_classes:
+                raise ValueError(
+                    "Labels must be classes the model was built for. Expected "
+                    f"0..{self.num_classes - 1}. Received: label {y.max()}.")
+
+    def get_config(self):
+        """Returns the fields as values that JSON can hold."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "value_range": list(self.value_range),
+            "class_counts": list(self.class_counts),
+            "label_names": self.label_names and list(self.label_names),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _check_range(value_range):
+    try:
+        low, high = (float(bound) for bound in value_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            "`value_range` must be two finite numbers `(low, high)` with low < "
+            f"high. Received: {value_range!r}.")
+    return low, high
+
+
+def _resolve_range(x, value_range):
+    """Returns the given range, or the one the data show; checks that it holds."""
+    if value_range is None and x.dtype == np.uint8:
+        return 0.0, 255.0
+    bounds = [(chunk.min(), chunk.max()) for _, chunk in chunks(x)]
+    low = float(min(bound[0] for bound in bounds))
+    high = float(max(bound[1] for bound in bounds))
+    if value_range is None:
+        if x.dtype.kind == "f" and -1 <= low and high <= 1:
+            return (-1.0 if low < 0 else 0.0), 1.0
+        raise ValueError(
+            "`value_range` must be given for these data. It is known only for "
+            "uint8 and for floats in [0, 1] or [-1, 1]. Received: dtype "
+            f"{x.dtype} from {low:g} to {high:g}. Pass `value_range=(low, high)`.")
+    given = _check_range(value_range)
+    if low < given[0] or high > given[1]:
+        raise ValueError(
+            f"`value_range` must hold every value of `x`. Received: {given}, and "
+            f"values from {low:g} to {high:g}. Widen it, or clip the data.")
+    return given

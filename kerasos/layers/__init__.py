@@ -1,0 +1,5 @@
+"""Layers that the methods share."""
+
+from kerasos.layers.convex import ConvexGenerator
+
+__all__ = ["ConvexGenerator"]

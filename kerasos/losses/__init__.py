@@ -1,0 +1,1 @@
+"""Losses as pure functions: logits and targets in, one value a sample out."""

@@ -1,0 +1,693 @@
+"""GAMO: Generative Adversarial Minority Oversampling.
+
+Mullick, Datta, Das, ICCV 2019. Three players. G proposes convex combinations of the
+real points X_i of minority class i, M classifies, D tells real from generated given
+the class. With m = M(x) and p = D(x | y):
+
+    G(z | i) = softmax(t(z, y_i) K_i + b_i) X_i                               (eq. 1)
+    min_M  mean_k (m_k - y_k)^2                  on real and generated        (eq. 4)
+    min_D  (p - s)^2        s = 1 - U(0, .1) on real, U(0, .1) on generated   (eq. 5)
+    min_G  mean_k (M_k(G(z | i)) - (1 - y_k))^2,  then  (D(G(z | i) | i) - 1)^2
+
+One step (Algorithm 1): M and D on a real batch; M and D on as many generated samples,
+class i with probability (n_max - n_i) / sum_j (n_max - n_j); then G, class by class,
+against M and against D with the same noise.
+
+Departures from the paper, each with its reason:
+- The ones' complement pushes every other output up, the majority's too, as in
+  Algorithm 1 and the authors' code; eq. 6 leaves the majority out.
+- Real and generated batches are equal (Algorithm 1), not weighted by prior (eq. 2-5).
+- The classes of the generated batch come from one shared uniform (systematic
+  sampling): each class gets its expected count rounded up or down, where independent
+  draws scatter more. Expectations are the same and shapes are static, so that a class
+  multiplies its own anchors only (8 times fewer operations on MNIST).
+- One Adam for G against M and one for G against D, moments per variable.
+- A pass is reshuffled each time; labels keep the user's order.
+- The convolutional variant computes features of a real batch when it needs them: F
+  rests meanwhile, so they equal the cached ones of Algorithm 1.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasos.data.anchors import choose_anchors
+from kerasos.data.spec import DataSpec, as_arrays
+from kerasos.layers.conditional import ConditionalGenerator
+from kerasos.layers.convex import ConvexGenerator, one_hot_of_sizes
+from kerasos.layers.copies import RandomCombination
+from kerasos.losses import adversarial, classification
+from kerasos.metrics import ACSA, GMean
+from kerasos.models.base import OversamplingModel, replica_context
+from kerasos.networks.classifier import raw_input_classifier
+from kerasos.networks.gamo import FEATURES, feature_extractor, transitional_unit
+from kerasos.networks.mlp import dense, leaky_mlp
+from kerasos.registry import register_method
+from kerasos.seeds import derive_seed, fresh_seed
+from kerasos.suggest import check_choice, check_options
+
+# loss name: (M's loss, G's loss against M, loss of D and of G against D)
+LOSSES = {
+    "ls": (
+        classification.least_squares_loss,
+        classification.least_squares_complement_loss,
+        adversarial.least_squares_source_loss,
+    ),
+    "ce": (
+        classification.cross_entropy_loss,
+        classification.cross_entropy_complement_loss,
+        adversarial.cross_entropy_source_loss,
+    ),
+    "ce_binary": (
+        classification.binary_cross_entropy_loss,
+        classification.cross_entropy_complement_loss,
+        adversarial.cross_entropy_source_loss,
+    ),
+    "ce_minimax": (
+        classification.binary_cross_entropy_loss,
+        classification.minimax_complement_loss,
+        adversarial.cross_entropy_source_loss,
+    ),
+}
+OPTIONS = (
+    "variant",
+    "loss",
+    "g_update",
+    "generator",
+    "discriminator",
+    "latent_dim",
+    "samples_per_class",
+    "fake_ratio",
+    "label_noise",
+    "max_anchors",
+    "bank",
+    "value_range",
+    "label_names",
+)
+
+
+@register_method("gamo")
+class GAMO(OversamplingModel):
+    """Trains a convex generator against a classifier and a discriminator.
+
+    `GAMO.from_data(x, y)` builds the networks of the paper; the constructor takes
+    your own.
+
+    Args:
+        generator: `ConvexGenerator` (or `ConditionalGenerator`, the ablation cG;
+            or `RandomCombination`, a control that does not learn).
+        classifier_head: Keras model M from features to `(batch, num_classes)`
+            logits.
+        discriminator: Keras model D from `[features, one_hot]` to one logit, or
+            None: the ablation GAMO\\D (or cG+CN).
+        spec: `kerasos.data.DataSpec` of the training data.
+        feature_extractor: Keras model F from images in [-1, 1] to features: the
+            convolutional variant. None: features are the flat samples.
+        loss: "ls" (paper's better variant), "ce", "ce_binary" (eq. 2 output by
+            output) or "ce_minimax" (eq. 2 literally, for study).
+        g_update: "per_class" (authors' code): two small steps a class; "joint":
+            two steps on a batch of all minority classes.
+        samples_per_class: Samples of a class in one generator step; None for
+            `max(4, ceil(batch / num_classes))`.
+        fake_ratio: Size of the generated batch of M and D over the real one.
+        label_noise: Width of the noise on D's targets (authors' code: 0.1).
+        anchor_index: `{label: row numbers}` of the anchors, for the record.
+        seed: Integer behind all noise of training.
+        **kwargs: `name`.
+
+    Raises:
+        ValueError: If the classes are balanced, or an option is unknown.
+
+    Example:
+
+    >>> model = kerasos.GAMO.from_data(x, y, seed=0)
+    >>> model.fit(kerasos.data.batches(x, y, 32), epochs=80)
+    >>> x_res, y_res, is_synthetic = model.oversample(x, y)
+
+    Reference:
+        Mullick, Datta, Das. Generative Adversarial Minority Oversampling,
+        ICCV 2019.
+    """
+
+    trains_classifier = True
+
+    def __init__(
+        self,
+        generator,
+        classifier_head,
+        discriminator,
+        *,
+        spec,
+        feature_extractor=None,
+        loss="ls",
+        g_update="per_class",
+        samples_per_class=None,
+        fake_ratio=1.0,
+        label_noise=0.1,
+        anchor_index=None,
+        seed=None,
+        **kwargs,
+    ):
+        kwargs.pop("noise_dim", None)
+        super().__init__(
+            spec=spec, noise_dim=generator.latent_dim, seed=seed, **kwargs
+        )
+        check_choice("loss", loss, LOSSES)
+        check_choice("g_update", g_update, ("per_class", "joint"))
+        if fake_ratio <= 0:
+            raise ValueError(
+                f"`fake_ratio` must be positive. Received: fake_ratio={fake_ratio}."
+            )
+        self.generator = generator
+        self.classifier_head = classifier_head
+        self.discriminator = discriminator
+        self.feature_extractor = feature_extractor
+        self.loss_name = loss
+        self.c_loss_fn, self.g_c_loss_fn, self.source_loss_fn = LOSSES[loss]
+        self.g_update = g_update
+        self.samples_per_class = samples_per_class
+        self.fake_ratio = fake_ratio
+        self.label_noise = label_noise
+        self.anchor_index = anchor_index
+        self.learns_generator = bool(generator.trainable_variables)
+        self.classifier = raw_input_classifier(
+            spec, classifier_head, feature_extractor
+        )
+        if self.is_convolutional:
+            self.produces_samples = False
+            self.stages = ("features", "adversarial")
+            self.stage = self.stages[0]
+            self.anchor_images = self._image_bank()
+        names = ["c_loss"]
+        if self.is_convolutional:
+            names.append("e_loss")
+        if discriminator is not None:
+            names += ["d_loss", "g_d_loss"]
+        self.track(*names, "g_c_loss")
+        self.val_metrics = [
+            keras.metrics.Mean(name="loss"),
+            ACSA(spec.num_classes, name="acsa"),
+            GMean(spec.num_classes, name="g_mean"),
+        ]
+
+    @classmethod
+    def from_data(cls, x, y=None, *, seed=None, **options):
+        """Builds and compiles GAMO for a data set, with the paper's settings.
+
+        Args:
+            x: Images `(n, height, width, channels)` or rows `(n, num_features)`,
+                or a `tf.data.Dataset` of `(x, y)`, which is read once.
+            y: Integer labels `0..num_classes - 1`.
+            seed: Integer behind weights and noise.
+            **options: Those of the constructor, and:
+                variant: "dense" (default; samples in the user's space) or "conv"
+                    (images; samples are features for GAMO2pix).
+                generator: "convex" (default), "conditional" (the ablation cG),
+                    or the controls "copies" and "pairs".
+                discriminator: False for GAMO\\D and cG+CN.
+                latent_dim: Width of the noise, 100.
+                max_anchors: Anchors of a class at most, 4096; a larger class
+                    keeps a fixed part of its points, so memory is bounded.
+                bank: How that part is chosen: "random", or "kcenter" (farthest
+                    point first).
+                value_range: `(low, high)` of the data where it cannot be seen.
+                label_names: Names of the classes.
+
+        Returns:
+            A compiled `GAMO`.
+
+        Raises:
+            TypeError: If an option is unknown.
+            ValueError: If the data are not fit to train on, or are balanced.
+        """
+        check_options(options, OPTIONS, "GAMO.from_data")
+        seed = fresh_seed() if seed is None else int(seed)
+        x, y = as_arrays(x, y)
+        spec = DataSpec.of(
+            x, y, options.pop("value_range", None), options.pop("label_names", None)
+        )
+        variant = options.pop("variant", "dense")
+        check_choice("variant", variant, ("dense", "conv"))
+        _check_imbalance(spec)
+        if variant == "conv" and not spec.is_image:
+            raise ValueError(
+                "`variant='conv'` needs images (height, width, channels). Received "
+                f"samples of shape {spec.shape}. Use `variant='dense'`."
+            )
+        extractor = feature_extractor(spec.shape, seed) if variant == "conv" else None
+        width = FEATURES if extractor else spec.num_features
+        index = choose_anchors(
+            x, y, spec, options.pop("max_anchors", 4096), options.pop("bank", "random"),
+            seed,
+        )
+        generator = _build_generator(
+            options.pop("generator", "convex"),
+            options.pop("latent_dim", 100),
+            spec,
+            {label: len(rows) for label, rows in index.items()},
+            width,
+            seed,
+        )
+        discriminator = None
+        if options.pop("discriminator", True):
+            discriminator = leaky_mlp(
+                (width, spec.num_classes), 1, seed, "discriminator"
+            )
+        model = cls(
+            generator,
+            leaky_mlp(width, spec.num_classes, seed, "classifier"),
+            discriminator,
+            spec=spec,
+            feature_extractor=extractor,
+            anchor_index={str(k): rows.tolist() for k, rows in index.items()},
+            seed=seed,
+            **options,
+        )
+        model.set_anchor_samples({label: x[rows] for label, rows in index.items()})
+        model.compile()
+        return model
+
+    def compile(
+        self,
+        c_optimizer=None,
+        d_optimizer=None,
+        g_optimizer=None,
+        e_optimizer=None,
+        g_d_optimizer=None,
+        **kwargs,
+    ):
+        """Sets one optimizer a player; by default the paper's Adam, 2e-4 and .5.
+
+        Args:
+            c_optimizer: Moves the classifier M.
+            d_optimizer: Moves the discriminator.
+            g_optimizer: Moves the generator against M.
+            e_optimizer: Moves the feature extractor F.
+            g_d_optimizer: Moves the generator against D; by default a fresh copy
+                of `g_optimizer`.
+            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA for
+                the dense variant on one device), `run_eagerly`.
+        """
+        g_optimizer = keras.optimizers.get(g_optimizer or _adam())
+        if g_d_optimizer is None:
+            g_d_optimizer = g_optimizer.from_config(g_optimizer.get_config())
+        optimizers = {
+            "c_optimizer": c_optimizer or _adam(),
+            "d_optimizer": d_optimizer or _adam(),
+            "e_optimizer": e_optimizer or _adam(),
+            "g_d_optimizer": g_d_optimizer,
+            "g_optimizer": g_optimizer,
+        }
+        self.compile_players(optimizers, **kwargs)
+
+    def player_variables(self):
+        generator = self.generator.trainable_variables
+        variables = {"c_optimizer": self.classifier_head.trainable_variables}
+        if self.discriminator is not None:
+            variables["d_optimizer"] = self.discriminator.trainable_variables
+            if generator:
+                variables["g_d_optimizer"] = generator
+        if self.is_convolutional:
+            variables["e_optimizer"] = self.feature_extractor.trainable_variables
+        if generator:
+            variables["g_optimizer"] = generator
+        return variables
+
+    @property
+    def is_convolutional(self):
+        return self.feature_extractor is not None
+
+    @property
+    def prefers_jit(self):
+        # Measured: benchmarks/step_time.py. XLA fuses the many small steps of the
+        # dense variant; it loses on the convolutions of F.
+        return not self.is_convolutional
+
+    @property
+    def sample_shape(self):
+        return (FEATURES,) if self.is_convolutional else self.spec.shape
+
+    @property
+    def sample_dtype(self):
+        return "float32" if self.is_convolutional else self.spec.dtype
+
+    @property
+    def sampled_labels(self):
+        return sorted(self.generator.labels)
+
+    # Training.
+
+    def stage_at(self, epoch):
+        # Algorithm 1 with u = v = one pass: F, then the three players, in turn.
+        return self.stages[epoch % len(self.stages)]
+
+    def on_stage_begin(self, stage):
+        if stage == "adversarial":
+            self.refresh_anchors()
+
+    def train_step(self, data):
+        x, y = data
+        one_hot = tf.one_hot(y, self.spec.num_classes)
+        if self.stage == "features":
+            return self.finish_step(e_loss=self._extractor_step(x, one_hot))
+        features = self._features(self.to_model(x))
+        losses = {"c_loss": self._classifier_step(features, one_hot)}
+        if self.discriminator is not None:
+            target = 1.0 - self._target_noise(tf.shape(y)[0], x.shape[0], "real")
+            losses["d_loss"] = self._discriminator_step(features, one_hot, target)
+        fake, fake_one_hot, active, total = self._fake_batch(x)
+        self._classifier_step(fake, fake_one_hot, active, total)
+        if self.discriminator is not None:
+            rows = tf.shape(fake)[0]
+            target = self._target_noise(rows, fake.shape[0], "fake")
+            self._discriminator_step(fake, fake_one_hot, target, active, total)
+        losses.update(self._generator_steps(x))
+        return self.finish_step(**losses)
+
+    def _features(self, x, training=False):
+        if self.is_convolutional:
+            features = self.feature_extractor(x, training=training)
+            return tf.cast(features, tf.float32)
+        return tf.reshape(x, (-1, self.spec.num_features))
+
+    def _extractor_step(self, x, one_hot):
+        variables = self.feature_extractor.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            _watch(tape, variables)
+            features = self._features(self.to_model(x), training=True)
+            logits = self.classifier_head(features)
+            loss = tf.reduce_mean(self.c_loss_fn(logits, one_hot))
+        self.minimize(loss, tape, variables, self.e_optimizer)
+        return loss
+
+    def _classifier_step(self, features, one_hot, active=None, total=None):
+        variables = self.classifier_head.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            _watch(tape, variables)
+            logits = self.classifier_head(features, training=True)
+            loss = _mean(self.c_loss_fn(logits, one_hot), active, total)
+        self.minimize(loss, tape, variables, self.c_optimizer)
+        return loss
+
+    def _discriminator_step(self, features, one_hot, target, active=None, total=None):
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            _watch(tape, variables)
+            logits = self.discriminator([features, one_hot], training=True)
+            loss = _mean(self.source_loss_fn(logits, target), active, total)
+        self.minimize(loss, tape, variables, self.d_optimizer)
+        return loss
+
+    def _target_noise(self, rows, static_rows, tag):
+        rows = static_rows if static_rows is not None else rows
+        return self.uniform(rows, f"target_{tag}", self.label_noise)
+
+    def _fake_batch(self, x):
+        """Generated samples for M and D, in inference mode.
+
+        Returns:
+            `(features, one_hot, active, total)`: rows sorted by class; `active` is
+            1 for the rows that count and 0 for padding, or None when all count;
+            the mean runs over `total` rows.
+        """
+        replicas, _ = replica_context()
+        if replicas == 1 and x.shape[0] is not None:
+            return self._padded_fake_batch(max(1, round(x.shape[0] * self.fake_ratio)))
+        rows = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+        if self.fake_ratio != 1.0:
+            scaled = tf.round(tf.cast(rows, tf.float32) * self.fake_ratio)
+            rows = tf.maximum(1, tf.cast(scaled, tf.int32))
+        edges = self._class_edges(rows * replicas)
+        position = _own_rows(tf.range(rows * replicas), rows)
+        slot = tf.reduce_sum(
+            tf.cast(position[:, None] >= edges[None, 1:-1], tf.int32), axis=1
+        )
+        labels = tf.gather(tf.constant(self.generator.labels, tf.int32), slot)
+        noise = self.normal(rows, self.noise_dim, "fake")
+        fake = tf.stop_gradient(self.generator(noise, labels))
+        return fake, tf.one_hot(labels, self.spec.num_classes), None, None
+
+    def _padded_fake_batch(self, rows):
+        # A class has floor or ceil of its share of the rows; each gets room for
+        # the larger number.
+        labels = self.generator.labels
+        room = [int(rows * share) + 1 for share in self._class_shares()]
+        edges = self._class_edges(rows)
+        noise = self.normal(rows, self.noise_dim, "fake")
+        index, active = [], []
+        for slot, size in enumerate(room):
+            position = edges[slot] + tf.range(size)
+            active.append(tf.cast(position < edges[slot + 1], tf.float32))
+            index.append(tf.minimum(position, rows - 1))
+        sizes = [0] * self.spec.num_classes
+        for label, size in zip(labels, room, strict=True):
+            sizes[label] = size
+        fake = self.generator.grouped(tf.gather(noise, tf.concat(index, 0)), sizes)
+        active = tf.concat(active, 0)
+        return tf.stop_gradient(fake), one_hot_of_sizes(sizes), active, rows
+
+    def _class_shares(self):
+        """Probability of each generated class, in the order of the generator."""
+        counts = np.array(self.spec.class_counts)[self.generator.labels]
+        missing = self.spec.majority_count - counts
+        return missing / missing.sum()
+
+    def _class_edges(self, rows):
+        """First row of each class in a batch sorted by class, and the end.
+
+        Row j belongs to the class in whose share of [0, rows) the point j + u
+        falls, u uniform: systematic sampling.
+        """
+        bounds = tf.constant(np.cumsum(self._class_shares())[:-1], tf.float32)
+        rows = tf.cast(rows, tf.int32)
+        inner = tf.math.ceil(
+            bounds * tf.cast(rows, tf.float32) - self.shared_uniform("classes")
+        )
+        inner = tf.clip_by_value(tf.cast(inner, tf.int32), 0, rows)
+        return tf.concat([[0], inner, [rows]], 0)
+
+    def _generator_steps(self, x):
+        if not self.learns_generator:
+            return {}
+        # Rarest class first, as in the authors' code.
+        minority = sorted(self.generator.labels, key=self.spec.minority_labels.index)
+        size = self._samples_per_class(x)
+        groups = [minority] if self.g_update == "joint" else [[k] for k in minority]
+        noise = self.normal(size * len(minority), self.noise_dim, "generator")
+        parts = tf.split(noise, [size * len(group) for group in groups])
+        totals = {}
+        for group, part in zip(groups, parts, strict=True):
+            sizes = [size if k in group else 0 for k in range(self.spec.num_classes)]
+            if self.g_update == "joint":
+                variables = self.generator.trainable_variables
+            else:
+                variables = self.generator.class_variables(group[0])
+            for name, loss in self._generator_step(part, sizes, variables).items():
+                totals[name] = totals.get(name, 0.0) + loss / len(groups)
+        return totals
+
+    def _samples_per_class(self, x):
+        if self.samples_per_class is not None:
+            return self.samples_per_class
+        replicas, _ = replica_context()
+        rows = x.shape[0] * replicas if x.shape[0] is not None else 32
+        size = max(4, -(-rows // self.spec.num_classes))
+        return -(-size // replicas)
+
+    def _generator_step(self, noise, sizes, variables):
+        one_hot = one_hot_of_sizes(sizes)
+        losses = {}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            _watch(tape, variables)
+            fake = self.generator.grouped(noise, sizes, training=True)
+            loss = tf.reduce_mean(self.g_c_loss_fn(self.classifier_head(fake), one_hot))
+        self.minimize(loss, tape, variables, self.g_optimizer)
+        losses["g_c_loss"] = loss
+        if self.discriminator is not None:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                _watch(tape, variables)
+                fake = self.generator.grouped(noise, sizes, training=True)
+                logits = self.discriminator([fake, one_hot])
+                loss = tf.reduce_mean(self.source_loss_fn(logits, 1.0))
+            self.minimize(loss, tape, variables, self.g_d_optimizer)
+            losses["g_d_loss"] = loss
+        return losses
+
+    # Validation.
+
+    def test_step(self, data):
+        x, y = data
+        logits = self.classifier_head(self._features(self.to_model(x)))
+        loss = self.c_loss_fn(logits, tf.one_hot(y, self.spec.num_classes))
+        mean_loss, *scores = self.val_metrics
+        mean_loss.update_state(loss)
+        for score in scores:
+            score.update_state(y, tf.cast(logits, tf.float32))
+        return {metric.name: metric.result() for metric in self.val_metrics}
+
+    @property
+    def metrics(self):
+        return super().metrics + self.val_metrics
+
+    # Sampling.
+
+    def generate(self, latent, labels):
+        return self.generator(latent, labels, training=False)
+
+    def to_user(self, samples):
+        if self.is_convolutional:
+            return samples
+        return super().to_user(tf.reshape(samples, (-1, *self.spec.shape)))
+
+    def _why_not_sampled(self):
+        return (
+            "GAMO has a generator for the minority classes only; the largest class "
+            "needs no samples."
+        )
+
+    # Anchors.
+
+    def set_anchor_samples(self, samples):
+        """Puts the real samples that become the anchors, in the user's units.
+
+        Args:
+            samples: `{label: array (anchors, *spec.shape)}`.
+        """
+        if not hasattr(self.generator, "set_anchors"):
+            return
+        if self.is_convolutional:
+            bank = np.concatenate([samples[k] for k in sorted(samples)])
+            self.anchor_images.assign(bank)
+            self.refresh_anchors()
+            return
+        for label, points in samples.items():
+            flat = points.reshape(len(points), -1)
+            self.generator.set_anchors(label, self.to_model(flat))
+
+    def refresh_anchors(self, batch_size=500):
+        """Recomputes the anchors' features with the present extractor."""
+        if not self.is_convolutional or self.anchor_images is None:
+            return
+        images = self.anchor_images.numpy()
+        features = np.concatenate(
+            [
+                self._features(self.to_model(images[start : start + batch_size]))
+                for start in range(0, len(images), batch_size)
+            ]
+        )
+        first = 0
+        for label in self.sampled_labels:
+            count = self.generator.anchor_counts[label]
+            self.generator.set_anchors(label, features[first : first + count])
+            first += count
+
+    def _image_bank(self):
+        counts = getattr(self.generator, "anchor_counts", None)
+        if counts is None:
+            return None
+        return self.add_weight(
+            shape=(sum(counts), *self.spec.shape),
+            dtype=self.spec.dtype,
+            initializer="zeros",
+            trainable=False,
+            name="anchor_images",
+        )
+
+    def effective_anchors(self, num_samples=256, seed=0):
+        """How many anchors a generated sample mixes, and how many are used.
+
+        Args:
+            num_samples: Samples a class.
+            seed: Integer.
+
+        Returns:
+            `{label: {"effective": mean of exp(entropy of the weights), "distinct":
+            number of different anchors with the largest weight}}`. 1 effective
+            anchor is a copy of a real point.
+        """
+        if not isinstance(self.generator, ConvexGenerator):
+            raise ValueError(
+                "`effective_anchors` needs a convex generator. Received: "
+                f"{type(self.generator).__name__}."
+            )
+        noise = np.random.default_rng(seed).standard_normal(
+            (num_samples, self.noise_dim), dtype="float32"
+        )
+        report = {}
+        for label in self.sampled_labels:
+            weights = self.generator.sample_weights(noise, label).numpy()
+            logs = np.log(np.maximum(weights, 1e-30))
+            entropy = -np.sum(weights * logs, axis=1)
+            report[label] = {
+                "effective": float(np.exp(entropy).mean()),
+                "distinct": len(set(weights.argmax(axis=1).tolist())),
+            }
+        return report
+
+    # Saving.
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_dim"]
+        networks = {
+            "generator": self.generator,
+            "classifier_head": self.classifier_head,
+            "discriminator": self.discriminator,
+            "feature_extractor": self.feature_extractor,
+        }
+        for name, network in networks.items():
+            config[name] = network and keras.saving.serialize_keras_object(network)
+        config.update(
+            loss=self.loss_name,
+            g_update=self.g_update,
+            samples_per_class=self.samples_per_class,
+            fake_ratio=self.fake_ratio,
+            label_noise=self.label_noise,
+            anchor_index=self.anchor_index,
+        )
+        return config
+
+
+def _build_generator(kind, latent_dim, spec, counts, width, seed):
+    check_choice("generator", kind, ("convex", "conditional", "copies", "pairs"))
+    counts = [counts.get(label, 0) for label in range(spec.num_classes)]
+    if kind in ("copies", "pairs"):
+        return RandomCombination(counts, width, points=1 if kind == "copies" else 2)
+    trunk = transitional_unit(latent_dim, spec.num_classes, seed)
+    if kind == "convex":
+        generator_seed = derive_seed(seed, "generation_units")
+        return ConvexGenerator(trunk, counts, width, seed=generator_seed)
+    hidden = dense(256, seed, "generator_hidden", "relu")(trunk.output)
+    output = dense(width, seed, "generator_output", "tanh")(hidden)
+    network = keras.Model(trunk.inputs, output, name="conditional_generator")
+    return ConditionalGenerator(network, sorted(spec.minority_labels))
+
+
+def _check_imbalance(spec):
+    if not spec.minority_labels:
+        raise ValueError(
+            "GAMO needs classes of different sizes: it generates for every class "
+            f"smaller than the largest. Received: class_counts={spec.class_counts}. "
+            "Balanced data need no oversampling."
+        )
+
+
+def _adam():
+    return keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.999)
+
+
+def _watch(tape, variables):
+    # Keras variables wrap what the tape can watch.
+    for variable in variables:
+        tape.watch(variable.value)
+
+
+def _mean(values, active, total):
+    if active is None:
+        return tf.reduce_mean(values)
+    return tf.reduce_sum(values * active) / total
+
+
+def _own_rows(tensor, rows):
+    _, replica = replica_context()
+    return tensor[replica * rows :][:rows]

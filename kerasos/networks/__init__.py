@@ -1,0 +1,1 @@
+"""Network builders. No losses and no training here."""

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasos.data import as_arrays
+
+X = np.linspace(0, 1, 12, dtype="float32").reshape(6, 2)
+Y = np.array([0, 1, 1, 2, 1, 2])
+
+
+@pytest.mark.filterwarnings("ignore:Labels")
+@pytest.mark.parametrize(("x", "y", "error", "words"), [
+    (np.zeros((6, 4, 4)), Y, ValueError, r"x\[\.\.\., None\]"),
+    (np.zeros(6), Y, ValueError, r"x\[:, None\]"),
+    (np.zeros((6, 2, 2, 2, 1)), Y, ValueError, "must be images"),
+    (np.full((6, 2), "a"), Y, TypeError, "`x` must be numeric"),
+    (np.full((6, 2), None), Y, TypeError, "dtype object"),
+    (np.where(X > 0.7, np.nan, X), Y, ValueError, "first in sample 4"),
+    (np.where(X == 0, np.inf, X), Y, ValueError, "NaN or infinity"),
+    (X[:4], Y, ValueError, "4 samples and 6 labels"),
+    (X[:0], Y[:0], ValueError, "`x` is empty"),
+    (X, Y[:0], ValueError, "`y` is empty"),
+    (X, Y[:, None], ValueError, "`y` must have rank 1"),
+    (X, Y + 0.5, ValueError, "Labels must be integers. Received: 0.5"),
+    (X, np.where(Y == 2, np.nan, Y), ValueError, "must be integers. Received: nan"),
+    (X, np.array(list("abacab")), TypeError, "must hold integer labels"),
+    (X, Y - 1, ValueError, "must not be negative.*Received: -1"),
+    (X, Y + 1, ValueError, "no sample of label 0"),
+    (X, Y * 10**12, ValueError, "no sample of label 1"),
+    (X, Y * 0, ValueError, "at least two classes. Received: only label 0"),
+    (X, None, TypeError, "`y` is missing"),
+])
+def test_bad_input(x, y, error, words):
+    with pytest.raises(error, match=words):
+        as_arrays(x, y)
+
+
+def test_nan_is_found_past_the_first_chunk(monkeypatch):
+    monkeypatch.setattr("kerasos.data.arrays._CHUNK_BYTES", 16)
+    x = X.copy()
+    x[5, 1] = np.nan
+    with pytest.raises(ValueError, match="first in sample 5"):
+        as_arrays(x, Y)
+
+
+def test_one_sample_in_a_class_warns_and_works():
+    with pytest.warns(UserWarning, match=r"Labels \[0\] have one sample"):
+        x, y = as_arrays(X, Y)
+    assert x is X
+    np.testing.assert_array_equal(y, Y)
+
+
+@pytest.mark.filterwarnings("ignore:Labels")
+@pytest.mark.parametrize("y", [Y.astype("uint8"), Y.astype("float32"), list(Y)])
+def test_labels_become_int64(y):
+    labels = as_arrays(X, y)[1]
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(labels, Y)
+    assert as_arrays(X, Y > 1)[1].tolist() == [0, 0, 0, 1, 0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:Labels")
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_datasets_are_read_in_order(batch_size):
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y))
+    x, y = as_arrays(dataset.batch(batch_size) if batch_size else dataset)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+    assert x.dtype == np.float32 and y.dtype == np.int64
+
+
+def ragged():
+    yield np.zeros((2, 2, 1)), 0
+    yield np.zeros((3, 2, 1)), 1
+
+
+@pytest.mark.parametrize(("dataset", "words"), [
+    (tf.data.Dataset.from_tensor_slices(X), "must yield pairs"),
+    (tf.data.Dataset.from_tensor_slices((X, Y)).repeat(), "must be finite"),
+    (tf.data.Dataset.from_tensor_slices((X, Y)).take(0), "`x` is empty"),
+    (tf.data.Dataset.from_tensor_slices((X, np.eye(3)[Y])).batch(2), "one-hot"),
+    (tf.data.Dataset.from_generator(ragged, output_signature=(
+        tf.TensorSpec((None, None, 1)), tf.TensorSpec((), tf.int32))), "one shape"),
+])
+def test_bad_datasets(dataset, words):
+    with pytest.raises(ValueError, match=words):
+        as_arrays(dataset)
+
+
+def test_labels_beside_a_dataset():
+    with pytest.raises(ValueError, match="`y` must be None"):
+        as_arrays(tf.data.Dataset.from_tensor_slices((X, Y)), Y)

@@ -1,0 +1,192 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasos.data import batches
+
+N = 23
+X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
+Y = np.arange(N) % 3
+
+
+def rows(dataset):
+    """Returns the sample numbers of one epoch, `(steps, batch)`."""
+    return np.stack([x[:, 0] for x, _ in dataset.as_numpy_iterator()]).astype(int)
+
+
+def test_shapes_are_static_and_the_dtype_is_the_users():
+    dataset = batches(X, Y, 5)
+    x, y = dataset.element_spec
+    assert (x.shape, x.dtype) == ((5, 2), tf.uint8)
+    assert (y.shape, y.dtype) == ((5,), tf.int32)
+    assert dataset.cardinality() == 4
+    images = batches(np.zeros((6, 2, 3, 1)), [0, 1] * 3, 3).element_spec[0]
+    assert (images.shape, images.dtype) == ((3, 2, 3, 1), tf.float64)
+
+
+def test_labels_stay_with_their_samples():
+    for balanced in (False, True):
+        for x, y in batches(X, Y, 5, balanced=balanced).as_numpy_iterator():
+            np.testing.assert_array_equal(y, Y[x[:, 0]])
+            np.testing.assert_array_equal(x, X[x[:, 0]])
+
+
+def test_a_pass_visits_a_sample_at_most_once_and_each_in_the_end():
+    dataset = batches(X, Y, 5)
+    epochs = [rows(dataset) for _ in range(30)]
+    for epoch in epochs:
+        assert len(np.unique(epoch)) == 20
+    assert len(np.unique(epochs)) == N
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    first = batches(X, Y, 5, seed=3)
+    epochs = [rows(first) for _ in range(4)]
+    assert first.kerasos_epoch.numpy() == 4
+    again = batches(X, Y, 5, seed=3)
+    for number in (2, 0, 3, 1):
+        again.kerasos_epoch.assign(number)
+        np.testing.assert_array_equal(rows(again), epochs[number])
+    assert not np.array_equal(rows(batches(X, Y, 5, seed=4)), epochs[0])
+
+
+def test_an_assigned_epoch_stays():
+    """Keras makes iterators that it throws away; they must not move the epoch."""
+    dataset = batches(X, Y, 5)
+    dataset.kerasos_epoch.assign(2)
+    first = rows(dataset)
+    next(iter(dataset))
+    assert dataset.kerasos_epoch.numpy() == 2
+    np.testing.assert_array_equal(rows(dataset), first)
+
+
+def test_counters_of_two_datasets_are_apart():
+    a, b = batches(X, Y, 5), batches(X, Y, 5)
+    a.kerasos_epoch.assign(7)
+    assert b.kerasos_epoch.numpy() == 0
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("steps", [1, 3, 11])
+def test_epochs_of_any_length_cut_one_stream(steps, balanced):
+    """A pass has 4 batches; epochs of 1, 3 and 11 cross its ends."""
+    options = {"balanced": balanced, "seed": 1}
+    stream = rows(batches(X, Y, 5, steps_per_epoch=48, **options))
+    dataset = batches(X, Y, 5, steps_per_epoch=steps, **options)
+    assert dataset.cardinality() == steps
+    epochs = np.concatenate([rows(dataset) for _ in range(4)])
+    np.testing.assert_array_equal(epochs, stream[:4 * steps])
+
+
+def test_unshuffled_order_is_the_arrays():
+    dataset = batches(X, Y, 5, shuffle=False)
+    for _ in range(2):
+        np.testing.assert_array_equal(rows(dataset).ravel(), np.arange(20))
+
+
+def test_repeat_goes_on_to_the_next_epoch():
+    two = rows(batches(X, Y, 5).repeat(2))
+    dataset = batches(X, Y, 5)
+    np.testing.assert_array_equal(two, np.concatenate([rows(dataset), rows(dataset)]))
+
+
+def test_order_is_uniform():
+    y = np.arange(6) % 2
+    dataset = batches(np.arange(6, dtype="uint8")[:, None], y, 6,
+                      steps_per_epoch=3000)
+    order = rows(dataset)
+    counts = np.stack([np.bincount(column, minlength=6) for column in order.T])
+    # Binomial(3000, 1/6): mean 500, standard deviation 20.4.
+    assert np.all(np.abs(counts - 500) < 5 * 20.4)
+
+
+def test_balanced_draws_are_uniform_over_classes_and_inside_them():
+    y = np.array([4] * 90 + [1] * 8 + [2] * 2)  # labels need not be 0..K-1
+    x = np.arange(100, dtype="uint8")[:, None]
+    order = np.random.default_rng(0).permutation(100)
+    dataset = batches(x[order], y[order], 50, balanced=True, steps_per_epoch=180)
+    counts = np.bincount(rows(dataset).ravel(), minlength=100)
+    # Of 9,000 rows each class gets 3,000, standard deviation 44.7.
+    assert abs(counts[:90].sum() - 3000) < 5 * 44.7
+    assert abs(counts[98:].sum() - 3000) < 5 * 44.7
+    assert np.all(np.abs(counts[90:98] - 375) < 5 * 19)
+    assert np.all(np.abs(counts[98:] - 1500) < 5 * 35.4)
+    assert counts[:90].min() > 0
+
+
+def test_later_changes_to_the_arrays_make_no_difference():
+    x = X.copy()
+    dataset = batches(x, Y, 5, shuffle=False)
+    x[:] = 0
+    np.testing.assert_array_equal(rows(dataset).ravel(), np.arange(20))
+
+
+def test_two_replicas_share_each_batch_in_order(two_replicas):
+    plain = batches(X, Y, 6)
+    with two_replicas.scope():
+        dataset = batches(X, Y, 6)
+    distributed = two_replicas.experimental_distribute_dataset(dataset)
+    for _ in range(2):
+        for (x, y), (x_all, y_all) in zip(distributed, plain, strict=True):
+            halves = [two_replicas.experimental_local_results(part)
+                      for part in (x, y)]
+            assert [len(half) for half in halves[0]] == [3, 3]
+            np.testing.assert_array_equal(np.concatenate(halves[0]), x_all)
+            np.testing.assert_array_equal(np.concatenate(halves[1]), y_all)
+    assert dataset.kerasos_epoch.numpy() == 2
+    dataset.kerasos_epoch.assign(0)
+    plain.kerasos_epoch.assign(0)
+    for (x, _), (x_all, _) in zip(distributed, plain, strict=True):
+        parts = two_replicas.experimental_local_results(x)
+        np.testing.assert_array_equal(np.concatenate(parts), x_all)
+
+
+def test_fit_resumed_at_an_epoch_sees_the_same_batches():
+    class Recorder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.built = True
+            self.seen = []
+
+        def call(self, x):
+            return x
+
+        def train_step(self, data):
+            self.seen.append(data[0].numpy()[:, 0].tolist())
+            return {"loss": 0.0}
+
+    def fit(dataset, **epochs):
+        model = Recorder()
+        model.compile(run_eagerly=True)
+        set_epoch = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: dataset.kerasos_epoch.assign(epoch))
+        model.fit(
+            dataset, verbose=0, shuffle=False, callbacks=[set_epoch], **epochs)
+        return model.seen
+
+    unbroken = fit(batches(X, Y, 5), epochs=3)
+    resumed = fit(batches(X, Y, 5), initial_epoch=2, epochs=3)
+    assert unbroken[-4:] == resumed[-4:]
+    assert unbroken[-8:-4] != resumed[-4:]
+
+
+@pytest.mark.parametrize(("change", "error", "words"), [
+    ({"batch_size": 0}, ValueError, "`batch_size` must be a positive integer"),
+    ({"batch_size": -4}, ValueError, "positive integer. Received: -4"),
+    ({"batch_size": 2.0}, ValueError, "positive integer. Received: 2.0"),
+    ({"batch_size": N + 1}, ValueError, "at most 23. Received: 24"),
+    ({"steps_per_epoch": 0}, ValueError, "`steps_per_epoch` must be a positive"),
+    ({"y": Y[:-1]}, ValueError, "23 samples and 22 labels"),
+    ({"y": Y - 1}, ValueError, "must not be negative"),
+    ({"y": Y + 0.5}, ValueError, "must be integers"),
+    ({"x": X[:, 0]}, ValueError, r"x\[:, None\]"),
+    ({"x": X.astype(str)}, TypeError, "must be numeric"),
+    ({"x": np.where(X == 0, np.nan, X)}, ValueError, "must be finite"),
+    ({"balanced": True, "shuffle": False}, ValueError, "draws samples at random"),
+])
+def test_bad_input(change, error, words):
+    arguments = {"x": X, "y": Y, "batch_size": 5} | change
+    with pytest.raises(error, match=words):
+        batches(**arguments)

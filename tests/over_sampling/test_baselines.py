@@ -1,0 +1,474 @@
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasos.over_sampling import baselines
+from kerasos.registry import get_method
+
+NAMES = ["none", "random", "smote", "augment"]
+each_method = pytest.mark.parametrize("name", NAMES)
+each_adding = pytest.mark.parametrize("name", NAMES[1:])
+COUNTS = (20, 8, 12)
+
+
+def images(dtype="uint8", counts=COUNTS, size=8, channels=1, seed=0):
+    """Smooth random images, in random order of classes."""
+    rng = np.random.default_rng(seed)
+    n = sum(counts)
+    x = rng.uniform(size=(n, size, size, channels)).astype("float32")
+    x = (x + np.roll(x, 1, 1) + np.roll(x, 1, 2)) / 3
+    x = np.rint(x * 255).astype(dtype) if dtype == "uint8" else x.astype(dtype)
+    y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    return x, y
+
+
+def rows(dtype="float64", counts=COUNTS, width=4, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    x = rng.normal(size=(len(y), width)) * 10 + 40 * y[:, None]
+    return x.astype(dtype), y
+
+
+def on_a_segment(point, points, tolerance=1e-4):
+    """Whether `point` = a + u (b - a), u in [0, 1], for two of `points`."""
+    for a in points:
+        for b in points:
+            line = b - a
+            u = np.dot(point - a, line) / max(np.dot(line, line), 1e-12)
+            off = np.linalg.norm(a + u * line - point)
+            if -tolerance <= u <= 1 + tolerance and off < tolerance:
+                return True
+    return False
+
+
+# All methods
+
+
+@each_method
+def test_flags(name):
+    cls = get_method(name)
+    assert cls.method_name == name
+    assert (cls.produces_samples, cls.trains_classifier, cls.trains) == (False,) * 3
+
+
+@each_method
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_originals_come_first_and_classes_end_up_equal(name, dtype):
+    x, y = images(dtype)
+    before = x.copy()
+    sampler = get_method(name).from_data(x, y, seed=0)
+    x_res, y_res, is_synthetic = sampler.oversample(x, y)
+    assert (x_res.dtype, y_res.dtype, is_synthetic.dtype) == (x.dtype, "int64", bool)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(x_res[: len(x)], x)
+    np.testing.assert_array_equal(y_res[: len(y)], y)
+    np.testing.assert_array_equal(is_synthetic, np.arange(len(x_res)) >= len(x))
+    expected = COUNTS if name == "none" else (20, 20, 20)
+    assert np.bincount(y_res).tolist() == list(expected)
+    assert x_res.min() >= x.min() and x_res.max() <= x.max()
+
+
+@each_adding
+@pytest.mark.parametrize(
+    "strategy, expected",
+    [
+        ({1: 10, 2: 30}, (20, 10, 30)),
+        ({0: 25}, (25, 8, 12)),
+        ("minority", (20, 20, 12)),
+        (lambda y: {1: 9}, (20, 9, 12)),
+        ({0: 20}, COUNTS),
+    ],
+)
+def test_sampling_strategy(name, strategy, expected):
+    x, y = images()
+    sampler = get_method(name).from_data(x, y, seed=0)
+    _, y_res, _ = sampler.oversample(x, y, sampling_strategy=strategy)
+    assert np.bincount(y_res).tolist() == list(expected)
+
+
+@each_adding
+def test_float_strategy_with_two_classes(name):
+    x, y = images(counts=(20, 6))
+    sampler = get_method(name).from_data(x, y, seed=0)
+    _, y_res, _ = sampler.oversample(x, y, sampling_strategy=0.5)
+    assert np.bincount(y_res).tolist() == [20, 10]
+
+
+@each_adding
+def test_strategy_errors_are_those_of_imbalanced_learn(name):
+    x, y = images()
+    sampler = get_method(name).from_data(x, y, seed=0)
+    with pytest.raises(ValueError, match="only when the type of target is binary"):
+        sampler.oversample(x, y, sampling_strategy=0.5)
+    with pytest.raises(ValueError, match="greater or equal"):
+        sampler.oversample(x, y, sampling_strategy={1: 2})
+
+
+def test_none_adds_nothing_whatever_is_asked():
+    x, y = rows()
+    x_res, y_res, is_synthetic = (
+        get_method("none").from_data(x, y).oversample(x, y, {1: 50})
+    )
+    assert len(x_res) == len(y_res) == len(x) and not is_synthetic.any()
+
+
+@each_adding
+def test_same_seed_same_samples(name):
+    x, y = images()
+    cls = get_method(name)
+    first = cls.from_data(x, y, seed=3)
+    expected = first.oversample(x, y)[0]
+    keras.utils.set_random_seed(99)  # global seeds play no part
+    np.testing.assert_array_equal(first.oversample(x, y)[0], expected)
+    other = cls.from_data(x, y, seed=4)
+    np.testing.assert_array_equal(other.oversample(x, y, seed=3)[0], expected)
+    assert np.any(other.oversample(x, y)[0] != expected)
+    unseeded = cls.from_data(x, y)
+    assert np.any(unseeded.oversample(x, y)[0] != unseeded.oversample(x, y)[0])
+
+
+@each_adding
+def test_global_random_state_is_left_alone(name):
+    x, y = images()
+    np.random.seed(5)
+    tf.random.set_seed(5)
+    expected = np.random.uniform(), float(tf.random.uniform(()))
+    np.random.seed(5)
+    tf.random.set_seed(5)
+    get_method(name).from_data(x, y, seed=0).oversample(x, y)
+    assert np.random.uniform() == expected[0]
+    assert float(tf.random.uniform(())) == expected[1]
+
+
+@each_method
+def test_a_dataset_is_read_once(name):
+    x, y = images()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(7)
+    sampler = get_method(name).from_data(dataset, seed=0)
+    for left, right in zip(
+        sampler.oversample(dataset), sampler.oversample(x, y), strict=True
+    ):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    "name, option, words",
+    [
+        ("none", "seeds", "`NoOversampler.from_data` takes no options"),
+        ("random", "k", "`RandomOversampler.from_data` takes no options"),
+        ("smote", "k_neighbours", "Did you mean 'k_neighbors'"),
+        ("augment", "flips", "Did you mean 'flip'"),
+    ],
+)
+def test_unknown_options(name, option, words):
+    x, y = images()
+    with pytest.raises(TypeError, match=words):
+        get_method(name).from_data(x, y, **{option: 1})
+
+
+@pytest.mark.parametrize(
+    "name, options, words",
+    [
+        ("smote", {"k_neighbors": 0}, "`k_neighbors` must be an integer"),
+        ("smote", {"k_neighbors": 2.5}, "`k_neighbors` must be an integer"),
+        ("smote", {"k_neighbors": True}, "`k_neighbors` must be an integer"),
+        ("augment", {"shift": 1.0}, r"`shift` must be a number in \[0, 1\)"),
+        ("augment", {"rotation": -1}, r"`rotation` must be a number in \[0, 180\]"),
+        ("augment", {"zoom": "big"}, r"`zoom` must be a number in \[0, 1\)"),
+        ("augment", {"flip": "yes"}, "`flip` must be a boolean"),
+    ],
+)
+def test_bad_option_values(name, options, words):
+    x, y = images()
+    with pytest.raises(ValueError, match=words):
+        get_method(name).from_data(x, y, **options)
+
+
+@each_method
+def test_bad_data_are_refused_before_any_work(name):
+    x, y = images("float32")
+    cls = get_method(name)
+    bad = x.copy()
+    bad[3, 2, 2] = np.nan
+    with pytest.raises(ValueError):
+        cls.from_data(bad, y)
+    with pytest.raises(ValueError):
+        cls.from_data(x, np.zeros(len(x), int))
+    with pytest.raises(ValueError):
+        cls.from_data(x, y[:-1])
+    sampler = cls.from_data(x, y)
+    with pytest.raises(ValueError):
+        sampler.oversample(bad, y)
+    with pytest.raises(ValueError, match="the shape given to `from_data`"):
+        sampler.oversample(x[:, :6], y)
+
+
+def test_labels_of_another_number_of_classes_are_refused():
+    x, y = rows(counts=(6, 4))
+    more_x, more_y = rows()
+    with pytest.raises(ValueError, match=r"Labels must lie in 0\.\.1"):
+        get_method("random").from_data(x, y).oversample(more_x, more_y)
+
+
+# random
+
+
+@pytest.mark.parametrize("data", [images, rows])
+def test_random_adds_rows_of_the_same_class_only(data):
+    x, y = data()
+    x_res, y_res, is_synthetic = (
+        get_method("random").from_data(x, y, seed=0).oversample(x, y)
+    )
+    for sample, label in zip(x_res[is_synthetic], y_res[is_synthetic], strict=True):
+        same = (x == sample).reshape(len(x), -1).all(axis=1)
+        assert label in y[same]
+
+
+def test_one_sample_is_copied():
+    x, y = images(counts=(6, 1))
+    for name in ("random", "smote"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x_res, _, is_synthetic = (
+                get_method(name).from_data(x, y, seed=0).oversample(x, y)
+            )
+        assert is_synthetic.sum() == 5
+        assert np.all(x_res[is_synthetic] == x[y == 1])
+
+
+# smote
+
+
+def test_smote_samples_lie_between_neighbours_of_their_class():
+    x, y = rows()
+    x_res, y_res, is_synthetic = (
+        get_method("smote").from_data(x, y, seed=0, k_neighbors=3).oversample(x, y)
+    )
+    new, labels = x_res[is_synthetic], y_res[is_synthetic]
+    for label in (1, 2):
+        points = x[y == label]
+        distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        nearest = distances.argsort(axis=1)[:, 1:4]
+        for sample in new[labels == label]:
+            assert any(
+                on_a_segment(sample, points[[i, j]])
+                for i in range(len(points))
+                for j in nearest[i]
+            )
+            assert not (points == sample).all(axis=1).any()
+
+
+def test_smote_on_images_restores_shape_and_rounds():
+    x, y = images(channels=3)
+    x_res, y_res, is_synthetic = (
+        get_method("smote").from_data(x, y, seed=0).oversample(x, y)
+    )
+    assert x_res.shape[1:] == (8, 8, 3)
+    exact = (
+        get_method("smote")
+        .from_data(x.astype("float64"), y, seed=0)
+        .oversample(x.astype("float64"), y)[0]
+    )
+    np.testing.assert_array_equal(x_res, np.rint(exact).astype("uint8"))
+    points = x[y == 1].astype("float64").reshape(8, -1)
+    for sample in exact[is_synthetic & (y_res == 1)]:
+        assert on_a_segment(sample.ravel(), points)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "int32", "int64"])
+def test_smote_keeps_the_dtype_and_the_range_of_the_class(dtype):
+    x, y = rows(dtype)
+    x_res, y_res, is_synthetic = (
+        get_method("smote").from_data(x, y, seed=0).oversample(x, y)
+    )
+    assert x_res.dtype == dtype
+    for label in (1, 2):
+        new = x_res[is_synthetic & (y_res == label)]
+        assert np.all(new >= x[y == label].min(axis=0))
+        assert np.all(new <= x[y == label].max(axis=0))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32"])
+def test_smote_keeps_the_digits_of_wide_types(dtype):
+    x, y = rows(dtype)
+    x += 10**9  # float32 steps by 64 here
+    x_res, y_res, is_synthetic = (
+        get_method("smote").from_data(x, y, seed=0).oversample(x, y)
+    )
+    new = x_res[is_synthetic & (y_res == 1)]
+    assert np.all(new >= x[y == 1].min(axis=0))
+    assert np.all(new <= x[y == 1].max(axis=0))
+    assert np.any(new % 64 != 0)
+
+
+def test_smote_takes_fewer_neighbours_from_a_small_class():
+    x, y = rows(counts=(9, 3))
+    sampler = get_method("smote").from_data(x, y, seed=0)
+    with pytest.warns(UserWarning, match="Class 1 is too small.*uses 2 neighbours"):
+        x_res, _, is_synthetic = sampler.oversample(x, y)
+    for sample in x_res[is_synthetic]:
+        assert on_a_segment(sample, x[y == 1])
+
+
+def test_smote_warns_of_a_single_sample():
+    x, y = rows(counts=(9, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sampler = get_method("smote").from_data(x, y, seed=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Labels .* have one sample each")
+        with pytest.warns(UserWarning, match="copies its one sample"):
+            sampler.oversample(x, y)
+
+
+def test_smote_does_not_warn_of_classes_it_leaves_alone():
+    x, y = rows(counts=(9, 3, 8))
+    sampler = get_method("smote").from_data(x, y, seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sampler.oversample(x, y, sampling_strategy={2: 9})
+
+
+def test_smote_in_chunks_still_fills_every_sample(monkeypatch):
+    monkeypatch.setattr(baselines, "_CHUNK_FLOATS", 4 * 5)  # five rows at a time
+    x, y = rows(counts=(30, 8, 12))
+    x_res, y_res, is_synthetic = (
+        get_method("smote").from_data(x, y, seed=0).oversample(x, y)
+    )
+    assert np.bincount(y_res).tolist() == [30, 30, 30]
+    for sample, label in zip(x_res[is_synthetic], y_res[is_synthetic], strict=True):
+        assert on_a_segment(sample, x[y == label])
+    assert len(np.unique(x_res, axis=0)) == 90
+
+
+# augment
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("flip", [False, True])
+def test_augmented_images_are_new_and_in_range(dtype, flip):
+    x, y = images(dtype, channels=3)
+    x_res, y_res, is_synthetic = (
+        get_method("augment").from_data(x, y, seed=0, flip=flip).oversample(x, y)
+    )
+    new = x_res[is_synthetic]
+    for sample, label in zip(new, y_res[is_synthetic], strict=True):
+        own = x[y == label]
+        assert not (own == sample).reshape(len(own), -1).all(axis=1).any()
+        assert own.min() <= sample.min() and sample.max() <= own.max()
+    assert len(np.unique(new.reshape(len(new), -1), axis=0)) == len(new)
+
+
+def test_augmented_images_come_from_their_class():
+    """One grey level per class: any transform of such an image leaves it as it is."""
+    y = np.repeat([0, 1, 2], [6, 2, 3])
+    levels = np.array([10, 100, 200], "uint8")
+    x = np.tile(levels[y][:, None, None, None], (1, 8, 8, 1))
+    x_res, y_res, _ = get_method("augment").from_data(x, y, seed=0).oversample(x, y)
+    assert np.all(x_res == levels[y_res][:, None, None, None])
+
+
+def test_only_the_chosen_transforms_are_used():
+    x, y = images(counts=(12, 3))
+    still = {"shift": 0, "rotation": 0, "zoom": 0}
+    cls = get_method("augment")
+    x_res, _, is_synthetic = cls.from_data(x, y, seed=0, **still).oversample(x, y)
+    own = x[y == 1]
+    for sample in x_res[is_synthetic]:
+        assert (own == sample).reshape(3, -1).all(axis=1).any()
+
+    x_res, _, is_synthetic = cls.from_data(x, y, seed=0, flip=True, **still).oversample(
+        x, y
+    )
+    mirrored = [
+        (own[:, :, ::-1] == sample).reshape(3, -1).all(axis=1).any()
+        for sample in x_res[is_synthetic]
+    ]
+    straight = [
+        (own == sample).reshape(3, -1).all(axis=1).any()
+        for sample in x_res[is_synthetic]
+    ]
+    assert all(np.logical_or(mirrored, straight))
+    assert any(mirrored) and any(straight)
+
+
+def test_shift_stays_within_its_limit():
+    """A bright column moves by at most a tenth of the width, plus interpolation."""
+    y = np.repeat([0, 1], [60, 2])
+    x = np.zeros((62, 20, 20, 1), "float32")
+    x[:, :, 10] = 1.0
+    sampler = get_method("augment").from_data(x, y, seed=0, rotation=0, zoom=0)
+    x_res, _, is_synthetic = sampler.oversample(x, y)
+    centre = (x_res[is_synthetic][:, 10, :, 0] * np.arange(20)).sum(axis=1)
+    assert np.all(np.abs(centre - 10) <= 2.0 + 1e-4)
+    assert centre.min() < 9 and centre.max() > 11
+
+
+def test_rotation_stays_within_its_limit():
+    """A bright bar through the centre turns by the angle of its first axis."""
+    y = np.repeat([0, 1], [60, 2])
+    x = np.zeros((62, 41, 41, 1), "float32")
+    x[:, 5:36, 19:22] = 1.0
+    sampler = get_method("augment").from_data(x, y, seed=0, shift=0, zoom=0)
+    x_res, _, is_synthetic = sampler.oversample(x, y)
+    up, right = np.mgrid[-20:21, -20:21]
+    angles = []
+    for image in x_res[is_synthetic][..., 0]:
+        mixed = 2 * (image * up * right).sum()
+        angles.append(np.arctan2(mixed, (image * (up**2 - right**2)).sum()) / 2)
+    angles = np.degrees(angles)
+    assert np.all(np.abs(angles) <= 15.5)
+    assert angles.min() < -8 and angles.max() > 8
+
+
+def test_zoom_stays_within_its_limit():
+    y = np.repeat([0, 1], [60, 2])
+    x = np.zeros((62, 41, 41, 1), "float32")
+    x[:, 10:31, 10:31] = 1.0  # 21 x 21
+    sampler = get_method("augment").from_data(x, y, seed=0, shift=0, rotation=0)
+    x_res, _, is_synthetic = sampler.oversample(x, y)
+    side = np.sqrt(x_res[is_synthetic].sum(axis=(1, 2, 3))) / 21
+    assert np.all((side > 0.89) & (side < 1.12))
+    assert side.min() < 0.95 and side.max() > 1.05
+
+
+def test_augment_works_in_bounded_chunks(monkeypatch):
+    sizes = []
+    layers = baselines.AugmentOversampler._layers
+
+    def spy(self, seed):
+        return [lambda x, training: sizes.append(len(x)) or x, *layers(self, seed)]
+
+    monkeypatch.setattr(baselines, "_CHUNK_FLOATS", 8 * 8 * 5)
+    monkeypatch.setattr(baselines.AugmentOversampler, "_layers", spy)
+    x, y = images()
+    sampler = get_method("augment").from_data(x, y, seed=0)
+    x_res, y_res, is_synthetic = sampler.oversample(x, y)
+    assert sizes == [5, 5, 5, 5]
+    own = {label: x[y == label] for label in (1, 2)}
+    for sample, label in zip(x_res[is_synthetic], y_res[is_synthetic], strict=True):
+        assert own[label].min() <= sample.min() and sample.max() <= own[label].max()
+    np.testing.assert_array_equal(sampler.oversample(x, y)[0], x_res)
+
+
+def test_augment_ignores_the_global_image_format_and_precision():
+    x, y = images()
+    sampler = get_method("augment").from_data(x, y, seed=0)
+    expected = sampler.oversample(x, y)[0]
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_image_data_format("channels_first")
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        np.testing.assert_array_equal(sampler.oversample(x, y)[0], expected)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_dtype_policy(policy)
+
+
+def test_augment_needs_images():
+    x, y = rows()
+    with pytest.raises(ValueError, match="For tables use `smote` or `random`"):
+        get_method("augment").from_data(x, y)

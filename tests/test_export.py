@@ -1,0 +1,349 @@
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_model import TinyModel
+
+from kerasos.export import export_model, load_card
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TinyModel(label_names=("bag", "boot", "coat"))
+
+
+@pytest.fixture(scope="module")
+def version_folder(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "tiny_made"
+    card = {"command": "/usr/bin/python examples/train.py --out=/data/run/x -v"}
+    card["scores"] = {"acsa": np.float32(0.5), "recalls": np.array([1.0, 0.0])}
+    return export_model(model, folder, card=card)
+
+
+@pytest.fixture(scope="module")
+def served(version_folder):
+    loaded = tf.saved_model.load(version_folder)
+    return loaded, dict(loaded.signatures)
+
+
+def run_python(code, *arguments):
+    """Runs `code` in a fresh process and returns what it printed."""
+    paths = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+        },
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_signatures_have_names_dtypes_and_a_free_batch_dimension(served):
+    _, signatures = served
+    assert sorted(signatures) == ["classify", "from_latent", "serving_default"]
+    expected = {
+        "serving_default": (
+            {"labels": ("int32", [None]), "seed": ("int64", [None])},
+            {"samples": ("uint8", [None, 6, 5, 1]), "labels": ("int32", [None])},
+        ),
+        "from_latent": (
+            {"labels": ("int32", [None]), "latent": ("float32", [None, 4])},
+            {"samples": ("uint8", [None, 6, 5, 1])},
+        ),
+        "classify": (
+            {"inputs": ("uint8", [None, 6, 5, 1])},
+            {"probabilities": ("float32", [None, 3]), "classes": ("int32", [None])},
+        ),
+    }
+    for name, (inputs, outputs) in expected.items():
+        got = signatures[name].structured_input_signature[1]
+        got = {key: (s.dtype.name, s.shape.as_list()) for key, s in got.items()}
+        assert got == inputs
+        got = signatures[name].structured_outputs
+        got = {key: (s.dtype.name, s.shape.as_list()) for key, s in got.items()}
+        assert got == outputs
+
+
+def test_served_samples_are_those_of_the_model_for_the_noise_of_each_seed(
+    model, served
+):
+    seeds = [7, -3, 2**40]
+    labels = tf.constant([2, 0, 1])
+    noise = tf.stack(
+        [
+            tf.random.stateless_normal([4], tf.constant([s, 0], tf.int64), alg="philox")
+            for s in seeds
+        ]
+    )
+    expected = model.to_user(model.generate(model.latent(noise, labels), labels))
+    got = served[1]["serving_default"](
+        labels=labels, seed=tf.constant(seeds, tf.int64)
+    )
+    np.testing.assert_array_equal(got["samples"], expected)
+    np.testing.assert_array_equal(got["labels"], labels)
+
+
+def test_a_row_is_the_same_alone_and_in_a_batch(served):
+    serve = served[1]["serving_default"]
+    labels = np.arange(50, dtype=np.int32) % 3
+    seed = np.arange(50, dtype=np.int64)
+    batch = serve(labels=tf.constant(labels), seed=tf.constant(seed))["samples"]
+    again = serve(labels=tf.constant(labels), seed=tf.constant(seed))["samples"]
+    np.testing.assert_array_equal(batch, again)
+    for i in (0, 17, 49):
+        alone = serve(
+            labels=tf.constant(labels[i : i + 1]), seed=tf.constant(seed[i : i + 1])
+        )["samples"]
+        np.testing.assert_array_equal(alone[0], batch[i])
+    assert len(np.unique(batch.numpy().reshape(50, -1), axis=0)) == 50
+
+
+def test_an_empty_batch_is_served(served):
+    got = served[1]["serving_default"](
+        labels=tf.zeros([0], tf.int32), seed=tf.zeros([0], tf.int64)
+    )
+    assert got["samples"].shape == (0, 6, 5, 1)
+
+
+def test_from_latent_matches_the_model_and_holds_no_random_operation(model, served):
+    latent = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    labels = np.array([0, 1, 2, 1, 0], np.int32)
+    got = served[1]["from_latent"](
+        latent=tf.constant(latent), labels=tf.constant(labels)
+    )
+    expected = model.to_user(model.generate(tf.constant(latent), tf.constant(labels)))
+    np.testing.assert_array_equal(got["samples"], expected)
+
+    def operations(function):
+        graph = function.graph.as_graph_def()
+        nodes = list(graph.node)
+        for inner in graph.library.function:
+            nodes += inner.node_def
+        return {node.op for node in nodes}
+
+    found = operations(served[1]["from_latent"])
+    assert not [op for op in found if "Random" in op or op == "Assert"]
+    assert [op for op in operations(served[1]["serving_default"]) if "Random" in op]
+
+
+def test_classify_matches_the_classifier(model, served):
+    x = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 1)).astype("uint8")
+    got = served[1]["classify"](inputs=tf.constant(x))
+    expected = model.classifier.predict(x, verbose=0)
+    np.testing.assert_allclose(got["probabilities"], expected, atol=1e-6)
+    np.testing.assert_array_equal(got["classes"], expected.argmax(1))
+
+
+def test_there_is_no_classify_without_a_classifier(tmp_path):
+    folder = export_model(TinyModel(with_classifier=False), tmp_path, samples=False)
+    names = sorted(tf.saved_model.load(folder).signatures)
+    assert names == ["from_latent", "serving_default"]
+
+
+def test_a_label_the_model_does_not_generate_is_named(tmp_path):
+    folder = export_model(TinyModel(sampled_labels=(1, 2)), tmp_path, samples=False)
+    serve = tf.saved_model.load(folder).signatures["serving_default"]
+    for wrong in (0, 3, -1):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"labels out of \[1, 2\]"
+        ):
+            serve(labels=tf.constant([1, wrong]), seed=tf.constant([0, 1], tf.int64))
+    got = serve(labels=tf.constant([1, 2]), seed=tf.constant([0, 1], tf.int64))
+    assert got["samples"].shape == (2, 6, 5, 1)
+
+
+def test_one_seed_for_many_labels_is_refused(served):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="one row per label"):
+        served[1]["serving_default"](
+            labels=tf.constant([1, 2]), seed=tf.constant([0], tf.int64)
+        )
+
+
+def test_features_and_tables_are_exported_without_a_picture(tmp_path):
+    folder = export_model(TinyModel(sample_shape=(7,)), tmp_path / "features")
+    signatures = tf.saved_model.load(folder).signatures
+    got = signatures["serving_default"](
+        labels=tf.constant([0, 1]), seed=tf.constant([0, 1], tf.int64)
+    )
+    assert got["samples"].shape == (2, 7) and got["samples"].dtype == tf.float32
+    assert not load_card(folder)["samples"]["are_in_data_space"]
+    table = TinyModel(shape=(5,), dtype="float64", value_range=(-2.0, 3.0))
+    folder = export_model(table, tmp_path / "table")
+    got = tf.saved_model.load(folder).signatures["classify"](
+        inputs=tf.zeros((2, 5), tf.float64)
+    )
+    assert got["probabilities"].shape == (2, 3)
+    for name in ("features", "table"):
+        assert not (tmp_path / name / "samples.png").exists()
+
+
+def test_only_the_weights_of_the_signatures_are_stored(model, version_folder):
+    used = [*model.generator.variables, *model.classifier.variables]
+    numbers = sum(int(np.prod(v.shape)) for v in used)
+    folder = os.path.join(version_folder, "variables")
+    stored = sum(
+        int(np.prod(shape))
+        for name, shape in tf.train.list_variables(os.path.join(folder, "variables"))
+        if "_CHECKPOINTABLE" not in name
+    )
+    assert stored == numbers
+    data = os.path.join(folder, "variables.data-00000-of-00001")
+    assert 4 * numbers <= os.path.getsize(data) < 4 * numbers + 4096
+
+
+def test_it_runs_in_a_process_without_the_code_of_the_model(
+    model, version_folder, served, tmp_path
+):
+    code = """
+        import sys
+        import numpy as np
+        import tensorflow as tf
+
+        class Refuse:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in ("kerasos", "tiny_model"):
+                    raise ModuleNotFoundError(name)
+
+        sys.meta_path.insert(0, Refuse())
+        loaded = tf.saved_model.load(sys.argv[1])
+        out = loaded.signatures["serving_default"](
+            labels=tf.constant([2, 1]), seed=tf.constant([5, 6], tf.int64)
+        )
+        np.save(sys.argv[2], out["samples"].numpy())
+        assert not {"kerasos", "tiny_model"} & set(sys.modules)
+    """
+    run_python(code, version_folder, tmp_path / "out.npy")
+    expected = served[1]["serving_default"](
+        labels=tf.constant([2, 1]), seed=tf.constant([5, 6], tf.int64)
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected["samples"])
+
+
+def test_a_model_under_a_mirrored_strategy_exports_the_same(
+    served, version_folder, tmp_path
+):
+    code = """
+        import sys
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+        from kerasos.export import export_model
+        from tiny_model import TinyModel
+
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        with strategy.scope():
+            model = TinyModel()
+            export_model(model, sys.argv[1] + "/1", samples=False)
+        export_model(model, sys.argv[1], samples=False)
+    """
+    run_python(code, tmp_path / "mirrored")
+    arguments = {
+        "labels": tf.constant([0, 1, 2]),
+        "seed": tf.constant([1, 2, 3], tf.int64),
+    }
+    size = os.path.join("variables", "variables.data-00000-of-00001")
+    for version in ("1", "2"):
+        folder = str(tmp_path / "mirrored" / version)
+        got = tf.saved_model.load(folder).signatures["serving_default"](**arguments)
+        expected = served[1]["serving_default"](**arguments)
+        np.testing.assert_array_equal(got["samples"], expected["samples"])
+        assert os.path.getsize(os.path.join(folder, size)) == os.path.getsize(
+            os.path.join(version_folder, size)
+        )
+
+
+def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
+    folder = tmp_path / "models" / "tiny"
+    assert export_model(model, folder, samples=False) == str(folder / "1")
+    assert export_model(model, folder / "7", samples=False) == str(folder / "7")
+    (folder / "notes").mkdir()
+    assert export_model(model, str(folder), samples=False) == str(folder / "8")
+    before = (folder / "7" / "saved_model.pb").stat().st_mtime_ns
+    with pytest.raises(FileExistsError, match="for the next free one"):
+        export_model(model, folder / "7", samples=False)
+    assert (folder / "7" / "saved_model.pb").stat().st_mtime_ns == before
+    names = sorted(os.listdir(folder))
+    assert names == ["1", "7", "8", "card.json", "notes"]
+    assert load_card(folder)["version"] == 8
+    assert os.stat(folder / "8").st_mode & 0o777 == os.stat(folder).st_mode & 0o777
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr("kerasos.export.write_warmup_requests", broken)
+    with pytest.raises(RuntimeError, match="disk full"):
+        export_model(TinyModel(), tmp_path, samples=False)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_version_that_appears_meanwhile_is_kept(tmp_path, monkeypatch):
+    def rival(*args, **kwargs):
+        (tmp_path / "1").mkdir()
+        (tmp_path / "1" / "theirs").touch()
+
+    monkeypatch.setattr("kerasos.export.write_warmup_requests", rival)
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        export_model(TinyModel(), tmp_path, samples=False)
+    assert os.listdir(tmp_path) == ["1"]
+    assert os.listdir(tmp_path / "1") == ["theirs"]
+
+
+def test_a_remote_path_is_refused(model):
+    with pytest.raises(ValueError, match="local folder"):
+        export_model(model, "gs://bucket/tiny")
+
+
+def test_the_card_tells_what_the_export_is(version_folder):
+    card = load_card(version_folder)
+    assert card == load_card(os.path.dirname(version_folder))
+    assert card["method"] == "tiny" and card["seed"] == 0 and card["version"] == 1
+    assert card["data"] == {
+        "shape": [6, 5, 1],
+        "dtype": "uint8",
+        "value_range": [0.0, 255.0],
+        "class_counts": [40, 12, 3],
+        "label_names": ["bag", "boot", "coat"],
+    }
+    assert card["command"] == "python examples/train.py --out=x -v"
+    assert card["scores"] == {"acsa": 0.5, "recalls": [1.0, 0.0]}
+    names = ["kerasos", "keras", "tensorflow", "numpy", "python"]
+    assert list(card["versions"]) == names and all(card["versions"].values())
+    assert card["signatures"]["from_latent"]["inputs"] == {
+        "latent": {"dtype": "float32", "shape": [None, 4]},
+        "labels": {"dtype": "int32", "shape": [None]},
+    }
+    assert card["signatures"]["classify"]["outputs"]["classes"]["dtype"] == "int32"
+    text = json.dumps(card)
+    assert os.path.dirname(os.path.dirname(version_folder)) not in text
+
+
+def test_the_picture_lies_beside_the_card(version_folder):
+    picture = os.path.join(os.path.dirname(version_folder), "samples.png")
+    with open(picture, "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_card_cannot_replace_fields_of_the_export(model, tmp_path):
+    with pytest.raises(ValueError, match=r"\['method', 'seed'\]"):
+        export_model(model, tmp_path, card={"seed": 3, "method": "x"})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_card_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="model.export"):
+        load_card(tmp_path)
