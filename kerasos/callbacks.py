@@ -82,10 +82,10 @@ class EvaluationCSV(keras.callbacks.Callback):
     """Appends the classifier's scores on named data sets to a CSV file.
 
     The classifier is `model.classifier`, or the model itself where it has none
-    (a plain Keras classifier). One row per data set and evaluated epoch: `epoch` (finished epochs), `steps`
-    (finished training steps), `data_set`, `acsa`, `g_mean`, `macro_f1` and
-    `recall_0`, `recall_1`, ...; a class the data set does not hold leaves its
-    recall empty. Each row is on disk before training goes on.
+    (a plain Keras classifier). One row per data set and evaluated epoch: `epoch`
+    (finished epochs), `steps` (finished training steps), `data_set`, `acsa`,
+    `g_mean`, `macro_f1` and `recall_0`, `recall_1`, ...; a class the data set does
+    not hold leaves its recall empty. Each row is on disk before training goes on.
 
     Training that starts at epoch k (`initial_epoch`, or a restored backup)
     keeps the rows of the first k epochs and drops later ones, so no epoch is
@@ -238,3 +238,26 @@ def _write_image_summary(name, png, step):
     )
     values = tf.constant([str(width).encode(), str(height).encode(), png])
     tf.summary.write(name, values, step=step, metadata=metadata)
+
+
+class EffectiveAnchors(keras.callbacks.Callback):
+    """Logs how many anchors GAMO's generator mixes, as `effective_anchors`.
+
+    The mean over classes of `GAMO.effective_anchors`: 1 is a generator that copies
+    real points, and the number of anchors one that returns the class mean.
+
+    Args:
+        every: Integer, log after each `every` epochs. Default 1.
+        num_samples: Integer, samples a class. Default 256.
+    """
+
+    def __init__(self, every=1, num_samples=256):
+        super().__init__()
+        self.every = _check_every(every)
+        self.num_samples = num_samples
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 and logs is not None:
+            report = self.model.effective_anchors(self.num_samples)
+            values = [entry["effective"] for entry in report.values()]
+            logs["effective_anchors"] = float(np.mean(values))

@@ -13,3 +13,26 @@ tf.config.set_logical_device_configuration(
 def two_replicas():
     """One strategy for the run: a second in the process aborts its collectives."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def same_noise_under_xla(monkeypatch):
+    """Random floats made from random bits.
+
+    TensorFlow's stateless draws have the same bits with XLA and without, but turn
+    them into floats in two ways, so weights could not be compared.
+    """
+    draw_bits = tf.random.stateless_uniform
+
+    def uniform(shape, seed, minval=0, maxval=None, dtype=tf.float32, alg="philox"):
+        bits = draw_bits(shape, seed, None, None, tf.int32, alg)
+        bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 8)
+        share = tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
+        return minval + share * ((1.0 if maxval is None else maxval) - minval)
+
+    def normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, alg="philox"):
+        share = uniform(shape, seed, alg=alg) + 2.0**-25
+        return mean + stddev * tf.math.ndtri(share)
+
+    monkeypatch.setattr(tf.random, "stateless_uniform", uniform)
+    monkeypatch.setattr(tf.random, "stateless_normal", normal)

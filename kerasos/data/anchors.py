@@ -46,6 +46,8 @@ def farthest_points(points, count, first):
     chosen = [first]
     distance = _distances(flat, flat[first])
     for _ in range(count - 1):
+        # Below every distance, so that no row of duplicates is taken twice.
+        distance[chosen[-1]] = -1.0
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, _distances(flat, flat[chosen[-1]]))
     return np.array(chosen)

@@ -61,6 +61,13 @@ def as_arrays(x, y=None):
         warnings.warn(
             f"Labels {labels[counts == 1].tolist()} have one sample each, so "
             "what is generated for them can only repeat it.", stacklevel=2)
+    pairs = zip(y.tolist(), x, strict=True)
+    distinct = {hash((label, row.tobytes())) for label, row in pairs}
+    if len(distinct) < len(x):
+        warnings.warn(
+            f"`x` holds repeated samples: {len(x) - len(distinct)} of {len(x)} equal "
+            "another of their class and count again. If that is not meant, keep "
+            "the rows `np.unique(x, axis=0, return_index=True)[1]`.", stacklevel=2)
     return x, y
 
 

@@ -13,53 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
+from kerasos.data.host import EpochCounter, HostTable
 from kerasos.seeds import derive_seed
-
-# TensorFlow's name for a resource that lives as long as its last handle.
-_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
-
-
-class EpochCounter:
-    """Two integers in host memory that dataset functions read: epoch and stride.
-
-    Each iterator takes the epoch and adds the stride to it. The stride is 1 until
-    somebody assigns an epoch, and 0 from then on: an iterator that Keras made and
-    threw away must not move an epoch that `fit` sets itself.
-
-    A `tf.Variable` made inside a strategy's scope would be one copy per
-    replica, which a dataset cannot read; a bare resource is left alone.
-    """
-
-    def __init__(self):
-        with tf.device("CPU:0"):
-            self.handle = tf.raw_ops.VarHandleOp(
-                dtype=tf.int64, shape=(2,), shared_name=_ANONYMOUS
-            )
-        self._put(0, 1)
-
-    def _put(self, epoch, stride):
-        with tf.device("CPU:0"):
-            value = tf.constant([int(epoch), stride], tf.int64)
-            tf.raw_ops.AssignVariableOp(resource=self.handle, value=value)
-
-    def assign(self, epoch):
-        """Sets the epoch of every iterator from now on."""
-        self._put(epoch, 0)
-
-    def numpy(self):
-        """Returns the epoch that the next iterator will read, as an integer."""
-        return int(self._read()[0])
-
-    def advance(self):
-        """Returns the epoch as a tensor and adds the stride, inside a function."""
-        state = self._read()
-        with tf.control_dependencies([state]):
-            value = tf.stack([state[1], tf.zeros((), tf.int64)])
-            tf.raw_ops.AssignAddVariableOp(resource=self.handle, value=value)
-        return state[0]
-
-    def _read(self):
-        return tf.raw_ops.ReadVariableOp(resource=self.handle, dtype=tf.int64)
 
 
 def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
@@ -119,12 +74,11 @@ def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
             len(x), batch_size, steps, seed if shuffle else None)
 
     epoch = EpochCounter()
-    with tf.device("CPU:0"):
-        x_all, y_all = tf.constant(x), tf.constant(y, tf.int32)
+    x_all, y_all = HostTable(x), HostTable(y.astype("int32"))
 
     def gather(item):
         index = rows(item)
-        return tf.gather(x_all, index), tf.gather(y_all, index)
+        return x_all.gather(index), y_all.gather(index)
 
     dataset = (
         tf.data.Dataset.from_tensors(0)

@@ -24,6 +24,7 @@ class ConditionalGenerator(keras.layers.Layer):
     """
 
     def __init__(self, network, labels, **kwargs):
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.network = network
         self.labels = [int(label) for label in labels]

@@ -43,6 +43,8 @@ class ConvexGenerator(keras.layers.Layer):
     """
 
     def __init__(self, trunk, anchor_counts, num_features, seed=0, **kwargs):
+        # Convex weights and sums of points need float32 under any policy.
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.trunk = trunk
         self.anchor_counts = tuple(int(count) for count in anchor_counts)

@@ -29,6 +29,8 @@ class RandomCombination(keras.layers.Layer):
     latent_dim = 3
 
     def __init__(self, anchor_counts, num_features, points=1, **kwargs):
+        # A copy in half precision would be no copy.
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if points not in (1, 2):
             raise ValueError(f"`points` must be 1 or 2. Received: points={points}.")

@@ -4,6 +4,7 @@ No loss and no architecture here. What a method must get right on several device
 after a crash and at the user's border is done once, in this file.
 """
 
+import copy
 import time
 
 import keras
@@ -328,7 +329,8 @@ class OversamplingModel(keras.Model):
         kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
         own = StageCallback(dataset, epochs)
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(own)
+            own.set_model(self)
+            callbacks.callbacks.append(own)
         else:
             callbacks = keras.tree.flatten(callbacks) if callbacks else []
             callbacks = [*callbacks, own]
@@ -504,7 +506,7 @@ class OversamplingModel(keras.Model):
             name: keras.saving.deserialize_keras_object(value)
             if isinstance(value, dict) and "class_name" in value
             else value
-            for name, value in config.items()
+            for name, value in copy.deepcopy(config).items()  # Keras empties it
         }
         config["spec"] = DataSpec.from_config(config["spec"])
         return cls(**config)

@@ -39,6 +39,7 @@ from kerasos.layers.copies import RandomCombination
 from kerasos.losses import adversarial, classification
 from kerasos.metrics import ACSA, GMean
 from kerasos.models.base import OversamplingModel, replica_context
+from kerasos.models.training import DEFAULT_BATCH_SIZE
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor, transitional_unit
 from kerasos.networks.mlp import dense, leaky_mlp
@@ -353,13 +354,12 @@ class GAMO(OversamplingModel):
         features = self._features(self.to_model(x))
         losses = {"c_loss": self._classifier_step(features, one_hot)}
         if self.discriminator is not None:
-            target = 1.0 - self._target_noise(tf.shape(y)[0], x.shape[0], "real")
+            target = 1.0 - self._target_noise(_num_rows(x), "real")
             losses["d_loss"] = self._discriminator_step(features, one_hot, target)
         fake, fake_one_hot, active, total = self._fake_batch(x)
         self._classifier_step(fake, fake_one_hot, active, total)
         if self.discriminator is not None:
-            rows = tf.shape(fake)[0]
-            target = self._target_noise(rows, fake.shape[0], "fake")
+            target = self._target_noise(total or _num_rows(fake), "fake", active)
             self._discriminator_step(fake, fake_one_hot, target, active, total)
         losses.update(self._generator_steps(x))
         return self.finish_step(**losses)
@@ -398,9 +398,13 @@ class GAMO(OversamplingModel):
         self.minimize(loss, tape, variables, self.d_optimizer)
         return loss
 
-    def _target_noise(self, rows, static_rows, tag):
-        rows = static_rows if static_rows is not None else rows
-        return self.uniform(rows, f"target_{tag}", self.label_noise)
+    def _target_noise(self, rows, tag, active=None):
+        noise = self.uniform(rows, f"target_{tag}", self.label_noise)
+        if active is None:
+            return noise
+        # The same noise for a sample, padded or not.
+        place = tf.cast(tf.cumsum(active), tf.int32) - 1
+        return tf.gather(noise, tf.maximum(place, 0))
 
     def _fake_batch(self, x):
         """Generated samples for M and D, in inference mode.
@@ -413,7 +417,7 @@ class GAMO(OversamplingModel):
         replicas, _ = replica_context()
         if replicas == 1 and x.shape[0] is not None:
             return self._padded_fake_batch(max(1, round(x.shape[0] * self.fake_ratio)))
-        rows = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+        rows = _num_rows(x)
         if self.fake_ratio != 1.0:
             scaled = tf.round(tf.cast(rows, tf.float32) * self.fake_ratio)
             rows = tf.maximum(1, tf.cast(scaled, tf.int32))
@@ -473,7 +477,10 @@ class GAMO(OversamplingModel):
         minority = sorted(self.generator.labels, key=self.spec.minority_labels.index)
         size = self._samples_per_class(x)
         groups = [minority] if self.g_update == "joint" else [[k] for k in minority]
-        noise = self.normal(size * len(minority), self.noise_dim, "generator")
+        # Replicas share the rows of each class, so a row holds all classes.
+        noise = self.normal(size, len(minority) * self.noise_dim, "generator")
+        noise = tf.reshape(noise, (size, len(minority), self.noise_dim))
+        noise = tf.reshape(tf.transpose(noise, (1, 0, 2)), (-1, self.noise_dim))
         parts = tf.split(noise, [size * len(group) for group in groups])
         totals = {}
         for group, part in zip(groups, parts, strict=True):
@@ -487,11 +494,11 @@ class GAMO(OversamplingModel):
         return totals
 
     def _samples_per_class(self, x):
-        if self.samples_per_class is not None:
-            return self.samples_per_class
         replicas, _ = replica_context()
-        rows = x.shape[0] * replicas if x.shape[0] is not None else 32
-        size = max(4, -(-rows // self.spec.num_classes))
+        size = self.samples_per_class
+        if size is None:
+            rows = (x.shape[0] or DEFAULT_BATCH_SIZE) * replicas
+            size = max(4, -(-rows // self.spec.num_classes))
         return -(-size // replicas)
 
     def _generator_step(self, noise, sizes, variables):
@@ -686,6 +693,10 @@ def _mean(values, active, total):
     if active is None:
         return tf.reduce_mean(values)
     return tf.reduce_sum(values * active) / total
+
+
+def _num_rows(tensor):
+    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
 
 
 def _own_rows(tensor, rows):

@@ -75,12 +75,13 @@ class _Baseline:
 
         Returns:
             `(x_res, y_res, is_synthetic)`: the originals first and unchanged, in
-            the dtype of `x`; `y_res` int64; `is_synthetic` boolean.
+            the dtypes of `x` and `y`; `is_synthetic` boolean.
 
         Raises:
             ValueError: If the data do not match those of `from_data`, or
                 imbalanced-learn refuses the strategy.
         """
+        given = y
         x, y = as_arrays(x, y)
         if x.shape[1:] != self.sample_shape:
             raise ValueError(
@@ -92,7 +93,7 @@ class _Baseline:
         seed = self.seed if seed is None else seed
         seed = fresh_seed() if seed is None else seed
         x_new = self._synthesize(x, y, labels, derive_seed(seed, self.method_name))
-        return append(x, y, x_new, labels)
+        return append(x, y if given is None else np.asarray(given), x_new, labels)
 
     def _labels_to_add(self, y, sampling_strategy):
         return samples_to_add(y, sampling_strategy, self.num_classes)

@@ -50,6 +50,18 @@ def test_one_sample_in_a_class_warns_and_works():
     np.testing.assert_array_equal(y, Y)
 
 
+def test_repeated_samples_of_a_class_warn_and_work():
+    x, y = np.concatenate([X, X[1:3]]), np.append(Y, Y[1:3])
+    with pytest.warns(UserWarning, match="repeated samples: 2 of 8"):
+        assert as_arrays(x, np.maximum(y, 1) - 1)[0] is x
+
+
+def test_one_sample_under_two_labels_is_no_repetition():
+    x = X.copy()
+    x[3] = x[4]  # labels 2 and 1
+    as_arrays(x, np.maximum(Y, 1) - 1)
+
+
 @pytest.mark.filterwarnings("ignore:Labels")
 @pytest.mark.parametrize("y", [Y.astype("uint8"), Y.astype("float32"), list(Y)])
 def test_labels_become_int64(y):

@@ -10,6 +10,7 @@ X = np.linspace(0, 1, 12, dtype="float32").reshape(6, 2)
 Y = np.array([0, 1, 1, 2, 1, 2])
 
 
+@pytest.mark.filterwarnings("ignore:`x` holds repeated samples")
 def test_fields_and_properties_of_images():
     x = np.zeros((9, 4, 5, 3), "uint8")
     spec = DataSpec.of(x, [0, 0, 1, 1, 1, 1, 2, 2, 1], label_names=["a", "b", "c"])

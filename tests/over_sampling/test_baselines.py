@@ -11,6 +11,9 @@ from kerasos.registry import get_method
 NAMES = ["none", "random", "smote", "augment"]
 each_method = pytest.mark.parametrize("name", NAMES)
 each_adding = pytest.mark.parametrize("name", NAMES[1:])
+copies_on_purpose = pytest.mark.filterwarnings(
+    "ignore:`x` holds repeated samples"
+)
 COUNTS = (20, 8, 12)
 
 
@@ -362,6 +365,7 @@ def test_augmented_images_are_new_and_in_range(dtype, flip):
     assert len(np.unique(new.reshape(len(new), -1), axis=0)) == len(new)
 
 
+@copies_on_purpose
 def test_augmented_images_come_from_their_class():
     """One grey level per class: any transform of such an image leaves it as it is."""
     y = np.repeat([0, 1, 2], [6, 2, 3])
@@ -395,6 +399,7 @@ def test_only_the_chosen_transforms_are_used():
     assert any(mirrored) and any(straight)
 
 
+@copies_on_purpose
 def test_shift_stays_within_its_limit():
     """A bright column moves by at most a tenth of the width, plus interpolation."""
     y = np.repeat([0, 1], [60, 2])
@@ -407,6 +412,7 @@ def test_shift_stays_within_its_limit():
     assert centre.min() < 9 and centre.max() > 11
 
 
+@copies_on_purpose
 def test_rotation_stays_within_its_limit():
     """A bright bar through the centre turns by the angle of its first axis."""
     y = np.repeat([0, 1], [60, 2])
@@ -424,6 +430,7 @@ def test_rotation_stays_within_its_limit():
     assert angles.min() < -8 and angles.max() > 8
 
 
+@copies_on_purpose
 def test_zoom_stays_within_its_limit():
     y = np.repeat([0, 1], [60, 2])
     x = np.zeros((62, 41, 41, 1), "float32")

@@ -1,0 +1,89 @@
+"""Bare resources in host memory that dataset functions read.
+
+A `tf.Variable` made inside a strategy's scope would be one copy per replica, which a
+dataset cannot read, and a captured constant is copied into the dataset's graph.
+"""
+
+import tensorflow as tf
+
+# TensorFlow's name for a resource that lives as long as its last handle.
+_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
+
+
+class EpochCounter:
+    """Two integers in host memory that dataset functions read: epoch and stride.
+
+    Each iterator takes the epoch and adds the stride to it. The stride is 1 until
+    somebody assigns an epoch, and 0 from then on: an iterator that Keras made and
+    threw away must not move an epoch that `fit` sets itself.
+    """
+
+    def __init__(self):
+        with tf.device("CPU:0"):
+            self.handle = tf.raw_ops.VarHandleOp(
+                dtype=tf.int64, shape=(2,), shared_name=_ANONYMOUS
+            )
+        self._put(0, 1)
+
+    def _put(self, epoch, stride):
+        with tf.device("CPU:0"):
+            value = tf.constant([int(epoch), stride], tf.int64)
+            tf.raw_ops.AssignVariableOp(resource=self.handle, value=value)
+
+    def assign(self, epoch):
+        """Sets the epoch of every iterator from now on."""
+        self._put(epoch, 0)
+
+    def numpy(self):
+        """Returns the epoch that the next iterator will read, as an integer."""
+        return int(self._read()[0])
+
+    def advance(self):
+        """Returns the epoch as a tensor and adds the stride, inside a function."""
+        state = self._read()
+        with tf.control_dependencies([state]):
+            value = tf.stack([state[1], tf.zeros((), tf.int64)])
+            tf.raw_ops.AssignAddVariableOp(resource=self.handle, value=value)
+        return state[0]
+
+    def _read(self):
+        return tf.raw_ops.ReadVariableOp(resource=self.handle, dtype=tf.int64)
+
+
+class HostTable:
+    """An array in host memory whose rows dataset functions gather.
+
+    It is filled a part at a time: `tf.constant` would hold it twice for a moment.
+
+    Args:
+        array: Array `(n, ...)`; copied once.
+    """
+
+    _PART_BYTES = 1 << 24
+
+    def __init__(self, array):
+        dtype = tf.as_dtype(array.dtype)
+        rows = max(1, self._PART_BYTES // max(1, array[:1].nbytes))
+        self.shape, self.dtype = array.shape, dtype
+        with tf.device("CPU:0"):
+            self.handle = tf.raw_ops.VarHandleOp(
+                dtype=dtype, shape=array.shape, shared_name=_ANONYMOUS
+            )
+            tf.raw_ops.AssignVariableOp(
+                resource=self.handle, value=tf.zeros(array.shape, dtype)
+            )
+            for start in range(0, len(array), rows):
+                part = array[start : start + rows]
+                tf.raw_ops.ResourceScatterUpdate(
+                    resource=self.handle,
+                    indices=tf.range(start, start + len(part)),
+                    updates=tf.convert_to_tensor(part),
+                )
+
+    def gather(self, index):
+        """Returns rows as a tensor; works inside dataset functions."""
+        rows = tf.raw_ops.ResourceGather(
+            resource=self.handle, indices=index, dtype=self.dtype
+        )
+        rows.set_shape([*index.shape, *self.shape[1:]])
+        return rows

@@ -1,0 +1,57 @@
+"""Metadata and dependencies; the settings of the tools are in pyproject.toml."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "kerasos" / "version.py").read_text("utf-8")
+).group(1)
+
+TENSORBOARD = "tensorboard>=2.20,<3"
+
+setup(
+    name="kerasos",
+    version=VERSION,
+    description="Deep oversampling for imbalanced classification, on Keras 3",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["kerasos", "kerasos.*"]),
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py>=2.1,<3",
+        "imbalanced-learn>=0.14,<1",
+        # tensorflow-datasets uses it without asking for it.
+        "importlib_resources>=6",
+        "keras>=3.13,<4",
+        "matplotlib>=3.9,<4",
+        "networkx>=3.2,<4",
+        "numpy>=2,<3",
+        "pandas>=2.2,<4",
+        "scikit-learn>=1.6,<2",
+        # tensorflow-probability uses distutils, which Python 3.12 left out.
+        'setuptools; python_version >= "3.12"',
+        "tensorflow>=2.21,<3",
+        "tensorflow-datasets>=4.9.9,<5",
+        "tensorflow-probability>=0.25,<1",
+        # tensorflow-probability runs on it without asking for it.
+        "tf-keras>=2.21,<3",
+    ],
+    extras_require={
+        "examples": [TENSORBOARD],  # `--tensorboard_dir` of the training scripts
+        "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.16,<2"],
+        "serving": ["tensorflow-serving-api>=2.19,<3"],
+        "tensorboard": [TENSORBOARD],
+        "test": ["pytest>=8,<10", "ruff>=0.17.5,<0.18"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

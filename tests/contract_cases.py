@@ -1,0 +1,250 @@
+"""What `test_method_contract.py` must know of each method.
+
+A new method adds two things here, and no test:
+
+1. to `CASES`, one `Case` per variant worth checking, the first of them with
+   `full=True`;
+2. to `PINS`, where it has networks, the parameter counts its paper's shapes give.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+import kerasos
+
+
+def images(counts=(24, 9, 5), size=8, channels=1, seed=0):
+    """Digits-like uint8 images: a bright bar whose place tells the class."""
+    source = np.random.default_rng(seed)
+    y = source.permutation(np.repeat(np.arange(len(counts)), counts))
+    x = source.integers(0, 120, (len(y), size, size, channels))
+    for image, label in zip(x, y, strict=True):
+        image[2 * (label % 4) : 2 * (label % 4) + 2] += 130
+    return x.astype("uint8"), y
+
+
+def rows(counts=(20, 8), width=6, dtype="float32", seed=0):
+    """Table rows in (-1, 1), one cluster a class."""
+    source = np.random.default_rng(seed)
+    y = source.permutation(np.repeat(np.arange(len(counts)), counts))
+    x = 0.2 * source.standard_normal((len(y), width)) + 0.5 * np.cos(y)[:, None]
+    return np.tanh(x).astype(dtype), y
+
+
+def two_kinds_of_images():
+    """Images of two classes: half the work of a step that goes class by class."""
+    return images(counts=(20, 8))
+
+
+def wide_rows():
+    """Rows of Python's own floats, wider than what the networks compute in."""
+    return rows(dtype="float64")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One variant of a method, on data so small that a step takes milliseconds.
+
+    Args:
+        method: Name in the registry.
+        variant: String, for the test's id.
+        options: Options of `from_data`.
+        data: Function that returns `(x, y)`, imbalanced.
+        losses: Names in the history after one round; None for no training.
+        round: Epochs that pass through every stage once.
+        full: Also check export, recovery from a crash and bad input. At least one
+            case of a method.
+        jit: Also check that XLA gives the same weights. One case of a method, the
+            one with the smallest graph.
+        needs_imbalance: Whether `from_data` refuses balanced data.
+        adds_samples: Whether `oversample` adds any.
+        option: A real option of `from_data` and its misspelling, or None where
+            there are no options.
+        step_size: Learning rate of plain gradient descent with which two steps
+            move every network well above rounding, and do not blow up.
+    """
+
+    method: str
+    variant: str
+    options: dict = dataclasses.field(default_factory=dict)
+    data: Callable = images
+    losses: tuple | None = None
+    round: int = 1
+    full: bool = False
+    jit: bool = False
+    needs_imbalance: bool = False
+    adds_samples: bool = True
+    option: tuple | None = None
+    step_size: float = 0.5
+
+    @property
+    def id(self):
+        return f"{self.method}-{self.variant}"
+
+    @property
+    def has_network(self):
+        return issubclass(kerasos.get_method(self.method), kerasos.OversamplingModel)
+
+    def build(self, **options):
+        return kerasos.get_method(self.method).from_data(
+            *self.data(), seed=0, **{**self.options, **options}
+        )
+
+
+CASES = [
+    Case("none", "images", full=True, adds_samples=False),
+    Case("random", "images", full=True),
+    Case("random", "rows", data=rows),
+    Case(
+        "smote",
+        "images",
+        options={"k_neighbors": 3},
+        full=True,
+        option=("k_neighbors", "k_neighbor"),
+    ),
+    Case("smote", "rows", data=rows, options={"k_neighbors": 3}),
+    Case("augment", "images", full=True, option=("rotation", "rotations")),
+    Case(
+        "gamo",
+        "dense",
+        losses=("c_loss", "d_loss", "g_c_loss", "g_d_loss"),
+        full=True,
+        needs_imbalance=True,
+        option=("max_anchors", "max_anchor"),
+    ),
+    Case(
+        "gamo",
+        "conv",
+        options={"variant": "conv"},
+        data=two_kinds_of_images,
+        losses=("e_loss", "c_loss", "d_loss", "g_c_loss", "g_d_loss"),
+        round=2,
+        full=True,
+        needs_imbalance=True,
+        option=("max_anchors", "max_anchor"),
+    ),
+    Case(
+        "gamo",
+        "no_discriminator",
+        options={"discriminator": False},
+        data=rows,
+        losses=("c_loss", "g_c_loss"),
+        jit=True,
+    ),
+    Case(
+        "gamo",
+        "joint_ce",
+        options={
+            "g_update": "joint",
+            "loss": "ce",
+            "max_anchors": 6,
+            "samples_per_class": 6,
+        },
+        losses=("c_loss", "d_loss", "g_c_loss", "g_d_loss"),
+    ),
+    Case(
+        "gamo",
+        "conditional",
+        options={"generator": "conditional", "discriminator": False},
+        data=two_kinds_of_images,
+        losses=("c_loss", "g_c_loss"),
+    ),
+    Case(
+        "gamo",
+        "conditional_discriminator",
+        options={"generator": "conditional"},
+        data=wide_rows,
+        losses=("c_loss", "d_loss", "g_c_loss", "g_d_loss"),
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pin:
+    """Trainable parameters of each network for the shapes of the paper.
+
+    Args:
+        method: Name in the registry.
+        variant: String, for the test's id.
+        counts: Samples per class; with `size` they make the data.
+        networks: `{name: (function from the model to a list of variables, number
+            of parameters)}`; together every trainable variable, each once.
+        size: Height and width of an image.
+        options: Options of `from_data`.
+    """
+
+    method: str
+    variant: str
+    counts: tuple
+    networks: dict
+    size: int = 28
+    options: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def id(self):
+        return f"{self.method}-{self.variant}"
+
+    def build(self):
+        x, y = images(self.counts, self.size)
+        return kerasos.get_method(self.method).from_data(x, y, seed=0, **self.options)
+
+
+def _variables(path):
+    """Returns a function from a model to the trainable variables at `path`."""
+
+    def read(model):
+        for name in path.split("."):
+            model = getattr(model, name)
+        return model.trainable_variables
+
+    return read
+
+
+def _generation_units(model):
+    trunk = {id(v) for v in model.generator.trunk.trainable_variables}
+    return [v for v in model.generator.trainable_variables if id(v) not in trunk]
+
+
+MNIST_IR_100 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
+TEN_CLASSES = (12, 4, 4, 4, 4, 4, 4, 4, 4, 4)
+
+PINS = [
+    Pin(
+        "gamo",
+        "dense",
+        MNIST_IR_100,
+        {
+            "cTMU": (_variables("generator.trunk"), 45_504),
+            "IGUs": (_generation_units, 325_000),
+            "M": (_variables("classifier_head"), 235_146),
+            "D": (_variables("discriminator"), 236_545),
+        },
+    ),
+    Pin(
+        "gamo",
+        "conv",
+        TEN_CLASSES,
+        {
+            "cTMU": (_variables("generator.trunk"), 45_504),
+            "IGUs": (_generation_units, 65 * 36),
+            "F": (_variables("feature_extractor"), 829_792),
+            "M": (_variables("classifier_head"), 165_514),
+            "D": (_variables("discriminator"), 166_913),
+        },
+        options={"variant": "conv"},
+    ),
+    Pin(
+        "gamo",
+        "conditional",
+        TEN_CLASSES,
+        {
+            # cTMU, then Dense 256 and Dense 784.
+            "cG": (_variables("generator"), 45_504 + 65 * 256 + 257 * 784),
+            "M": (_variables("classifier_head"), 235_146),
+            "D": (_variables("discriminator"), 236_545),
+        },
+        options={"generator": "conditional"},
+    ),
+]

@@ -1,0 +1,139 @@
+"""The example scripts, run as a user runs them but for a few steps."""
+
+import csv
+import importlib.util
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kerasos.export import load_card
+
+ROOT = pathlib.Path(__file__).parents[1]
+# A second device for a script, as two GPUs would be.
+TWO_DEVICES = """
+import runpy, sys
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+halves = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, halves)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+reason = "starts Python, compiles and trains"
+slow = pytest.mark.slow(reason=reason)
+
+
+def run(script, *options, folder, two_devices=False):
+    """Runs an example in `folder`; returns what it printed."""
+    start = ["-c", TWO_DEVICES] if two_devices else []
+    result = subprocess.run(
+        [sys.executable, *start, str(ROOT / "examples" / script), *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def quickstart():
+    path = ROOT / "examples" / "quickstart.py"
+    spec = importlib.util.spec_from_file_location("quickstart", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def scores(**methods):
+    return {
+        name: np.stack([values, np.zeros(len(values))], 1)
+        for name, values in methods.items()
+    }
+
+
+def test_the_table_holds_the_mean_and_the_sample_deviation(quickstart):
+    table = quickstart.table(scores(gamo=[0.8, 0.9, 1.0])).splitlines()
+    assert table[2] == "| gamo | 0.9000 ± 0.1000 | 0.0000 ± 0.0000 |"
+
+
+@pytest.mark.parametrize(
+    ("gamo", "smote", "words"),
+    [
+        # Paired gaps .1, .11, .12: standard error .01 / sqrt(3).
+        ([0.9, 0.81, 0.72], [0.8, 0.7, 0.6], "`gamo` .* 0.1100 .* 0.0058 .* won"),
+        ([0.9, 0.8, 0.7], [0.6, 0.8, 0.9], "`gamo` has .* too close to name"),
+        ([0.9], [0.8], "one seed cannot say"),
+    ],
+)
+def test_the_verdict_follows_from_the_scores(quickstart, gamo, smote, words):
+    values = scores(none=np.zeros(len(gamo)), gamo=gamo, smote=smote)
+    text = quickstart.verdict(values)
+    assert re.search(words, text), text
+
+
+@slow
+def test_quickstart_with_one_seed(tmp_path):
+    printed = run("quickstart.py", "--seeds=1", "--epochs=1", folder=tmp_path)
+    output = tmp_path / "quickstart_output"
+    report = (output / "report.md").read_text()
+    for method in ("none", "random", "smote", "gamo"):
+        assert f"| {method} | 0." in printed
+        assert f"| {method} | 0." in report
+    assert "`python examples/quickstart.py --seeds=1 --epochs=1`" in report
+    assert (output / "samples.png").stat().st_size > 5000
+    card = load_card(output / "saved_model" / "gamo_digits" / "1")
+    assert card["seed"] == 0 and card["steps"] == 50
+
+
+@slow
+def test_train_gamo_goes_on_where_it_stopped(tmp_path):
+    options = ["--smoke", "--g_update=joint", f"--output_dir={tmp_path / 'out'}"]
+    run("train_gamo.py", *options, folder=tmp_path)
+    run("train_gamo.py", *options, "--resume", "--epochs=3", folder=tmp_path)
+    output = tmp_path / "out"
+    assert [r["epoch"] for r in rows(output / "scores.csv")] == ["1", "2", "3"]
+    assert [r["epoch"] for r in rows(output / "history.csv")] == ["0", "1", "2"]
+    assert (output / "samples.png").is_file() and (output / "model.keras").is_file()
+    card = load_card(output / "saved_model" / "gamo_digits" / "2")
+    assert "--output_dir=out --resume --epochs=3" in card["command"]
+    assert str(tmp_path) not in card["command"]
+
+
+@slow
+def test_train_gamo_on_two_devices(tmp_path):
+    data = np.random.default_rng(0).uniform(0, 5, (120, 3)).round(3)
+    labels = np.repeat([0, 1], [90, 30])
+    table = np.column_stack([data, labels])
+    header = "a,b,c,target"
+    np.savetxt(
+        tmp_path / "t.csv", table, fmt="%g", delimiter=",", header=header, comments=""
+    )
+    options = ["--smoke", "--dataset=t.csv", "--class_counts=all", "--value_range=0,5"]
+    run("train_gamo.py", *options, folder=tmp_path, two_devices=True)
+    output = tmp_path / "gamo_output"
+    assert [r["steps"] for r in rows(output / "scores.csv")] == ["10", "20"]
+    assert load_card(output / "saved_model" / "gamo_t")["data"]["shape"] == [3]
+
+
+@slow
+def test_train_gamo_with_the_feature_extractor(tmp_path):
+    options = ["--smoke", "--variant=conv", "--loss=ce", "--class_counts=gamo"]
+    options[-1] = "--class_counts=" + ",".join(["60"] * 9 + ["10"])
+    run("train_gamo.py", *options, folder=tmp_path)
+    history = rows(tmp_path / "gamo_output" / "history.csv")
+    assert [r["e_loss"] == "NA" for r in history] == [False, True] * 2
+    assert [r["g_c_loss"] == "NA" for r in history] == [True, False] * 2

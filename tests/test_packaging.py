@@ -1,0 +1,115 @@
+"""What a user gets from `pip install`: metadata, and a package that loads fast."""
+
+import ast
+import pathlib
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+import setuptools
+
+import kerasos
+
+ROOT = pathlib.Path(__file__).parents[1]
+# Names of distributions that differ from what they are imported as.
+DISTRIBUTIONS = {"absl": "absl-py", "imblearn": "imbalanced-learn"} | {
+    "sklearn": "scikit-learn",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_probability": "tensorflow-probability",
+    "tf_keras": "tf-keras",
+}
+HEAVY = {"matplotlib", "networkx", "pandas", "scipy", *DISTRIBUTIONS} - {"absl"}
+# Keras itself loads some of them: forgotten, they show up again if kerasos does too.
+IMPORT = f"""
+import sys, time
+import keras
+for name in list(sys.modules):
+    if name.split(".")[0] in {HEAVY}:
+        del sys.modules[name]
+before = set(sys.modules)
+start = time.process_time()
+import kerasos
+seconds = time.process_time() - start
+print(seconds, *{{name.split(".")[0] for name in set(sys.modules) - before}})
+"""
+
+
+@pytest.fixture(scope="module")
+def metadata():
+    """The arguments of `setup`."""
+    given = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", given.update)
+        runpy.run_path(str(ROOT / "setup.py"))
+    return given
+
+
+@pytest.fixture(scope="module")
+def imports():
+    """Processor seconds of `import kerasos` after keras, and what it loaded."""
+    results = []
+    for _ in range(3):  # the machine may be busy or its disk cold
+        output = subprocess.run(
+            [sys.executable, "-c", IMPORT],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+        results.append((float(output[0]), set(output[1:])))
+        if results[-1][0] < 0.3:
+            break
+    return min(results)
+
+
+def names(requirements):
+    return {re.match(r"[\w-]+", line).group() for line in requirements}
+
+
+def test_the_version_is_the_same_everywhere(metadata):
+    assert metadata["version"] == kerasos.__version__
+    released = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert released.group(1) == kerasos.__version__
+
+
+def test_every_import_of_the_package_is_required(metadata):
+    used = set()
+    for path in (ROOT / "kerasos").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                used.add(node.module.split(".")[0])
+    used -= {"kerasos", *sys.stdlib_module_names}
+    used = {DISTRIBUTIONS.get(name, name) for name in used}
+    assert used <= names(metadata["install_requires"])
+
+
+def test_the_extras_are_those_promised(metadata):
+    assert set(metadata["extras_require"]) == {
+        "examples",
+        "onnx",
+        "serving",
+        "tensorboard",
+        "test",
+    }
+    assert "pytest" in names(metadata["extras_require"]["test"])
+
+
+def test_every_folder_with_code_is_a_package(metadata):
+    folders = {path.parent for path in (ROOT / "kerasos").rglob("*.py")}
+    expected = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert set(metadata["packages"]) == expected
+
+
+def test_import_adds_less_than_a_third_of_a_second(imports):
+    seconds, _ = imports
+    assert seconds < 0.3
+
+
+def test_import_loads_nothing_heavy(imports):
+    _, loaded = imports
+    assert "kerasos" in loaded
+    assert not loaded & HEAVY

@@ -1,0 +1,98 @@
+"""The README's code, run as it stands."""
+
+import os
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+
+import pytest
+import setuptools
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def commands():
+    """Every command of every bash block, apart from what `&&` joins."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    return [command.strip() for line in lines for command in line.split("&&")]
+
+
+def scripts():
+    return [command for command in commands() if command.startswith("python ")]
+
+
+def test_every_command_is_one_that_is_checked_here():
+    known = ("pip install ", "pytest", "python examples/")
+    assert commands()
+    assert all(command.startswith(known) for command in commands())
+
+
+def test_pip_commands_install_this_folder_with_known_extras(monkeypatch):
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", given.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    installs = [shlex.split(c) for c in commands() if c.startswith("pip install ")]
+    assert installs
+    for *start, target in installs:
+        assert start == ["pip", "install", "-e"]
+        extra = re.fullmatch(r"\.(?:\[(\w+)\])?", target).group(1)
+        assert extra is None or extra in given["extras_require"]
+
+
+def test_continuous_integration_runs_the_test_command():
+    (line,) = [
+        line for b in blocks("bash") for line in b.splitlines() if "pytest" in line
+    ]
+    steps = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert line in steps
+
+
+def test_links_lead_to_files():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+@pytest.mark.slow(reason="trains GAMO for 40 epochs")
+def test_python_blocks_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    x, y, x_res = namespace["x"], namespace["y"], namespace["x_res"]
+    assert namespace["images"].shape == (100, 8, 8, 1)
+    assert (x_res[: len(x)] == x).all() and len(x_res) == 10 * (y == 0).sum()
+    assert namespace["out"]["samples"].shape == (3, 8, 8, 1)
+
+
+@pytest.mark.slow(reason="runs the whole quickstart, a minute or more")
+@pytest.mark.parametrize("command", scripts())
+def test_scripts_run(tmp_path, command):
+    # The commands name paths under the root, and write into the folder they run in.
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    python, *arguments = shlex.split(command)
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    rows = [row for row in result.stdout.splitlines() if row.startswith("| ")]
+    assert [row.split()[1] for row in rows[1:]] == ["none", "random", "smote", "gamo"]
+    for row in rows[1:]:
+        acsa, g_mean = (float(cell.split()[0]) for cell in row.split("|")[2:4])
+        assert 0.85 < g_mean <= acsa < 1.0
+    output = tmp_path / "quickstart_output"
+    assert f"Command: `{command}`" in (output / "report.md").read_text()
+    assert (output / "samples.png").is_file()
+    assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
