@@ -32,9 +32,7 @@ def main(_):
     report("data")
     model = kerasos.GAMO.from_data(x, y, seed=0)
     report("model")
-    model.fit(
-        kerasos.data.batches(x, y, 32, steps_per_epoch=_STEPS.value), verbose=0
-    )
+    model.fit(kerasos.data.batches(x, y, 32, steps_per_epoch=_STEPS.value), verbose=0)
     report("training")
     model.oversample(x, y)
     report("oversampling")

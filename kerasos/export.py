@@ -1,9 +1,9 @@
 """Writes a model as a SavedModel that TensorFlow Serving runs without kerasos.
 
-    saved_models/gamo_mnist/
-      card.json     what it is: data, seed, command, versions, scores, signatures
-      samples.png   generated images, for methods that generate images
-      1/            the version folder, with warm-up requests in assets.extra
+saved_models/gamo_mnist/
+  card.json     what it is: data, seed, command, versions, scores, signatures
+  samples.png   generated images, for methods that generate images
+  1/            the version folder, with warm-up requests in assets.extra
 """
 
 import datetime

@@ -6,7 +6,8 @@ import tensorflow as tf
 # Before anything touches a device: replicas on a machine with one processor.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2)
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +27,12 @@ def same_noise_under_xla(monkeypatch):
 
     def uniform(shape, seed, minval=0, maxval=None, dtype=tf.float32, alg="philox"):
         bits = draw_bits(shape, seed, None, None, tf.int32, alg)
-        bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 8)
-        share = tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
+        bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 9)
+        share = tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-23
         return minval + share * ((1.0 if maxval is None else maxval) - minval)
 
     def normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, alg="philox"):
-        share = uniform(shape, seed, alg=alg) + 2.0**-25
+        share = uniform(shape, seed, alg=alg) + 2.0**-24
         return mean + stddev * tf.math.ndtri(share)
 
     monkeypatch.setattr(tf.random, "stateless_uniform", uniform)

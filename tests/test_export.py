@@ -86,9 +86,7 @@ def test_served_samples_are_those_of_the_model_for_the_noise_of_each_seed(
         ]
     )
     expected = model.to_user(model.generate(model.latent(noise, labels), labels))
-    got = served[1]["serving_default"](
-        labels=labels, seed=tf.constant(seeds, tf.int64)
-    )
+    got = served[1]["serving_default"](labels=labels, seed=tf.constant(seeds, tf.int64))
     np.testing.assert_array_equal(got["samples"], expected)
     np.testing.assert_array_equal(got["labels"], labels)
 

@@ -62,7 +62,8 @@ def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
         if not os.path.isfile(name):
             raise FileNotFoundError(
                 f"There is no file to load. Received: {name!r}, from the folder "
-                f"{os.getcwd()!r}. Give the path of a .csv or .npz file.")
+                f"{os.getcwd()!r}. Give the path of a .csv or .npz file."
+            )
         (x, y), test = _READERS[suffix](name)
     elif name == "digits":
         (x, y), test = _read_digits()
@@ -90,15 +91,17 @@ def _read_tfds(name, data_dir):
     except ImportError as error:
         raise ImportError(
             f"Data set {name!r} needs TensorFlow Datasets. Run `pip install "
-            "tensorflow-datasets`, or use \"digits\".") from error
+            'tensorflow-datasets`, or use "digits".'
+        ) from error
 
     known = tfds.list_builders(with_community_datasets=False)
     if name.split("/")[0].split(":")[0] not in known:
         nearest = nearest_name(name, ["digits", *known])
         hint = f' Did you mean "{nearest}"?' if nearest else ""
         raise ValueError(
-            "`name` must be \"digits\", a TensorFlow Datasets name, or a path "
-            f"that ends in .csv or .npz. Received: {name!r}.{hint}")
+            '`name` must be "digits", a TensorFlow Datasets name, or a path '
+            f"that ends in .csv or .npz. Received: {name!r}.{hint}"
+        )
     builder = tfds.builder(name, data_dir=data_dir)
     try:
         builder.download_and_prepare()
@@ -107,21 +110,26 @@ def _read_tfds(name, data_dir):
             f"Data set {name!r} is not prepared in {str(builder.data_dir)!r}, "
             f"and could not be downloaded ({type(error).__name__}: {error}). "
             "Give the folder that holds it as `data_dir`, or run this once on a "
-            "machine with a network.") from error
+            "machine with a network."
+        ) from error
     features, splits = builder.info.features, list(builder.info.splits)
     is_image_set = builder.info.supervised_keys == ("image", "label")
     if not is_image_set or None in features["image"].shape:
         raise ValueError(
             f"Data set {name!r} must hold images of one size and their labels. "
-            f"Received: {features}. Save it as arrays in a .npz file instead.")
+            f"Received: {features}. Save it as arrays in a .npz file instead."
+        )
     if not {"train", "test"} <= set(splits):
         raise ValueError(
             f"Data set {name!r} must have the splits 'train' and 'test'. "
-            f"Received: {splits}. Save the splits you want in a .npz file instead.")
+            f"Received: {splits}. Save the splits you want in a .npz file instead."
+        )
     return [
-        tfds.as_numpy(builder.as_dataset(
-            split=split, as_supervised=True, batch_size=-1))
-        for split in ("train", "test")]
+        tfds.as_numpy(
+            builder.as_dataset(split=split, as_supervised=True, batch_size=-1)
+        )
+        for split in ("train", "test")
+    ]
 
 
 def _read_npz(path):
@@ -130,12 +138,14 @@ def _read_npz(path):
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         return [
             _check_pair(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
-            for part in ("train", "test")]
+            for part in ("train", "test")
+        ]
     if {"x", "y"} <= set(arrays):
         return _split(*_check_pair(path, arrays["x"], arrays["y"]))
     raise ValueError(
         "A .npz file must hold `x_train, y_train, x_test, y_test`, or `x, y`. "
-        f"Received: {sorted(arrays)} in {path!r}. Rename the arrays.")
+        f"Received: {sorted(arrays)} in {path!r}. Rename the arrays."
+    )
 
 
 def _read_csv(path):
@@ -147,25 +157,29 @@ def _read_csv(path):
     if features.empty:
         raise ValueError(
             "A .csv file must have a header, a row, and a column beside the "
-            f"labels. Received: {len(frame)} rows of {list(frame.columns)}.")
+            f"labels. Received: {len(frame)} rows of {list(frame.columns)}."
+        )
     missing = list(frame.columns[frame.isna().any()])
     if missing:
         raise ValueError(
             f"A .csv file must have no missing values. Received: some in columns "
-            f"{missing}. Impute them, or drop their rows.")
+            f"{missing}. Impute them, or drop their rows."
+        )
     numeric = features.select_dtypes(["number", "bool"]).columns
     if len(numeric) < features.shape[1]:
         raise ValueError(
             "The features of a .csv file must be numeric. Received: text in "
             f"columns {list(features.columns.difference(numeric, sort=False))}. "
             "Encode them as numbers, or give the pandas frame to "
-            "`DeepOverSampler`, which takes categorical columns.")
+            "`DeepOverSampler`, which takes categorical columns."
+        )
     labels = frame[target].to_numpy()
     if labels.dtype.kind == "f" and np.any(labels != np.rint(labels)):
         raise ValueError(
             f"Column {target!r} must hold class labels. Received: fractions such "
             f"as {labels[labels != np.rint(labels)][0]}. Name the label column "
-            "`target`.")
+            "`target`."
+        )
     _, y = np.unique(labels, return_inverse=True)
     return _split(features.to_numpy("float32"), y.astype("int64"))
 
@@ -178,7 +192,8 @@ def _check_pair(path, x, y):
     if len(x) != len(y):
         raise ValueError(
             "Samples and labels must have one length. Received: "
-            f"{len(x)} samples and {len(y)} labels in {path!r}.")
+            f"{len(x)} samples and {len(y)} labels in {path!r}."
+        )
     return x, y
 
 

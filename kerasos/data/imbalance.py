@@ -116,7 +116,8 @@ def _protocol(name, available, dataset):
         if dataset not in fits:
             raise ValueError(
                 f'Protocol "{name}" has class counts for {sorted(fits)} only. '
-                f"Received: data set {dataset!r}. Give the counts as a list.")
+                f"Received: data set {dataset!r}. Give the counts as a list."
+            )
         return fits[dataset]
     match = _FAJARDO_NAME.fullmatch(name)
     if match:
@@ -126,7 +127,8 @@ def _protocol(name, available, dataset):
             raise ValueError(
                 f'Protocol "{name}" must be "fajardo-<rho>-<minority digits>". '
                 "Expected rho >= 1 and different digits, each a label in "
-                f"0..{len(available) - 1}. Received: rho {rho}, digits {minority}.")
+                f"0..{len(available) - 1}. Received: rho {rho}, digits {minority}."
+            )
         counts = np.full(len(available), _FAJARDO_MAJORITY)
         counts[minority] = max(1, round(_FAJARDO_MAJORITY / rho))
         return counts
@@ -135,7 +137,8 @@ def _protocol(name, available, dataset):
     raise ValueError(
         f"`class_counts` must name a known protocol. Expected one of "
         f'{sorted(PROTOCOLS)} or "fajardo-<rho>-<minority digits>". Received: '
-        f'"{name}".{hint}')
+        f'"{name}".{hint}'
+    )
 
 
 def _from_dict(counts, available):
@@ -143,7 +146,8 @@ def _from_dict(counts, available):
     if not set(counts) <= labels:
         raise ValueError(
             "The keys of `class_counts` must be labels. Expected integers in "
-            f"0..{len(available) - 1}. Received: {list(set(counts) - labels)}.")
+            f"0..{len(available) - 1}. Received: {list(set(counts) - labels)}."
+        )
     return [counts.get(label, available[label]) for label in range(len(available))]
 
 
@@ -152,11 +156,13 @@ def _long_tail(ratio, available):
     if not valid:
         raise TypeError(
             "`class_counts` must be a list, a dict, an imbalance ratio, the name "
-            f"of a protocol, or None. Received: {ratio!r}.")
+            f"of a protocol, or None. Received: {ratio!r}."
+        )
     if not (math.isfinite(ratio) and ratio >= 1):
         raise ValueError(
             "`class_counts` as a number is the imbalance ratio. Expected a finite "
-            f"number >= 1. Received: {ratio}. Give class counts as a list.")
+            f"number >= 1. Received: {ratio}. Give class counts as a list."
+        )
     share = float(ratio) ** -np.linspace(0, 1, len(available))
     largest = int(np.min((available + 0.5) / share))
     counts = np.rint(largest * share)
@@ -171,17 +177,26 @@ def _check_counts(counts, available):
     if values.shape != available.shape:
         raise ValueError(
             "`class_counts` must have one count per class. Expected "
-            f"{len(available)} counts. Received: {counts!r}.")
-    if values.dtype.kind not in "iuf" or np.any(values != np.rint(values)) or np.any(
-            values < 1):
+            f"{len(available)} counts. Received: {counts!r}."
+        )
+    if (
+        values.dtype.kind not in "iuf"
+        or np.any(values != np.rint(values))
+        or np.any(values < 1)
+    ):
         raise ValueError(
             "`class_counts` must be integers of at least 1. Received: "
-            f"{values.tolist()}. Every class needs a sample.")
+            f"{values.tolist()}. Every class needs a sample."
+        )
     values = values.astype("int64")
     if np.any(values > available):
-        short = {label: (int(values[label]), int(available[label]))
-                 for label in np.flatnonzero(values > available).tolist()}
+        short = {
+            label: (int(values[label]), int(available[label]))
+            for label in np.flatnonzero(values > available).tolist()
+        }
         raise ValueError(
             "`class_counts` must not exceed the samples there are. Received: "
-            "{label: (count, available)} = " f"{short}. Lower these counts.")
+            "{label: (count, available)} = "
+            f"{short}. Lower these counts."
+        )
     return values

@@ -17,8 +17,9 @@ from kerasos.data.host import EpochCounter, HostTable
 from kerasos.seeds import derive_seed
 
 
-def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
-            steps_per_epoch=None):
+def batches(
+    x, y, batch_size, balanced=False, shuffle=True, seed=0, steps_per_epoch=None
+):
     """Returns a `tf.data.Dataset` of `(x, y)` batches in a reproducible order.
 
     Every iterator over the result is one epoch. The epoch counter
@@ -64,14 +65,16 @@ def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
         raise ValueError(
             "`balanced=True` draws samples at random, so it has no unshuffled "
             "order. Expected `shuffle=True`. Received: shuffle=False. Drop one "
-            "of the two arguments.")
+            "of the two arguments."
+        )
     per_pass = len(x) // batch_size
     steps = steps_per_epoch or per_pass
     if balanced:
         first_rows, rows = _balanced_order(y, batch_size, steps, seed)
     else:
         first_rows, rows = _pass_order(
-            len(x), batch_size, steps, seed if shuffle else None)
+            len(x), batch_size, steps, seed if shuffle else None
+        )
 
     epoch = EpochCounter()
     x_all, y_all = HostTable(x), HostTable(y.astype("int32"))
@@ -85,11 +88,13 @@ def batches(x, y, batch_size, balanced=False, shuffle=True, seed=0,
         .flat_map(lambda _: first_rows(epoch.advance() * steps))
         .map(gather, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
-        .apply(tf.data.experimental.assert_cardinality(steps)))
+        .apply(tf.data.experimental.assert_cardinality(steps))
+    )
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA)
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epoch
     return dataset
@@ -104,8 +109,9 @@ def _pass_order(n, batch_size, steps, seed):
         order = tf.range(n)
         if stream is not None:
             order = tf.random.experimental.stateless_shuffle(
-                order, tf.stack([tf.constant(stream, tf.int64), number]))
-        return tf.reshape(order[:per_pass * batch_size], (per_pass, batch_size))
+                order, tf.stack([tf.constant(stream, tf.int64), number])
+            )
+        return tf.reshape(order[: per_pass * batch_size], (per_pass, batch_size))
 
     def from_batch(first):
         def slices(number):
@@ -132,11 +138,16 @@ def _balanced_order(y, batch_size, steps, seed):
 
     def draw(number):
         label = tf.random.stateless_uniform(
-            (batch_size,), tf.stack([tf.constant(class_seed, tf.int64), number]),
-            maxval=len(counts), dtype=tf.int32)
+            (batch_size,),
+            tf.stack([tf.constant(class_seed, tf.int64), number]),
+            maxval=len(counts),
+            dtype=tf.int32,
+        )
         fraction = tf.random.stateless_uniform(
-            (batch_size,), tf.stack([tf.constant(member_seed, tf.int64), number]),
-            dtype=tf.float64)
+            (batch_size,),
+            tf.stack([tf.constant(member_seed, tf.int64), number]),
+            dtype=tf.float64,
+        )
         member = tf.cast(fraction * tf.gather(count_of, label), tf.int64)
         return tf.gather(by_class, tf.gather(first_of, label) + member)
 
@@ -151,9 +162,11 @@ def _check_sizes(x, y, batch_size, steps_per_epoch):
     for name, value in sizes.items():
         if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(
-                f"`{name}` must be a positive integer. Received: {value!r}.")
+                f"`{name}` must be a positive integer. Received: {value!r}."
+            )
     if batch_size > len(x):
         raise ValueError(
             "`batch_size` must not exceed the number of samples, or an epoch "
             f"has no batch. Expected at most {len(x)}. Received: {batch_size}. "
-            "Use a smaller `batch_size`.")
+            "Use a smaller `batch_size`."
+        )

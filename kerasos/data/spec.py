@@ -55,17 +55,20 @@ class DataSpec:
         if not self.shape or min(self.shape) < 1:
             raise ValueError(
                 "`shape` must be the positive sizes of one sample. Received: "
-                f"{self.shape}.")
+                f"{self.shape}."
+            )
         if len(self.class_counts) < 2 or min(self.class_counts) < 1:
             raise ValueError(
                 "`class_counts` must have at least two classes of at least one "
-                f"sample. Received: {self.class_counts}.")
+                f"sample. Received: {self.class_counts}."
+            )
         if self.label_names is not None:
             put("label_names", tuple(str(name) for name in self.label_names))
             if len(self.label_names) != self.num_classes:
                 raise ValueError(
                     "`label_names` must have one name per class. Expected "
-                    f"{self.num_classes} names. Received: {self.label_names}.")
+                    f"{self.num_classes} names. Received: {self.label_names}."
+                )
 
     @classmethod
     def of(cls, x, y=None, value_range=None, label_names=None, num_classes=None):
@@ -94,7 +97,8 @@ class DataSpec:
                 "`y` must have samples of every class. Expected labels "
                 f"0..{num_classes - 1}. Received: labels "
                 f"0..{len(class_counts) - 1}. Give a sample of every class, or "
-                "the right `num_classes`.")
+                "the right `num_classes`."
+            )
         value_range = _resolve_range(x, value_range)
         return cls(x.shape[1:], x.dtype.name, value_range, class_counts, label_names)
 
@@ -113,8 +117,11 @@ class DataSpec:
     @property
     def minority_labels(self):
         """Labels with fewer samples than the largest class, rarest first."""
-        labels = [label for label, count in enumerate(self.class_counts)
-                  if count < self.majority_count]
+        labels = [
+            label
+            for label, count in enumerate(self.class_counts)
+            if count < self.majority_count
+        ]
         return sorted(labels, key=lambda label: self.class_counts[label])
 
     @property
@@ -137,7 +144,7 @@ class DataSpec:
         """
         if isinstance(x, tf.data.Dataset):
             x_spec, _, batched = dataset_specs(x)
-            shape = tuple(x_spec.shape[1 if batched else 0:])
+            shape = tuple(x_spec.shape[1 if batched else 0 :])
             dtype = np.dtype(x_spec.dtype.as_numpy_dtype)
         else:
             x = check_samples(x)
@@ -146,20 +153,23 @@ class DataSpec:
             raise ValueError(
                 "Samples must have the shape the model was built for. Expected "
                 f"{self.shape} for one sample. Received: {shape}. Reshape the "
-                "samples, or build a model with `from_data` on them.")
+                "samples, or build a model with `from_data` on them."
+            )
         both_float = dtype.kind == "f" and np.dtype(self.dtype).kind == "f"
         if dtype.name != self.dtype and not both_float:
             raise ValueError(
                 "Samples must be in the units the model was built for. Expected "
                 f"dtype {self.dtype} in {self.value_range}. Received: dtype "
-                f"{dtype.name}. Convert the samples to those units and dtype.")
+                f"{dtype.name}. Convert the samples to those units and dtype."
+            )
         if y is not None:
             y = check_labels(y)
             check_same_length(x, y)
             if y.max() >= self.num_classes:
                 raise ValueError(
                     "Labels must be classes the model was built for. Expected "
-                    f"0..{self.num_classes - 1}. Received: label {y.max()}.")
+                    f"0..{self.num_classes - 1}. Received: label {y.max()}."
+                )
 
     def get_config(self):
         """Returns the fields as values that JSON can hold."""
@@ -184,7 +194,8 @@ def _check_range(value_range):
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(
             "`value_range` must be two finite numbers `(low, high)` with low < "
-            f"high. Received: {value_range!r}.")
+            f"high. Received: {value_range!r}."
+        )
     return low, high
 
 
@@ -201,10 +212,12 @@ def _resolve_range(x, value_range):
         raise ValueError(
             "`value_range` must be given for these data. It is known only for "
             "uint8 and for floats in [0, 1] or [-1, 1]. Received: dtype "
-            f"{x.dtype} from {low:g} to {high:g}. Pass `value_range=(low, high)`.")
+            f"{x.dtype} from {low:g} to {high:g}. Pass `value_range=(low, high)`."
+        )
     given = _check_range(value_range)
     if low < given[0] or high > given[1]:
         raise ValueError(
             f"`value_range` must hold every value of `x`. Received: {given}, and "
-            f"values from {low:g} to {high:g}. Widen it, or clip the data.")
+            f"values from {low:g} to {high:g}. Widen it, or clip the data."
+        )
     return given

@@ -20,10 +20,16 @@ class ConvexGenerator(keras.layers.Layer):
         anchor_counts: Number of anchors of each class, in label order. 0 for a
             class that is not generated.
         num_features: Width of a sample.
+        anchor_share: Ours, off (0) by default. Share in [0, 1) of one real point
+            of the class, drawn uniformly for each sample, in the convex weights:
+            `share * onehot(j) + (1 - share) * softmax(...)`. The trained softmax
+            is nearly one-hot and uses few anchors; this keeps every sample
+            between two of them, and every anchor in use.
         seed: Integer seed of the kernels.
 
     Call arguments:
-        noise: Float tensor `(batch, latent_dim)`.
+        noise: Float tensor `(batch, latent_dim)`, standard normal; one column
+            more than the trunk takes when `anchor_share` is on, which draws j.
         labels: Integer tensor `(batch,)`, classes with anchors only.
         training: Boolean; batch normalisation of the trunk.
 
@@ -42,13 +48,21 @@ class ConvexGenerator(keras.layers.Layer):
         ICCV 2019, section 3.
     """
 
-    def __init__(self, trunk, anchor_counts, num_features, seed=0, **kwargs):
+    def __init__(
+        self, trunk, anchor_counts, num_features, anchor_share=0.0, seed=0, **kwargs
+    ):
         # Convex weights and sums of points need float32 under any policy.
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.trunk = trunk
         self.anchor_counts = tuple(int(count) for count in anchor_counts)
         self.num_features = int(num_features)
+        self.anchor_share = float(anchor_share)
+        if not 0.0 <= self.anchor_share < 1.0:
+            raise ValueError(
+                "`anchor_share` must lie in [0, 1). Received: "
+                f"anchor_share={anchor_share}."
+            )
         self.seed = int(seed)
         self.labels = [k for k, count in enumerate(self.anchor_counts) if count]
         self.kernels, self.biases, self.anchors = {}, {}, {}
@@ -73,7 +87,7 @@ class ConvexGenerator(keras.layers.Layer):
 
     @property
     def latent_dim(self):
-        return self.trunk.input_shape[0][-1]
+        return self.trunk.input_shape[0][-1] + (1 if self.anchor_share else 0)
 
     def set_anchors(self, label, points):
         """Puts the real points of class `label`, `(anchors, num_features)`."""
@@ -84,29 +98,40 @@ class ConvexGenerator(keras.layers.Layer):
         unit = [self.kernels[f"{label}"], self.biases[f"{label}"]]
         return self.trunk.trainable_variables + unit
 
-    def class_weights(self, hidden, label):
-        """Convex weights `(batch, anchors)` of class `label`; rows sum to 1."""
-        logits = tf.matmul(hidden, self.kernels[f"{label}"]) + self.biases[f"{label}"]
-        return tf.nn.softmax(logits)
-
     def sample_weights(self, noise, label):
         """Convex weights `(batch, anchors)` behind samples of class `label`."""
         sizes = [0] * len(self.anchor_counts)
         sizes[label] = len(noise)
-        hidden = self.hidden(noise, one_hot_of_sizes(sizes))
-        return self.class_weights(hidden, label)
+        hidden, place = self._hidden(noise, one_hot_of_sizes(sizes))
+        return self._class_weights(hidden, place, label)
 
-    def hidden(self, noise, one_hot, training=False):
-        """The trunk's output in float32: softmax and sums need its precision."""
-        noise = tf.convert_to_tensor(noise)
-        return tf.cast(self.trunk([noise, one_hot], training=training), tf.float32)
+    def _hidden(self, noise, one_hot, training=False):
+        """The trunk's output, and the noise that draws each sample's anchor."""
+        noise, place = tf.convert_to_tensor(noise), None
+        if self.anchor_share:
+            noise, place = noise[:, :-1], noise[:, -1]
+        # Softmax and sums need float32 under any precision policy.
+        hidden = self.trunk([noise, one_hot], training=training)
+        return tf.cast(hidden, tf.float32), place
+
+    def _class_weights(self, hidden, place, label):
+        logits = tf.matmul(hidden, self.kernels[f"{label}"]) + self.biases[f"{label}"]
+        weights = tf.nn.softmax(logits)
+        if place is None:
+            return weights
+        # The normal's own distribution function makes a uniform of the noise.
+        uniform = 0.5 * (1.0 + tf.math.erf(place / tf.sqrt(2.0)))
+        count = self.anchor_counts[label]
+        index = tf.minimum(tf.cast(uniform * count, tf.int32), count - 1)
+        drawn = tf.one_hot(index, count)
+        return self.anchor_share * drawn + (1.0 - self.anchor_share) * weights
 
     def call(self, noise, labels, training=False):
         one_hot = tf.one_hot(labels, len(self.anchor_counts))
-        hidden = self.hidden(noise, one_hot, training)
+        hidden, place = self._hidden(noise, one_hot, training)
         samples = tf.zeros((tf.shape(noise)[0], self.num_features))
         for label in self.labels:
-            weights = self.class_weights(hidden, label)
+            weights = self._class_weights(hidden, place, label)
             weights *= tf.cast(labels == label, tf.float32)[:, None]
             samples += tf.matmul(weights, self.anchors[f"{label}"])
         return samples
@@ -125,14 +150,16 @@ class ConvexGenerator(keras.layers.Layer):
         Returns:
             Float32 tensor `(sum(sizes), num_features)`.
         """
-        one_hot = one_hot_of_sizes(sizes)
-        hidden = self.hidden(noise, one_hot, training)
-        labels = [label for label, size in enumerate(sizes) if size]
-        parts = tf.split(hidden, [sizes[label] for label in labels])
-        samples = [
-            tf.matmul(self.class_weights(part, label), self.anchors[f"{label}"])
-            for part, label in zip(parts, labels, strict=True)
-        ]
+        hidden, place = self._hidden(noise, one_hot_of_sizes(sizes), training)
+        samples, start = [], 0
+        for label, size in enumerate(sizes):
+            if size:
+                rows = slice(start, start + size)
+                weights = self._class_weights(
+                    hidden[rows], None if place is None else place[rows], label
+                )
+                samples.append(tf.matmul(weights, self.anchors[f"{label}"]))
+                start += size
         return samples[0] if len(samples) == 1 else tf.concat(samples, 0)
 
     def compute_output_shape(self, noise_shape, labels_shape=None):
@@ -144,6 +171,7 @@ class ConvexGenerator(keras.layers.Layer):
             trunk=keras.saving.serialize_keras_object(self.trunk),
             anchor_counts=self.anchor_counts,
             num_features=self.num_features,
+            anchor_share=self.anchor_share,
             seed=self.seed,
         )
         return config

@@ -32,7 +32,7 @@ def cross_entropy_loss(logits, one_hot):
 def binary_cross_entropy_loss(logits, one_hot):
     """Cross-entropy of every softmax output against its own 0 or 1.
 
-        -log m_y - sum_{k != y} log(1 - m_k)              (GAMO, eq. 2)
+    -log m_y - sum_{k != y} log(1 - m_k)              (GAMO, eq. 2)
     """
     logits, one_hot = _float32(logits), _float32(one_hot)
     log_probs = tf.nn.log_softmax(logits)

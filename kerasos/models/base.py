@@ -390,8 +390,7 @@ class OversamplingModel(keras.Model):
         labels = self._check_sampled_labels(labels)
         if batch_size < 1:
             raise ValueError(
-                "`batch_size` must be at least 1. Received: "
-                f"batch_size={batch_size}."
+                f"`batch_size` must be at least 1. Received: batch_size={batch_size}."
             )
         dtype = tf.as_dtype(self.sample_dtype).as_numpy_dtype
         samples = np.empty((len(labels), *self.sample_shape), dtype)

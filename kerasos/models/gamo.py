@@ -80,6 +80,7 @@ OPTIONS = (
     "samples_per_class",
     "fake_ratio",
     "label_noise",
+    "anchor_share",
     "max_anchors",
     "bank",
     "value_range",
@@ -150,9 +151,7 @@ class GAMO(OversamplingModel):
         **kwargs,
     ):
         kwargs.pop("noise_dim", None)
-        super().__init__(
-            spec=spec, noise_dim=generator.latent_dim, seed=seed, **kwargs
-        )
+        super().__init__(spec=spec, noise_dim=generator.latent_dim, seed=seed, **kwargs)
         check_choice("loss", loss, LOSSES)
         check_choice("g_update", g_update, ("per_class", "joint"))
         if fake_ratio <= 0:
@@ -171,9 +170,7 @@ class GAMO(OversamplingModel):
         self.label_noise = label_noise
         self.anchor_index = anchor_index
         self.learns_generator = bool(generator.trainable_variables)
-        self.classifier = raw_input_classifier(
-            spec, classifier_head, feature_extractor
-        )
+        self.classifier = raw_input_classifier(spec, classifier_head, feature_extractor)
         if self.is_convolutional:
             self.produces_samples = False
             self.stages = ("features", "adversarial")
@@ -207,6 +204,8 @@ class GAMO(OversamplingModel):
                     or the controls "copies" and "pairs".
                 discriminator: False for GAMO\\D and cG+CN.
                 latent_dim: Width of the noise, 100.
+                anchor_share: Ours, 0 (off) by default: keeps the convex generator
+                    off the corners of the hull; see `ConvexGenerator`.
                 max_anchors: Anchors of a class at most, 4096; a larger class
                     keeps a fixed part of its points, so memory is bounded.
                 bank: How that part is chosen: "random", or "kcenter" (farthest
@@ -238,7 +237,11 @@ class GAMO(OversamplingModel):
         extractor = feature_extractor(spec.shape, seed) if variant == "conv" else None
         width = FEATURES if extractor else spec.num_features
         index = choose_anchors(
-            x, y, spec, options.pop("max_anchors", 4096), options.pop("bank", "random"),
+            x,
+            y,
+            spec,
+            options.pop("max_anchors", 4096),
+            options.pop("bank", "random"),
             seed,
         )
         generator = _build_generator(
@@ -247,6 +250,7 @@ class GAMO(OversamplingModel):
             spec,
             {label: len(rows) for label, rows in index.items()},
             width,
+            options.pop("anchor_share", 0.0),
             seed,
         )
         discriminator = None
@@ -655,15 +659,20 @@ class GAMO(OversamplingModel):
         return config
 
 
-def _build_generator(kind, latent_dim, spec, counts, width, seed):
+def _build_generator(kind, latent_dim, spec, counts, width, anchor_share, seed):
     check_choice("generator", kind, ("convex", "conditional", "copies", "pairs"))
+    if anchor_share and kind != "convex":
+        raise ValueError(
+            "`anchor_share` belongs to the convex generator. Received: "
+            f"generator={kind!r}, anchor_share={anchor_share}. Leave one out."
+        )
     counts = [counts.get(label, 0) for label in range(spec.num_classes)]
     if kind in ("copies", "pairs"):
         return RandomCombination(counts, width, points=1 if kind == "copies" else 2)
     trunk = transitional_unit(latent_dim, spec.num_classes, seed)
     if kind == "convex":
         generator_seed = derive_seed(seed, "generation_units")
-        return ConvexGenerator(trunk, counts, width, seed=generator_seed)
+        return ConvexGenerator(trunk, counts, width, anchor_share, seed=generator_seed)
     hidden = dense(256, seed, "generator_hidden", "relu")(trunk.output)
     output = dense(width, seed, "generator_output", "tanh")(hidden)
     network = keras.Model(trunk.inputs, output, name="conditional_generator")

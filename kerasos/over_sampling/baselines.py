@@ -316,9 +316,7 @@ def _between(points, k, count, seed):
     flat = points.reshape(n, -1).astype(np.promote_types(points.dtype, "float32"))
     # Only this class is copied to floats; one more row stands for the others.
     flat = np.concatenate([flat, flat[:1]])
-    sampler = SMOTE(
-        sampling_strategy={0: n + count}, k_neighbors=k, random_state=seed
-    )
+    sampler = SMOTE(sampling_strategy={0: n + count}, k_neighbors=k, random_state=seed)
     x_new = sampler.fit_resample(flat, np.arange(n + 1) // n)[0][n + 1 :]
     return to_dtype(x_new, points.dtype).reshape(count, *points.shape[1:])
 

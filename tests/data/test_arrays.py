@@ -9,27 +9,30 @@ Y = np.array([0, 1, 1, 2, 1, 2])
 
 
 @pytest.mark.filterwarnings("ignore:Labels")
-@pytest.mark.parametrize(("x", "y", "error", "words"), [
-    (np.zeros((6, 4, 4)), Y, ValueError, r"x\[\.\.\., None\]"),
-    (np.zeros(6), Y, ValueError, r"x\[:, None\]"),
-    (np.zeros((6, 2, 2, 2, 1)), Y, ValueError, "must be images"),
-    (np.full((6, 2), "a"), Y, TypeError, "`x` must be numeric"),
-    (np.full((6, 2), None), Y, TypeError, "dtype object"),
-    (np.where(X > 0.7, np.nan, X), Y, ValueError, "first in sample 4"),
-    (np.where(X == 0, np.inf, X), Y, ValueError, "NaN or infinity"),
-    (X[:4], Y, ValueError, "4 samples and 6 labels"),
-    (X[:0], Y[:0], ValueError, "`x` is empty"),
-    (X, Y[:0], ValueError, "`y` is empty"),
-    (X, Y[:, None], ValueError, "`y` must have rank 1"),
-    (X, Y + 0.5, ValueError, "Labels must be integers. Received: 0.5"),
-    (X, np.where(Y == 2, np.nan, Y), ValueError, "must be integers. Received: nan"),
-    (X, np.array(list("abacab")), TypeError, "must hold integer labels"),
-    (X, Y - 1, ValueError, "must not be negative.*Received: -1"),
-    (X, Y + 1, ValueError, "no sample of label 0"),
-    (X, Y * 10**12, ValueError, "no sample of label 1"),
-    (X, Y * 0, ValueError, "at least two classes. Received: only label 0"),
-    (X, None, TypeError, "`y` is missing"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "error", "words"),
+    [
+        (np.zeros((6, 4, 4)), Y, ValueError, r"x\[\.\.\., None\]"),
+        (np.zeros(6), Y, ValueError, r"x\[:, None\]"),
+        (np.zeros((6, 2, 2, 2, 1)), Y, ValueError, "must be images"),
+        (np.full((6, 2), "a"), Y, TypeError, "`x` must be numeric"),
+        (np.full((6, 2), None), Y, TypeError, "dtype object"),
+        (np.where(X > 0.7, np.nan, X), Y, ValueError, "first in sample 4"),
+        (np.where(X == 0, np.inf, X), Y, ValueError, "NaN or infinity"),
+        (X[:4], Y, ValueError, "4 samples and 6 labels"),
+        (X[:0], Y[:0], ValueError, "`x` is empty"),
+        (X, Y[:0], ValueError, "`y` is empty"),
+        (X, Y[:, None], ValueError, "`y` must have rank 1"),
+        (X, Y + 0.5, ValueError, "Labels must be integers. Received: 0.5"),
+        (X, np.where(Y == 2, np.nan, Y), ValueError, "must be integers. Received: nan"),
+        (X, np.array(list("abacab")), TypeError, "must hold integer labels"),
+        (X, Y - 1, ValueError, "must not be negative.*Received: -1"),
+        (X, Y + 1, ValueError, "no sample of label 0"),
+        (X, Y * 10**12, ValueError, "no sample of label 1"),
+        (X, Y * 0, ValueError, "at least two classes. Received: only label 0"),
+        (X, None, TypeError, "`y` is missing"),
+    ],
+)
 def test_bad_input(x, y, error, words):
     with pytest.raises(error, match=words):
         as_arrays(x, y)
@@ -86,14 +89,25 @@ def ragged():
     yield np.zeros((3, 2, 1)), 1
 
 
-@pytest.mark.parametrize(("dataset", "words"), [
-    (tf.data.Dataset.from_tensor_slices(X), "must yield pairs"),
-    (tf.data.Dataset.from_tensor_slices((X, Y)).repeat(), "must be finite"),
-    (tf.data.Dataset.from_tensor_slices((X, Y)).take(0), "`x` is empty"),
-    (tf.data.Dataset.from_tensor_slices((X, np.eye(3)[Y])).batch(2), "one-hot"),
-    (tf.data.Dataset.from_generator(ragged, output_signature=(
-        tf.TensorSpec((None, None, 1)), tf.TensorSpec((), tf.int32))), "one shape"),
-])
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        (tf.data.Dataset.from_tensor_slices(X), "must yield pairs"),
+        (tf.data.Dataset.from_tensor_slices((X, Y)).repeat(), "must be finite"),
+        (tf.data.Dataset.from_tensor_slices((X, Y)).take(0), "`x` is empty"),
+        (tf.data.Dataset.from_tensor_slices((X, np.eye(3)[Y])).batch(2), "one-hot"),
+        (
+            tf.data.Dataset.from_generator(
+                ragged,
+                output_signature=(
+                    tf.TensorSpec((None, None, 1)),
+                    tf.TensorSpec((), tf.int32),
+                ),
+            ),
+            "one shape",
+        ),
+    ],
+)
 def test_bad_datasets(dataset, words):
     with pytest.raises(ValueError, match=words):
         as_arrays(dataset)

@@ -32,9 +32,15 @@ def test_ratio_takes_as_much_as_the_scarcest_class_allows():
     assert resolve_class_counts(50.0, [3, 2]).tolist() == [3, 1]
 
 
-@pytest.mark.parametrize(("name", "total", "extremes"), [
-    ("mnist", 9000, (4000, 40)), ("fashion_mnist", 9000, (4000, 40)),
-    ("cifar10", 10280, (4500, 80)), ("svhn_cropped", 10280, (4500, 80))])
+@pytest.mark.parametrize(
+    ("name", "total", "extremes"),
+    [
+        ("mnist", 9000, (4000, 40)),
+        ("fashion_mnist", 9000, (4000, 40)),
+        ("cifar10", 10280, (4500, 80)),
+        ("svhn_cropped", 10280, (4500, 80)),
+    ],
+)
 def test_gamo_protocol(name, total, extremes):
     counts = resolve_class_counts("gamo", [5000] * 10, name)
     assert counts.sum() == total
@@ -49,26 +55,33 @@ def test_fajardo_protocol():
     assert counts.tolist() == [3200] * 3 + [40] * 3 + [3200] * 4
 
 
-@pytest.mark.parametrize(("class_counts", "error", "words"), [
-    ([5, 11, 1], ValueError, r"must not exceed.*\{1: \(11, 10\)\}"),
-    ([5, 0, 1], ValueError, "integers of at least 1"),
-    ([5, -3, 1], ValueError, "integers of at least 1"),
-    ([5, 2.5, 1], ValueError, "integers of at least 1"),
-    ([5, 5], ValueError, "one count per class. Expected 3"),
-    ({3: 5}, ValueError, r"0\.\.2\. Received: \[3\]"),
-    ({1: 50}, ValueError, "must not exceed"),
-    (0.5, ValueError, "imbalance ratio"),
-    (float("inf"), ValueError, "imbalance ratio"),
-    (True, TypeError, "must be a list, a dict"),
-    ("gammo", ValueError, 'Did you mean "gamo"'),
-    ("fajardo-320", ValueError, 'Did you mean "fajardo-320-12345"'),
-    ("zzz", ValueError, "must name a known protocol"),
-    ("gamo", ValueError, r"\['cifar10', 'fashion_mnist', 'mnist', 'svhn_cropped'\]"),
-    ("fajardo-80-3", ValueError, r"labels? in 0\.\.2"),
-    ("fajardo-80-11", ValueError, "different digits"),
-    ("fajardo-0-1", ValueError, "rho >= 1"),
-    ("fajardo-80-1", ValueError, "must not exceed"),
-])
+@pytest.mark.parametrize(
+    ("class_counts", "error", "words"),
+    [
+        ([5, 11, 1], ValueError, r"must not exceed.*\{1: \(11, 10\)\}"),
+        ([5, 0, 1], ValueError, "integers of at least 1"),
+        ([5, -3, 1], ValueError, "integers of at least 1"),
+        ([5, 2.5, 1], ValueError, "integers of at least 1"),
+        ([5, 5], ValueError, "one count per class. Expected 3"),
+        ({3: 5}, ValueError, r"0\.\.2\. Received: \[3\]"),
+        ({1: 50}, ValueError, "must not exceed"),
+        (0.5, ValueError, "imbalance ratio"),
+        (float("inf"), ValueError, "imbalance ratio"),
+        (True, TypeError, "must be a list, a dict"),
+        ("gammo", ValueError, 'Did you mean "gamo"'),
+        ("fajardo-320", ValueError, 'Did you mean "fajardo-320-12345"'),
+        ("zzz", ValueError, "must name a known protocol"),
+        (
+            "gamo",
+            ValueError,
+            r"\['cifar10', 'fashion_mnist', 'mnist', 'svhn_cropped'\]",
+        ),
+        ("fajardo-80-3", ValueError, r"labels? in 0\.\.2"),
+        ("fajardo-80-11", ValueError, "different digits"),
+        ("fajardo-0-1", ValueError, "rho >= 1"),
+        ("fajardo-80-1", ValueError, "must not exceed"),
+    ],
+)
 def test_bad_class_counts(class_counts, error, words):
     with pytest.raises(error, match=words):
         resolve_class_counts(class_counts, [10, 10, 10], "digits")
@@ -101,9 +114,12 @@ def test_subsample_is_uniform():
 
 
 def test_subsample_is_the_same_in_another_process():
-    code = ("import numpy as np; from kerasos.data import subsample; "
-            "print(subsample(np.arange(100) % 5, [9, 3, 3, 1, 1], 7).tolist())")
+    code = (
+        "import numpy as np; from kerasos.data import subsample; "
+        "print(subsample(np.arange(100) % 5, [9, 3, 3, 1, 1], 7).tolist())"
+    )
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     here = subsample(np.arange(100) % 5, [9, 3, 3, 1, 1], 7).tolist()
     assert run.stdout.strip() == str(here)

@@ -8,7 +8,8 @@ from kerasos.data import load
 PREPARED = pathlib.Path(__file__).parents[3] / "shared" / "data" / "tfds"
 needs_tfds_data = pytest.mark.skipif(
     not (PREPARED / "mnist").is_dir(),
-    reason="the prepared TFDS folder is not beside the repository")
+    reason="the prepared TFDS folder is not beside the repository",
+)
 
 
 def test_digits():
@@ -34,7 +35,8 @@ def test_digits_parts_are_scikit_learns_images():
 def test_class_counts_change_the_training_part_only():
     whole, test = load("digits")
     (x, y), (x_test, _), index = load(
-        "digits", class_counts={3: 5, 7: 11}, seed=2, return_indices=True)
+        "digits", class_counts={3: 5, 7: 11}, seed=2, return_indices=True
+    )
     assert np.bincount(y)[[3, 7]].tolist() == [5, 11]
     np.testing.assert_array_equal(x, whole[0][index])
     np.testing.assert_array_equal(y, whole[1][index])
@@ -78,8 +80,7 @@ def test_tfds_that_cannot_be_downloaded(tmp_path, monkeypatch):
     def unreachable(self):
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(
-        tfds.core.DatasetBuilder, "download_and_prepare", unreachable)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", unreachable)
     with pytest.raises(OSError, match="no route.*as `data_dir`, or run") as info:
         load("svhn_cropped", data_dir=tmp_path)
     assert isinstance(info.value.__cause__, ConnectionError)
@@ -94,8 +95,13 @@ def test_tfds_without_the_package(monkeypatch):
 def test_npz_with_its_own_split(tmp_path):
     x = np.arange(24, dtype="float32").reshape(6, 4)
     path = tmp_path / "a.npz"
-    np.savez(path, x_train=x, y_train=np.array([0, 1] * 3, "uint8"),
-             x_test=x[:2], y_test=[1, 0])
+    np.savez(
+        path,
+        x_train=x,
+        y_train=np.array([0, 1] * 3, "uint8"),
+        x_test=x[:2],
+        y_test=[1, 0],
+    )
     (x_train, y_train), (x_test, y_test) = load(path)
     np.testing.assert_array_equal(x_train, x)
     assert y_train.tolist() == [0, 1] * 3 and y_train.dtype == np.int64
@@ -114,11 +120,14 @@ def test_npz_is_split_by_class_and_always_alike(tmp_path):
     np.testing.assert_array_equal(load(path, seed=5)[1][0], x_test)
 
 
-@pytest.mark.parametrize(("arrays", "error", "words"), [
-    ({"x": [[1.0]], "labels": [0]}, ValueError, r"Received: \['labels', 'x'\]"),
-    ({"x": [[1.0]] * 3, "y": [0, 1]}, ValueError, "3 samples and 2 labels"),
-    ({"x": [[1.0]] * 2, "y": ["a", "b"]}, TypeError, "must hold integer labels"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "error", "words"),
+    [
+        ({"x": [[1.0]], "labels": [0]}, ValueError, r"Received: \['labels', 'x'\]"),
+        ({"x": [[1.0]] * 3, "y": [0, 1]}, ValueError, "3 samples and 2 labels"),
+        ({"x": [[1.0]] * 2, "y": ["a", "b"]}, TypeError, "must hold integer labels"),
+    ],
+)
 def test_bad_npz(tmp_path, arrays, error, words):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(error, match=words):
@@ -135,8 +144,11 @@ def write_csv(folder, *columns, rows=10):
 
 def test_csv_with_a_target_column_and_text_labels(tmp_path):
     path = write_csv(
-        tmp_path, ("target", lambda row: "no" if row % 2 else "maybe"),
-        ("count", int), ("size", lambda row: row / 4))
+        tmp_path,
+        ("target", lambda row: "no" if row % 2 else "maybe"),
+        ("count", int),
+        ("size", lambda row: row / 4),
+    )
     (x, y), (x_test, y_test) = load(path)
     assert x.shape == (8, 2) and x.dtype == np.float32
     assert x_test.shape == (2, 2) and sorted(y_test) == [0, 1]
@@ -150,13 +162,18 @@ def test_csv_labels_in_the_last_column(tmp_path):
     np.testing.assert_array_equal(y, x[:, 0] % 2)
 
 
-@pytest.mark.parametrize(("columns", "words"), [
-    ([("a", int), ("sex", lambda _: "F"), ("t", int)],
-     r"columns \['sex'\]\. Encode .*`DeepOverSampler`"),
-    ([("a", lambda row: row if row else ""), ("t", int)], r"missing.*\['a'\]"),
-    ([("t", int)], "a column beside the labels"),
-    ([("a", int), ("t", lambda row: row + 0.5)], "must hold class labels.*0.5"),
-])
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (
+            [("a", int), ("sex", lambda _: "F"), ("t", int)],
+            r"columns \['sex'\]\. Encode .*`DeepOverSampler`",
+        ),
+        ([("a", lambda row: row if row else ""), ("t", int)], r"missing.*\['a'\]"),
+        ([("t", int)], "a column beside the labels"),
+        ([("a", int), ("t", lambda row: row + 0.5)], "must hold class labels.*0.5"),
+    ],
+)
 def test_bad_csv(tmp_path, columns, words):
     with pytest.raises(ValueError, match=words):
         load(write_csv(tmp_path, *columns))

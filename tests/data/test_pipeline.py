@@ -77,7 +77,7 @@ def test_epochs_of_any_length_cut_one_stream(steps, balanced):
     dataset = batches(X, Y, 5, steps_per_epoch=steps, **options)
     assert dataset.cardinality() == steps
     epochs = np.concatenate([rows(dataset) for _ in range(4)])
-    np.testing.assert_array_equal(epochs, stream[:4 * steps])
+    np.testing.assert_array_equal(epochs, stream[: 4 * steps])
 
 
 def test_unshuffled_order_is_the_arrays():
@@ -94,8 +94,7 @@ def test_repeat_goes_on_to_the_next_epoch():
 
 def test_order_is_uniform():
     y = np.arange(6) % 2
-    dataset = batches(np.arange(6, dtype="uint8")[:, None], y, 6,
-                      steps_per_epoch=3000)
+    dataset = batches(np.arange(6, dtype="uint8")[:, None], y, 6, steps_per_epoch=3000)
     order = rows(dataset)
     counts = np.stack([np.bincount(column, minlength=6) for column in order.T])
     # Binomial(3000, 1/6): mean 500, standard deviation 20.4.
@@ -130,8 +129,7 @@ def test_two_replicas_share_each_batch_in_order(two_replicas):
     distributed = two_replicas.experimental_distribute_dataset(dataset)
     for _ in range(2):
         for (x, y), (x_all, y_all) in zip(distributed, plain, strict=True):
-            halves = [two_replicas.experimental_local_results(part)
-                      for part in (x, y)]
+            halves = [two_replicas.experimental_local_results(part) for part in (x, y)]
             assert [len(half) for half in halves[0]] == [3, 3]
             np.testing.assert_array_equal(np.concatenate(halves[0]), x_all)
             np.testing.assert_array_equal(np.concatenate(halves[1]), y_all)
@@ -161,9 +159,9 @@ def test_fit_resumed_at_an_epoch_sees_the_same_batches():
         model = Recorder()
         model.compile(run_eagerly=True)
         set_epoch = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: dataset.kerasos_epoch.assign(epoch))
-        model.fit(
-            dataset, verbose=0, shuffle=False, callbacks=[set_epoch], **epochs)
+            on_epoch_begin=lambda epoch, logs: dataset.kerasos_epoch.assign(epoch)
+        )
+        model.fit(dataset, verbose=0, shuffle=False, callbacks=[set_epoch], **epochs)
         return model.seen
 
     unbroken = fit(batches(X, Y, 5), epochs=3)
@@ -172,20 +170,23 @@ def test_fit_resumed_at_an_epoch_sees_the_same_batches():
     assert unbroken[-8:-4] != resumed[-4:]
 
 
-@pytest.mark.parametrize(("change", "error", "words"), [
-    ({"batch_size": 0}, ValueError, "`batch_size` must be a positive integer"),
-    ({"batch_size": -4}, ValueError, "positive integer. Received: -4"),
-    ({"batch_size": 2.0}, ValueError, "positive integer. Received: 2.0"),
-    ({"batch_size": N + 1}, ValueError, "at most 23. Received: 24"),
-    ({"steps_per_epoch": 0}, ValueError, "`steps_per_epoch` must be a positive"),
-    ({"y": Y[:-1]}, ValueError, "23 samples and 22 labels"),
-    ({"y": Y - 1}, ValueError, "must not be negative"),
-    ({"y": Y + 0.5}, ValueError, "must be integers"),
-    ({"x": X[:, 0]}, ValueError, r"x\[:, None\]"),
-    ({"x": X.astype(str)}, TypeError, "must be numeric"),
-    ({"x": np.where(X == 0, np.nan, X)}, ValueError, "must be finite"),
-    ({"balanced": True, "shuffle": False}, ValueError, "draws samples at random"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"batch_size": 0}, ValueError, "`batch_size` must be a positive integer"),
+        ({"batch_size": -4}, ValueError, "positive integer. Received: -4"),
+        ({"batch_size": 2.0}, ValueError, "positive integer. Received: 2.0"),
+        ({"batch_size": N + 1}, ValueError, "at most 23. Received: 24"),
+        ({"steps_per_epoch": 0}, ValueError, "`steps_per_epoch` must be a positive"),
+        ({"y": Y[:-1]}, ValueError, "23 samples and 22 labels"),
+        ({"y": Y - 1}, ValueError, "must not be negative"),
+        ({"y": Y + 0.5}, ValueError, "must be integers"),
+        ({"x": X[:, 0]}, ValueError, r"x\[:, None\]"),
+        ({"x": X.astype(str)}, TypeError, "must be numeric"),
+        ({"x": np.where(X == 0, np.nan, X)}, ValueError, "must be finite"),
+        ({"balanced": True, "shuffle": False}, ValueError, "draws samples at random"),
+    ],
+)
 def test_bad_input(change, error, words):
     arguments = {"x": X, "y": Y, "batch_size": 5} | change
     with pytest.raises(error, match=words):

@@ -62,16 +62,23 @@ def test_value_range_that_is_none(value_range):
         DataSpec((2,), "float32", value_range, (3, 4))
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"shape": ()}, "`shape` must be the positive sizes"),
-    ({"shape": (3, 0)}, "`shape` must be the positive sizes"),
-    ({"class_counts": (3,)}, "at least two classes"),
-    ({"class_counts": (3, 0)}, "at least one sample"),
-    ({"label_names": ("a",)}, "one name per class. Expected 2"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shape": ()}, "`shape` must be the positive sizes"),
+        ({"shape": (3, 0)}, "`shape` must be the positive sizes"),
+        ({"class_counts": (3,)}, "at least two classes"),
+        ({"class_counts": (3, 0)}, "at least one sample"),
+        ({"label_names": ("a",)}, "one name per class. Expected 2"),
+    ],
+)
 def test_fields_that_make_no_sense(change, words):
-    fields = {"shape": (2,), "dtype": "uint8", "value_range": (0, 1),
-              "class_counts": (3, 4)} | change
+    fields = {
+        "shape": (2,),
+        "dtype": "uint8",
+        "value_range": (0, 1),
+        "class_counts": (3, 4),
+    } | change
     with pytest.raises(ValueError, match=words):
         DataSpec(**fields)
 

@@ -277,3 +277,57 @@ def test_no_tensor_has_the_size_of_batch_times_anchors_times_features(form):
 def test_one_hot_of_sizes_is_sorted_by_class():
     expected = [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
     np.testing.assert_array_equal(one_hot_of_sizes((2, 0, 1)), expected)
+
+
+# Ours: the anchor share, which keeps samples off the corners of the hull.
+
+
+def test_an_anchor_share_mixes_a_uniformly_drawn_point_into_every_sample():
+    share = 0.3
+    generator, points = make_generator(anchor_share=share)
+    plain, _ = make_generator()
+    assert generator.latent_dim == plain.latent_dim + 1
+    noise = draw(4000, latent_dim=3)[0]
+    weights = generator.sample_weights(noise, 0).numpy()
+    own = plain.sample_weights(noise[:, :2], 0).numpy()
+    rest = (weights - (1.0 - share) * own) / share
+    np.testing.assert_allclose(rest.sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(rest.max(axis=1), 1.0, atol=1e-5)
+    # 4000 draws of 5 anchors: 800 each, standard deviation 25.
+    drawn = np.bincount(rest.argmax(axis=1), minlength=5)
+    assert np.all(np.abs(drawn - 800) < 5 * 25.3)
+    np.testing.assert_array_equal(
+        rest.argmax(axis=1), np.floor(special.ndtr(noise[:, 2].astype("f8")) * 5)
+    )
+    samples = generator(noise, np.zeros(4000, "int32"))
+    np.testing.assert_allclose(samples, weights @ points[0], atol=1e-5)
+
+
+def test_an_anchor_share_leaves_a_one_hot_generator_inside_the_hull():
+    # The trained generator is nearly one-hot: exp(entropy) 1 without the share.
+    generator, _ = make_generator(anchor_share=0.5)
+    generator.kernels["0"].assign(np.zeros((6, 5)))
+    generator.biases["0"].assign([0.0, 50.0, 0.0, 0.0, 0.0])
+    weights = generator.sample_weights(draw(500, latent_dim=3)[0], 0).numpy()
+    entropy = special.entr(weights).sum(axis=1)
+    alone = weights[:, 1] > 0.99
+    # Half of each weight unless the drawn point is the generator's own.
+    np.testing.assert_allclose(np.exp(entropy[~alone]), 2.0, atol=1e-4)
+    assert 0.1 < alone.mean() < 0.3
+    assert set(np.flatnonzero(weights.max(axis=0) > 0.4)) == set(range(5))
+
+
+def test_block_form_equals_per_class_form_with_an_anchor_share():
+    generator, _ = make_generator(anchor_share=0.4)
+    sizes = (7, 5, 0, 3)
+    noise = draw(15, latent_dim=3)[0]
+    labels = np.repeat(np.arange(4), sizes).astype("int32")
+    np.testing.assert_allclose(
+        generator(noise, labels), generator.grouped(noise, sizes), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_an_anchor_share_is_a_share(share):
+    with pytest.raises(ValueError, match="must lie in"):
+        make_generator(anchor_share=share)

@@ -167,10 +167,10 @@ def test_sample_weight(cls):
         metrics.MacroF1: lambda: sk.f1_score(
             true, pred, average="macro", sample_weight=weight
         ),
-        metrics.GMean: lambda: np.prod(
-            sk.recall_score(true, pred, average=None, sample_weight=weight)
-        )
-        ** 0.2,
+        metrics.GMean: lambda: (
+            np.prod(sk.recall_score(true, pred, average=None, sample_weight=weight))
+            ** 0.2
+        ),
     }[cls]()
     np.testing.assert_allclose(score(cls, true, pred, 5, weight), expected, rtol=1e-5)
     np.testing.assert_allclose(

@@ -875,6 +875,11 @@ def test_convolutions_need_images():
         ({"bank": "kcentre"}, ValueError, "kcenter"),
         ({"fake_ratio": 0.0}, ValueError, "`fake_ratio` must be positive"),
         ({"max_anchors": 0}, ValueError, "`max_anchors` must be at least 1"),
+        (
+            {"anchor_share": 0.3, "generator": "copies"},
+            ValueError,
+            "belongs to the convex generator",
+        ),
         ({"samples_per_clas": 4}, TypeError, "samples_per_class"),
     ],
 )

@@ -11,9 +11,7 @@ from kerasos.registry import get_method
 NAMES = ["none", "random", "smote", "augment"]
 each_method = pytest.mark.parametrize("name", NAMES)
 each_adding = pytest.mark.parametrize("name", NAMES[1:])
-copies_on_purpose = pytest.mark.filterwarnings(
-    "ignore:`x` holds repeated samples"
-)
+copies_on_purpose = pytest.mark.filterwarnings("ignore:`x` holds repeated samples")
 COUNTS = (20, 8, 12)
 
 
