@@ -97,6 +97,7 @@ def batches(
     )
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epoch
+    dataset.kerasos_largest_label = int(y.max())
     return dataset
 
 

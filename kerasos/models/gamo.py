@@ -28,23 +28,24 @@ Departures from the paper, each with its reason:
 """
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasos.data.anchors import choose_anchors
 from kerasos.data.spec import DataSpec, as_arrays
-from kerasos.layers.conditional import ConditionalGenerator
-from kerasos.layers.convex import ConvexGenerator, one_hot_of_sizes
-from kerasos.layers.copies import RandomCombination
+from kerasos.layers.convex import one_hot_of_sizes
 from kerasos.losses import adversarial, classification
 from kerasos.metrics import ACSA, GMean
-from kerasos.models.base import OversamplingModel, replica_context
+from kerasos.models.base import OversamplingModel
+from kerasos.models.gamo_anchors import AnchorBank
+from kerasos.models.gamo_build import build_generator
+from kerasos.models.gamo_fakes import GeneratedBatches, num_rows
+from kerasos.models.noise import replica_context
 from kerasos.models.training import DEFAULT_BATCH_SIZE
 from kerasos.networks.classifier import raw_input_classifier
-from kerasos.networks.gamo import FEATURES, feature_extractor, transitional_unit
-from kerasos.networks.mlp import dense, leaky_mlp
+from kerasos.networks.gamo import FEATURES, feature_extractor
+from kerasos.networks.mlp import leaky_mlp
 from kerasos.registry import register_method
-from kerasos.seeds import derive_seed, fresh_seed
+from kerasos.seeds import fresh_seed
 from kerasos.suggest import check_choice, check_options
 
 # loss name: (M's loss, G's loss against M, loss of D and of G against D)
@@ -89,7 +90,7 @@ OPTIONS = (
 
 
 @register_method("gamo")
-class GAMO(OversamplingModel):
+class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
     """Trains a convex generator against a classifier and a discriminator.
 
     `GAMO.from_data(x, y)` builds the networks of the paper; the constructor takes
@@ -109,7 +110,8 @@ class GAMO(OversamplingModel):
             output) or "ce_minimax" (eq. 2 literally, for study).
         g_update: "per_class" (authors' code): two small steps a class; "joint":
             two steps on a batch of all minority classes.
-        samples_per_class: Samples of a class in one generator step; None for
+        samples_per_class: Samples of a class in one generator step, over all
+            replicas (rounded up to a multiple of them); None for
             `max(4, ceil(batch / num_classes))`.
         fake_ratio: Size of the generated batch of M and D over the real one.
         label_noise: Width of the noise on D's targets (authors' code: 0.1).
@@ -244,7 +246,7 @@ class GAMO(OversamplingModel):
             options.pop("bank", "random"),
             seed,
         )
-        generator = _build_generator(
+        generator = build_generator(
             options.pop("generator", "convex"),
             options.pop("latent_dim", 100),
             spec,
@@ -358,12 +360,12 @@ class GAMO(OversamplingModel):
         features = self._features(self.to_model(x))
         losses = {"c_loss": self._classifier_step(features, one_hot)}
         if self.discriminator is not None:
-            target = 1.0 - self._target_noise(_num_rows(x), "real")
+            target = 1.0 - self._target_noise(num_rows(x), "real")
             losses["d_loss"] = self._discriminator_step(features, one_hot, target)
         fake, fake_one_hot, active, total = self._fake_batch(x)
         self._classifier_step(fake, fake_one_hot, active, total)
         if self.discriminator is not None:
-            target = self._target_noise(total or _num_rows(fake), "fake", active)
+            target = self._target_noise(total or num_rows(fake), "fake", active)
             self._discriminator_step(fake, fake_one_hot, target, active, total)
         losses.update(self._generator_steps(x))
         return self.finish_step(**losses)
@@ -409,70 +411,6 @@ class GAMO(OversamplingModel):
         # The same noise for a sample, padded or not.
         place = tf.cast(tf.cumsum(active), tf.int32) - 1
         return tf.gather(noise, tf.maximum(place, 0))
-
-    def _fake_batch(self, x):
-        """Generated samples for M and D, in inference mode.
-
-        Returns:
-            `(features, one_hot, active, total)`: rows sorted by class; `active` is
-            1 for the rows that count and 0 for padding, or None when all count;
-            the mean runs over `total` rows.
-        """
-        replicas, _ = replica_context()
-        if replicas == 1 and x.shape[0] is not None:
-            return self._padded_fake_batch(max(1, round(x.shape[0] * self.fake_ratio)))
-        rows = _num_rows(x)
-        if self.fake_ratio != 1.0:
-            scaled = tf.round(tf.cast(rows, tf.float32) * self.fake_ratio)
-            rows = tf.maximum(1, tf.cast(scaled, tf.int32))
-        edges = self._class_edges(rows * replicas)
-        position = _own_rows(tf.range(rows * replicas), rows)
-        slot = tf.reduce_sum(
-            tf.cast(position[:, None] >= edges[None, 1:-1], tf.int32), axis=1
-        )
-        labels = tf.gather(tf.constant(self.generator.labels, tf.int32), slot)
-        noise = self.normal(rows, self.noise_dim, "fake")
-        fake = tf.stop_gradient(self.generator(noise, labels))
-        return fake, tf.one_hot(labels, self.spec.num_classes), None, None
-
-    def _padded_fake_batch(self, rows):
-        # A class has floor or ceil of its share of the rows; each gets room for
-        # the larger number.
-        labels = self.generator.labels
-        room = [int(rows * share) + 1 for share in self._class_shares()]
-        edges = self._class_edges(rows)
-        noise = self.normal(rows, self.noise_dim, "fake")
-        index, active = [], []
-        for slot, size in enumerate(room):
-            position = edges[slot] + tf.range(size)
-            active.append(tf.cast(position < edges[slot + 1], tf.float32))
-            index.append(tf.minimum(position, rows - 1))
-        sizes = [0] * self.spec.num_classes
-        for label, size in zip(labels, room, strict=True):
-            sizes[label] = size
-        fake = self.generator.grouped(tf.gather(noise, tf.concat(index, 0)), sizes)
-        active = tf.concat(active, 0)
-        return tf.stop_gradient(fake), one_hot_of_sizes(sizes), active, rows
-
-    def _class_shares(self):
-        """Probability of each generated class, in the order of the generator."""
-        counts = np.array(self.spec.class_counts)[self.generator.labels]
-        missing = self.spec.majority_count - counts
-        return missing / missing.sum()
-
-    def _class_edges(self, rows):
-        """First row of each class in a batch sorted by class, and the end.
-
-        Row j belongs to the class in whose share of [0, rows) the point j + u
-        falls, u uniform: systematic sampling.
-        """
-        bounds = tf.constant(np.cumsum(self._class_shares())[:-1], tf.float32)
-        rows = tf.cast(rows, tf.int32)
-        inner = tf.math.ceil(
-            bounds * tf.cast(rows, tf.float32) - self.shared_uniform("classes")
-        )
-        inner = tf.clip_by_value(tf.cast(inner, tf.int32), 0, rows)
-        return tf.concat([[0], inner, [rows]], 0)
 
     def _generator_steps(self, x):
         if not self.learns_generator:
@@ -556,85 +494,6 @@ class GAMO(OversamplingModel):
             "needs no samples."
         )
 
-    # Anchors.
-
-    def set_anchor_samples(self, samples):
-        """Puts the real samples that become the anchors, in the user's units.
-
-        Args:
-            samples: `{label: array (anchors, *spec.shape)}`.
-        """
-        if not hasattr(self.generator, "set_anchors"):
-            return
-        if self.is_convolutional:
-            bank = np.concatenate([samples[k] for k in sorted(samples)])
-            self.anchor_images.assign(bank)
-            self.refresh_anchors()
-            return
-        for label, points in samples.items():
-            flat = points.reshape(len(points), -1)
-            self.generator.set_anchors(label, self.to_model(flat))
-
-    def refresh_anchors(self, batch_size=500):
-        """Recomputes the anchors' features with the present extractor."""
-        if not self.is_convolutional or self.anchor_images is None:
-            return
-        images = self.anchor_images.numpy()
-        features = np.concatenate(
-            [
-                self._features(self.to_model(images[start : start + batch_size]))
-                for start in range(0, len(images), batch_size)
-            ]
-        )
-        first = 0
-        for label in self.sampled_labels:
-            count = self.generator.anchor_counts[label]
-            self.generator.set_anchors(label, features[first : first + count])
-            first += count
-
-    def _image_bank(self):
-        counts = getattr(self.generator, "anchor_counts", None)
-        if counts is None:
-            return None
-        return self.add_weight(
-            shape=(sum(counts), *self.spec.shape),
-            dtype=self.spec.dtype,
-            initializer="zeros",
-            trainable=False,
-            name="anchor_images",
-        )
-
-    def effective_anchors(self, num_samples=256, seed=0):
-        """How many anchors a generated sample mixes, and how many are used.
-
-        Args:
-            num_samples: Samples a class.
-            seed: Integer.
-
-        Returns:
-            `{label: {"effective": mean of exp(entropy of the weights), "distinct":
-            number of different anchors with the largest weight}}`. 1 effective
-            anchor is a copy of a real point.
-        """
-        if not isinstance(self.generator, ConvexGenerator):
-            raise ValueError(
-                "`effective_anchors` needs a convex generator. Received: "
-                f"{type(self.generator).__name__}."
-            )
-        noise = np.random.default_rng(seed).standard_normal(
-            (num_samples, self.noise_dim), dtype="float32"
-        )
-        report = {}
-        for label in self.sampled_labels:
-            weights = self.generator.sample_weights(noise, label).numpy()
-            logs = np.log(np.maximum(weights, 1e-30))
-            entropy = -np.sum(weights * logs, axis=1)
-            report[label] = {
-                "effective": float(np.exp(entropy).mean()),
-                "distinct": len(set(weights.argmax(axis=1).tolist())),
-            }
-        return report
-
     # Saving.
 
     def get_config(self):
@@ -657,26 +516,6 @@ class GAMO(OversamplingModel):
             anchor_index=self.anchor_index,
         )
         return config
-
-
-def _build_generator(kind, latent_dim, spec, counts, width, anchor_share, seed):
-    check_choice("generator", kind, ("convex", "conditional", "copies", "pairs"))
-    if anchor_share and kind != "convex":
-        raise ValueError(
-            "`anchor_share` belongs to the convex generator. Received: "
-            f"generator={kind!r}, anchor_share={anchor_share}. Leave one out."
-        )
-    counts = [counts.get(label, 0) for label in range(spec.num_classes)]
-    if kind in ("copies", "pairs"):
-        return RandomCombination(counts, width, points=1 if kind == "copies" else 2)
-    trunk = transitional_unit(latent_dim, spec.num_classes, seed)
-    if kind == "convex":
-        generator_seed = derive_seed(seed, "generation_units")
-        return ConvexGenerator(trunk, counts, width, anchor_share, seed=generator_seed)
-    hidden = dense(256, seed, "generator_hidden", "relu")(trunk.output)
-    output = dense(width, seed, "generator_output", "tanh")(hidden)
-    network = keras.Model(trunk.inputs, output, name="conditional_generator")
-    return ConditionalGenerator(network, sorted(spec.minority_labels))
 
 
 def _check_imbalance(spec):
@@ -702,12 +541,3 @@ def _mean(values, active, total):
     if active is None:
         return tf.reduce_mean(values)
     return tf.reduce_sum(values * active) / total
-
-
-def _num_rows(tensor):
-    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
-
-
-def _own_rows(tensor, rows):
-    _, replica = replica_context()
-    return tensor[replica * rows :][:rows]

@@ -62,6 +62,12 @@ def check_dataset(spec, dataset):
             "Labels in a training dataset must be integers. Received: "
             f"{labels.dtype.name}. Cast them to int32."
         )
+    largest = getattr(dataset, "kerasos_largest_label", 0)
+    if largest >= spec.num_classes:
+        raise ValueError(
+            "Labels must be classes the model was built for. Expected "
+            f"0..{spec.num_classes - 1}. Received: label {largest}."
+        )
     if int(dataset.cardinality()) == 0:
         raise ValueError(
             "The training dataset has no batch, so nothing would be trained. "

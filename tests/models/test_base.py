@@ -423,6 +423,16 @@ def test_bad_fit_input_is_refused_before_any_step(toy, data, arguments, words):
     assert int(model.steps_done.numpy()) == 0 and not Toy.traces
 
 
+def test_labels_of_batches_are_checked_before_any_step(toy, data):
+    model = toy()
+    before = values(model)
+    labels = np.arange(len(data[0])) % 9
+    with pytest.raises(ValueError, match="Received: label 8"):
+        model.fit(batches(data[0], labels, 4), verbose=0)
+    for value, old in zip(values(model), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
 # Saving.
 
 
@@ -649,7 +659,7 @@ def test_a_slow_draw_shows_progress_by_itself(toy, capsys, monkeypatch):
     model = toy()
     model.sample([0])
     clock = iter(range(0, 1000, 2))  # two seconds a look
-    monkeypatch.setattr("kerasos.models.base.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("kerasos.models.sampling.time.monotonic", lambda: next(clock))
     model.sample([0] * 12, batch_size=2)
     assert "12/12" in capsys.readouterr().out
 

@@ -659,6 +659,16 @@ def test_the_largest_class_and_its_ties_have_no_generator():
     assert set(y_res[is_synthetic]) == {1, 3}
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_calls_refuse_the_largest_class_too(jit_compile):
+    model, _, _ = make_gamo(counts=(20, 7, 12))
+    model.compile(jit_compile=jit_compile)
+    assert model(tf.constant([1, 2])).shape == (2, 3)
+    for generate in (model, lambda labels: model.predict(labels, verbose=0)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="generates"):
+            generate(tf.constant([1, 0]))
+
+
 def test_tied_minority_classes_are_both_generated():
     model, _, _ = make_gamo(counts=(7, 20, 7))
     assert model.sampled_labels == [0, 2]
