@@ -51,7 +51,7 @@ METHODS = {
     "pairs": ("Random pairs, batch-wise", None, {"generator": "pairs"}),
     "gamo_no_d": ("GAMO\\D", None, {"discriminator": False}),
     "gamo": ("GAMO", None, {}),
-    "gamo_hull": ("GAMO, hull option", None, {"hull": True}),
+    "gamo_anchor_share": ("GAMO, anchor share .1 (ours)", None, {"anchor_share": 0.1}),
 }
 COLUMNS = (
     "paper,table,dataset,setting,method,metric,mean,std,repeat,n_repeats,seed,steps,"
@@ -70,11 +70,10 @@ def run_cell(dataset, method, repeat, steps, data_dir, work):
     _, oversampler, options = METHODS[method]
     phases = 1
     if options is None:
+        spec = kerasos.data.DataSpec.of(x, y)
         balancer = kerasos.get_method(oversampler).from_data(x, y, seed=repeat)
         x, y, _ = balancer.oversample(x, y, seed=repeat)
-        model = gamo_classifier(
-            kerasos.data.DataSpec.of(x, y), "ls", variant, seed=repeat
-        )
+        model = gamo_classifier(spec, "ls", variant, seed=repeat)
     else:
         model = kerasos.GAMO.from_data(x, y, seed=repeat, variant=variant, **options)
         phases = len(model.stages)
@@ -119,7 +118,7 @@ def rows_of(curve, dataset, method, repeat, steps, seconds):
                 "method": METHODS[method][0],
                 "metric": metric,
                 "mean": f"{np.mean(values):.4f}",
-                "std": f"{np.std(values, ddof=1):.4f}",
+                "std": f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else "",
                 "repeat": repeat,
                 "n_repeats": 1,
                 "seed": repeat,
