@@ -49,6 +49,7 @@ _SAMPLES = flags.DEFINE_integer(
 )
 _FAKE_RATIO = flags.DEFINE_float("fake_ratio", 1.0, "Fake batch over real batch.")
 _NOISE = flags.DEFINE_float("label_noise", 0.1, "Width of the noise on D's targets.")
+_SHARE = flags.DEFINE_float("anchor_share", 0.0, "Ours: keeps G off the corners.")
 _ANCHORS = flags.DEFINE_integer("max_anchors", 4096, "Anchors of a class at most.")
 _BANK = flags.DEFINE_enum("bank", "random", ["random", "kcenter"], "Choice of them.")
 
@@ -88,6 +89,7 @@ def build(x, y):
         "samples_per_class": _SAMPLES.value,
         "fake_ratio": _FAKE_RATIO.value,
         "label_noise": _NOISE.value,
+        "anchor_share": _SHARE.value,
         "max_anchors": _ANCHORS.value,
         "bank": _BANK.value,
     }

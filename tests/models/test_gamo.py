@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy import special
 
 from kerasos import GAMO
+from kerasos.callbacks import EffectiveAnchors
 from kerasos.data import batches
 
 COUNTS = (12, 40, 6, 25)  # minority, rarest first: 2, 0, 3
@@ -736,6 +737,18 @@ def test_effective_anchors():
     model, _, _ = make_gamo(generator="copies")
     with pytest.raises(ValueError, match="needs a convex generator"):
         model.effective_anchors()
+
+
+def test_effective_anchors_are_logged_every_few_epochs():
+    model, x, y = make_gamo()
+    model.compile(jit_compile=False)
+    diagnostic = EffectiveAnchors(every=2, num_samples=32)
+    history = model.fit(x, y, epochs=4, verbose=0, callbacks=[diagnostic])
+    logged = history.history["effective_anchors"]
+    now = [entry["effective"] for entry in model.effective_anchors(32).values()]
+    assert len(logged) == 2
+    assert logged[-1] == pytest.approx(np.mean(now))
+    assert logged[0] != logged[-1]
 
 
 def test_validation_reports_the_classifier():
