@@ -360,13 +360,13 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         features = self._features(self.to_model(x))
         losses = {"c_loss": self._classifier_step(features, one_hot)}
         if self.discriminator is not None:
-            target = 1.0 - self._target_noise(num_rows(x), "real")
+            target = 1.0 - self._target_noise(x, "real")
             losses["d_loss"] = self._discriminator_step(features, one_hot, target)
-        fake, fake_one_hot, active, total = self._fake_batch(x)
-        self._classifier_step(fake, fake_one_hot, active, total)
+        fake, fake_one_hot = self._fake_batch(x)
+        self._classifier_step(fake, fake_one_hot)
         if self.discriminator is not None:
-            target = self._target_noise(total or num_rows(fake), "fake", active)
-            self._discriminator_step(fake, fake_one_hot, target, active, total)
+            target = self._target_noise(fake, "fake")
+            self._discriminator_step(fake, fake_one_hot, target)
         losses.update(self._generator_steps(x))
         return self.finish_step(**losses)
 
@@ -386,31 +386,26 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         self.minimize(loss, tape, variables, self.e_optimizer)
         return loss
 
-    def _classifier_step(self, features, one_hot, active=None, total=None):
+    def _classifier_step(self, features, one_hot):
         variables = self.classifier_head.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             _watch(tape, variables)
             logits = self.classifier_head(features, training=True)
-            loss = _mean(self.c_loss_fn(logits, one_hot), active, total)
+            loss = tf.reduce_mean(self.c_loss_fn(logits, one_hot))
         self.minimize(loss, tape, variables, self.c_optimizer)
         return loss
 
-    def _discriminator_step(self, features, one_hot, target, active=None, total=None):
+    def _discriminator_step(self, features, one_hot, target):
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             _watch(tape, variables)
             logits = self.discriminator([features, one_hot], training=True)
-            loss = _mean(self.source_loss_fn(logits, target), active, total)
+            loss = tf.reduce_mean(self.source_loss_fn(logits, target))
         self.minimize(loss, tape, variables, self.d_optimizer)
         return loss
 
-    def _target_noise(self, rows, tag, active=None):
-        noise = self.uniform(rows, f"target_{tag}", self.label_noise)
-        if active is None:
-            return noise
-        # The same noise for a sample, padded or not.
-        place = tf.cast(tf.cumsum(active), tf.int32) - 1
-        return tf.gather(noise, tf.maximum(place, 0))
+    def _target_noise(self, batch, tag):
+        return self.uniform(num_rows(batch), f"target_{tag}", self.label_noise)
 
     def _generator_steps(self, x):
         if not self.learns_generator:
@@ -535,9 +530,3 @@ def _watch(tape, variables):
     # Keras variables wrap what the tape can watch.
     for variable in variables:
         tape.watch(variable.value)
-
-
-def _mean(values, active, total):
-    if active is None:
-        return tf.reduce_mean(values)
-    return tf.reduce_sum(values * active) / total

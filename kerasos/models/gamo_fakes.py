@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasos.layers.convex import one_hot_of_sizes
 from kerasos.models.noise import replica_context
 
 
@@ -17,45 +16,46 @@ class GeneratedBatches:
         """Generated samples for M and D, in inference mode.
 
         Returns:
-            `(features, one_hot, active, total)`: rows sorted by class; `active` is
-            1 for the rows that count and 0 for padding, or None when all count;
-            the mean runs over `total` rows.
+            `(features, one_hot)`, as many rows as `x` times `fake_ratio`, sorted by
+            class.
         """
-        replicas, _ = replica_context()
-        if replicas == 1 and x.shape[0] is not None:
-            return self._padded_fake_batch(max(1, round(x.shape[0] * self.fake_ratio)))
+        replicas, replica = replica_context()
         rows = num_rows(x)
         if self.fake_ratio != 1.0:
-            scaled = tf.round(tf.cast(rows, tf.float32) * self.fake_ratio)
-            rows = tf.maximum(1, tf.cast(scaled, tf.int32))
+            rows = _scaled(rows, self.fake_ratio)
         edges = self._class_edges(rows * replicas)
-        position = _own_rows(tf.range(rows * replicas), rows)
+        position = tf.range(rows * replicas)[replica * rows :][:rows]
         slot = tf.reduce_sum(
             tf.cast(position[:, None] >= edges[None, 1:-1], tf.int32), axis=1
         )
         labels = tf.gather(tf.constant(self.generator.labels, tf.int32), slot)
         noise = self.normal(rows, self.noise_dim, "fake")
-        fake = tf.stop_gradient(self.generator(noise, labels))
-        return fake, tf.one_hot(labels, self.spec.num_classes), None, None
+        if replicas == 1 and isinstance(rows, int):
+            fake = self._padded_samples(noise, position, slot, edges)
+        else:
+            fake = self.generator(noise, labels)
+        return tf.stop_gradient(fake), tf.one_hot(labels, self.spec.num_classes)
 
-    def _padded_fake_batch(self, rows):
-        # A class has floor or ceil of its share of the rows; each gets room for
-        # the larger number.
-        labels = self.generator.labels
+    def _padded_samples(self, noise, position, slot, edges):
+        """The generator's samples, each class multiplying its own anchors only.
+
+        A class has floor or ceil of its share of the rows. Each gets room for the
+        larger number, so that shapes are static, and the rows that were due are
+        picked from the result.
+        """
+        rows = noise.shape[0]
         room = [int(rows * share) + 1 for share in self._class_shares()]
-        edges = self._class_edges(rows)
-        noise = self.normal(rows, self.noise_dim, "fake")
-        index, active = [], []
-        for slot, size in enumerate(room):
-            position = edges[slot] + tf.range(size)
-            active.append(tf.cast(position < edges[slot + 1], tf.float32))
-            index.append(tf.minimum(position, rows - 1))
+        index = tf.concat(
+            [edges[slot] + tf.range(size) for slot, size in enumerate(room)], 0
+        )
         sizes = [0] * self.spec.num_classes
-        for label, size in zip(labels, room, strict=True):
+        for label, size in zip(self.generator.labels, room, strict=True):
             sizes[label] = size
-        fake = self.generator.grouped(tf.gather(noise, tf.concat(index, 0)), sizes)
-        active = tf.concat(active, 0)
-        return tf.stop_gradient(fake), one_hot_of_sizes(sizes), active, rows
+        noise = tf.gather(noise, tf.minimum(index, rows - 1))
+        samples = self.generator.grouped(noise, sizes)
+        first = tf.constant(np.cumsum([0, *room[:-1]]), tf.int32)
+        place = tf.gather(first, slot) + position - tf.gather(edges, slot)
+        return tf.gather(samples, place)
 
     def _class_shares(self):
         """Probability of each generated class, in the order of the generator."""
@@ -82,6 +82,7 @@ def num_rows(tensor):
     return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
 
 
-def _own_rows(tensor, rows):
-    _, replica = replica_context()
-    return tensor[replica * rows :][:rows]
+def _scaled(rows, ratio):
+    if isinstance(rows, int):
+        return max(1, round(rows * ratio))
+    return tf.maximum(1, tf.cast(tf.round(tf.cast(rows, tf.float32) * ratio), tf.int32))

@@ -105,8 +105,8 @@ def test_the_generated_batch_of_the_other_players_moves_nothing():
     # Inference mode: the moving averages rest too.
     model, x, y = make_gamo()
     before = weights_of(model)
-    fake, one_hot, active, total = model._fake_batch(tf.constant(x[:32]))
-    model._classifier_step(fake, one_hot, active, total)
+    fake, one_hot = model._fake_batch(tf.constant(x[:32]))
+    model._classifier_step(fake, one_hot)
     expected = trainable(model, "classifier_head")
     assert moved(before, weights_of(model)) == expected
 
@@ -368,13 +368,12 @@ def test_updates_of_classifier_and_discriminator_equal_numpy(loss, monkeypatch):
     for turn in range(2):
         images, labels, one_hot = real_batch(model, x, y, seed=turn)
         logs = model.train_step((images, labels))
-        fake, fake_one_hot, active, total = generated[turn]
-        kept = np.asarray(active) == 1.0
-        assert kept.sum() == total == 32
+        fake, fake_one_hot = generated[turn]
+        assert fake.shape == (32, 5)
         real_noise, fake_noise = (n.numpy().astype("float64") for n in noises[-2:])
         rows = [
             (2.0 * images.numpy() - 1.0, one_hot.numpy(), 1.0 - real_noise),
-            (fake.numpy()[kept], fake_one_hot.numpy()[kept], fake_noise[kept]),
+            (fake.numpy(), fake_one_hot.numpy(), fake_noise),
         ]
         for features, labels_, target in rows:
             features = features.astype("float64")
@@ -574,21 +573,34 @@ def test_the_uniform_behind_it_is_uniform_over_steps():
     assert np.all(np.abs(counts - 50) < 5 * np.sqrt(50))
 
 
+def samples_one_by_one(model, rows):
+    """The generated batch of this step without padding, and its labels."""
+    sizes = np.diff(model._class_edges(rows).numpy())
+    labels = np.repeat(model.generator.labels, sizes).astype("int32")
+    noise = model.normal(rows, model.noise_dim, "fake")
+    return model.generator(noise, labels).numpy(), labels
+
+
+def check_fake_batch(model, rows):
+    fake, one_hot = model._fake_batch(tf.zeros((rows, 3)))
+    expected, labels = samples_one_by_one(model, rows)
+    np.testing.assert_array_equal(one_hot.numpy().argmax(axis=1), labels)
+    np.testing.assert_array_equal(one_hot.numpy().sum(axis=1), 1.0)
+    np.testing.assert_allclose(fake, expected, atol=1e-5)
+    counts = np.array(model.spec.class_counts)
+    assert np.all(counts[labels] < counts.max())
+
+
 @pytest.mark.parametrize(("counts", "rows"), CASES)
 def test_padding_never_drops_or_adds_a_sample(
     counts, rows, gamo_of_counts, monkeypatch
 ):
     model = gamo_of_counts(counts)
+    for kernel in model.generator.kernels.values():
+        kernel.assign(3.0 * np.sign(kernel.numpy()))
     for value in awkward_uniforms(model, rows)[::7]:
         put_uniform(model, monkeypatch, value)
-        _, one_hot, active, total = model._padded_fake_batch(rows)
-        assert total == rows and float(tf.reduce_sum(active)) == rows
-        assert set(np.unique(active)) <= {0.0, 1.0}
-        sizes = np.diff(model._class_edges(rows).numpy())
-        kept = (one_hot.numpy() * active.numpy()[:, None]).sum(axis=0)
-        np.testing.assert_array_equal(kept[model.generator.labels], sizes)
-        largest = np.flatnonzero(np.array(counts) == max(counts))
-        assert not one_hot.numpy()[:, largest].any()
+        check_fake_batch(model, rows)
 
 
 def test_padding_survives_a_whole_expected_count_one_rounding_below(monkeypatch):
@@ -597,13 +609,7 @@ def test_padding_survives_a_whole_expected_count_one_rounding_below(monkeypatch)
     for rows in (100, 200):
         for value in awkward_uniforms(model, rows):
             put_uniform(model, monkeypatch, value)
-            active = model._padded_fake_batch(rows)[2]
-            assert float(tf.reduce_sum(active)) == rows
-
-
-def rows_sorted(samples, one_hot):
-    rows = np.concatenate([one_hot, np.round(samples, 4)], axis=1)
-    return rows[np.lexsort(rows.T)]
+            check_fake_batch(model, rows)
 
 
 @pytest.mark.parametrize(("counts", "rows"), CASES)
@@ -617,32 +623,17 @@ def test_padded_and_block_form_generate_the_same_samples(
     model.fake_ratio = fake_ratio
     x = np.zeros((rows, 3), "float32")
     try:
-        padded, one_hot, active, total = model._fake_batch(tf.constant(x))
+        padded, one_hot = model._fake_batch(tf.constant(x))
         # A batch of unknown size takes the block form.
         block = tf.function(
             model._fake_batch, input_signature=[tf.TensorSpec((None, 3))]
         )
-        fake, fake_one_hot, _, _ = block(x)
+        fake, fake_one_hot = block(x)
     finally:
         model.fake_ratio = 1.0
-    size = round(rows * fake_ratio)
-    assert total == size and fake.shape == (size, 3)
-    kept = active.numpy() == 1.0
-    assert kept.sum() == size
-    np.testing.assert_array_equal(one_hot.numpy()[kept], fake_one_hot)
-    np.testing.assert_allclose(padded.numpy()[kept], fake, atol=1e-5)
-    largest = np.flatnonzero(np.array(counts) == max(counts))
-    assert not fake_one_hot.numpy()[:, largest].any()
-
-
-def test_padding_does_not_enter_the_losses():
-    model, x, y = make_gamo()
-    fake, one_hot, active, total = model._fake_batch(tf.constant(x[:32]))
-    kept = active.numpy() == 1.0
-    logits = model.classifier_head(fake.numpy()[kept])
-    expected = np.mean((special.softmax(logits, axis=1) - one_hot.numpy()[kept]) ** 2)
-    loss = model._classifier_step(fake, one_hot, active, total)
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert padded.shape == fake.shape == (round(rows * fake_ratio), 3)
+    np.testing.assert_array_equal(one_hot, fake_one_hot)
+    np.testing.assert_allclose(padded, fake, atol=1e-5)
 
 
 # Which classes are generated.
