@@ -96,3 +96,11 @@ def test_scripts_run(tmp_path, command):
     assert f"Command: `{command}`" in (output / "report.md").read_text()
     assert (output / "samples.png").is_file()
     assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
+
+
+def test_the_table_of_mnist_is_that_of_the_stored_rows():
+    summarize = runpy.run_path(str(ROOT / "benchmarks" / "summarize.py"))
+    rows = ROOT / "benchmarks" / "results" / "gamo_table1.csv"
+    section = README.split("<!-- results:gamo -->")[1].split("##")[0]
+    shown = [line for line in section.splitlines() if line.startswith("|")]
+    assert shown == summarize["table"](rows, "MNIST")
