@@ -52,26 +52,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         self.seed = fresh_seed() if seed is None else int(seed)
         self.classifier = None
         self.stage = self.stages[0]
-        self.steps_done = self.add_weight(
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="steps_done",
-        )
-        self.calls_done = self.add_weight(
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="calls_done",
-        )
+        self.steps_done = self._counter("steps_done")
+        self.calls_done = self._counter("calls_done")
         self._trackers = {}
         self._stage_functions = {}
         # `fit` under a strategy refuses a model that no call has built.
         self.built = True
+
+    def _counter(self, name):
+        return self.add_weight(
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name=name,
+        )
 
     # What a method defines.
 
