@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.data.resample import append, samples_to_add
 from kerasos.models.noise import replica_context
 from kerasos.seeds import derive_seed, fresh_seed
 
@@ -143,8 +144,6 @@ class Sampling:
             ValueError: If the data do not fit the model, or a class that the
                 model cannot generate is asked for.
         """
-        from kerasos.over_sampling.resample import append, samples_to_add
-
         if not self.produces_samples:
             raise ValueError(
                 f"`{type(self).__name__}.oversample` needs samples, and this model "

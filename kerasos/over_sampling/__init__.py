@@ -1,4 +1,4 @@
-"""Oversamplers without a network, and what all oversamplers share."""
+"""Oversamplers behind one call: the baselines that need no network."""
 
 from kerasos.over_sampling.baselines import (
     AugmentOversampler,
@@ -6,13 +6,10 @@ from kerasos.over_sampling.baselines import (
     RandomOversampler,
     SMOTEOversampler,
 )
-from kerasos.over_sampling.resample import append, samples_to_add
 
 __all__ = [
     "AugmentOversampler",
     "NoOversampler",
     "RandomOversampler",
     "SMOTEOversampler",
-    "append",
-    "samples_to_add",
 ]

@@ -10,8 +10,8 @@ import warnings
 import keras
 import numpy as np
 
+from kerasos.data.resample import append, samples_to_add, to_dtype
 from kerasos.data.spec import as_arrays
-from kerasos.over_sampling.resample import append, samples_to_add, to_dtype
 from kerasos.registry import register_method
 from kerasos.seeds import derive_seed, fresh_seed
 from kerasos.suggest import check_options

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasos.over_sampling.resample import append, samples_to_add, to_dtype
+from kerasos.data.resample import append, samples_to_add, to_dtype
 
 Y = np.array([2, 0, 0, 1, 0, 2, 0])  # counts 4, 1, 2
 
