@@ -51,7 +51,7 @@ METHODS = {
     "pairs": ("Random pairs, batch-wise", None, {"generator": "pairs"}),
     "gamo_no_d": ("GAMO\\D", None, {"discriminator": False}),
     "gamo": ("GAMO", None, {}),
-    "gamo_anchor_share": ("GAMO, anchor share .1 (ours)", None, {"anchor_share": 0.1}),
+    "gamo_anchor_share": ("GAMO, anchor share .9 (ours)", None, {"anchor_share": 0.9}),
 }
 COLUMNS = (
     "paper,table,dataset,setting,method,metric,mean,std,repeat,n_repeats,seed,steps,"
