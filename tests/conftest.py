@@ -21,9 +21,9 @@ def same_noise_under_xla(monkeypatch):
     """Random floats made from random bits, in Keras's initialisers too.
 
     Without it the uniforms of a step are equal and its normals differ by rounding
-    (tests/models/test_base.py). It also changes the initial weights: with the ordinary ones, two steps of GAMO without D
-    differ under XLA by up to 8.5e-7 in 61 of 26,112 values of a kernel, where the
-    test allows 2.4e-7. Why is open.
+    (tests/models/test_base.py). It also changes the initial weights: with the
+    ordinary ones, two steps of GAMO without D differ under XLA by up to 8.5e-7 in 61
+    of 26,112 values of a kernel, where the test allows 2.4e-7. Why is open.
     """
     draw_bits = tf.random.stateless_uniform
 
