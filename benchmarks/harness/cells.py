@@ -1,0 +1,139 @@
+"""A cell: one method on one data set, setting and repeat. Its name and its rows."""
+
+import dataclasses
+import hashlib
+import json
+import statistics
+
+import kerasos
+
+# Raise it when a change to a recipe makes earlier rows of it wrong.
+RECIPE_VERSIONS = {"gamo": 1, "class_fid": 1, "imsic": 1, "fajardo": 1, "activegan": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One independent piece of work; the smallest thing that is run or skipped.
+
+    Args:
+        protocol: `harness.protocols.Protocol`.
+        method: `harness.protocols.Method`.
+        repeat: Integer; also the seed of the subsample and of the networks.
+        budget: Float, fraction of the published steps of training.
+    """
+
+    protocol: object
+    method: object
+    repeat: int
+    budget: float
+
+    @property
+    def config(self):
+        """All that the result depends on, in plain JSON types."""
+        protocol = dataclasses.asdict(self.protocol)
+        # A new row of a table or another output changes no other cell.
+        for name in ("methods", "outputs", "repeats", "tables"):
+            del protocol[name]
+        # Fields left at their defaults count for nothing: a new field changes no hash.
+        method = {k: v for k, v in dataclasses.asdict(self.method).items() if v}
+        config = {
+            "protocol": protocol,
+            "method": method,
+            "repeat": self.repeat,
+            "budget": self.budget,
+            "version": RECIPE_VERSIONS[self.protocol.recipe],
+        }
+        return json.loads(json.dumps(config))
+
+    @property
+    def hash(self):
+        text = json.dumps(self.config, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def label(self):
+        protocol = self.protocol
+        budget = "" if self.budget == 1 else f", budget {self.budget:g}"
+        return (
+            f"{protocol.dataset} {protocol.setting} | {self.method.name} "
+            f"| repeat {self.repeat}{budget}"
+        )
+
+    @property
+    def is_available(self):
+        return self.method.oversampler in kerasos.list_methods()
+
+    def steps(self, published):
+        """Returns `published` steps or epochs at this cell's budget, at least 1."""
+        return max(1, round(published * self.budget))
+
+    def rows(self, scores, **common):
+        """Returns the result rows.
+
+        Args:
+            scores: `{name: value or (value, spread inside the cell)}`.
+            **common: `steps`, `seconds`, `peak_mb` and `note` of the cell.
+        """
+        rows = []
+        for name, value in scores.items():
+            if name not in self.protocol.outputs:
+                continue
+            table, setting, metric = self.protocol.outputs[name]
+            mean, std = value if isinstance(value, tuple) else (value, None)
+            rows.append(
+                {
+                    "paper": self.protocol.paper,
+                    "table": table,
+                    "dataset": self.protocol.dataset,
+                    "setting": setting,
+                    "method": self.method.name,
+                    "metric": metric,
+                    "mean": f"{mean:.6g}",
+                    "std": "" if std is None else f"{std:.4g}",
+                    "n_repeats": 1,
+                    "repeat": self.repeat,
+                    "seed": self.repeat,
+                    "budget": f"{self.budget:g}",
+                    "cell": self.hash,
+                    **common,
+                }
+            )
+        return rows
+
+
+def expand(protocols, repeats=None, budget=1.0, methods=None):
+    """Returns the cells, repeat by repeat, so that a stopped run has whole repeats.
+
+    Args:
+        protocols: Iterable of `Protocol`.
+        repeats: Iterable of repeat numbers; None for all of each protocol.
+        budget: Float in (0, 1].
+        methods: Names of methods, or of oversamplers, to keep; None for all.
+    """
+    cells = []
+    for protocol in protocols:
+        for repeat in range(protocol.repeats) if repeats is None else repeats:
+            for method in protocol.methods:
+                if methods and not {method.name, method.oversampler} & set(methods):
+                    continue
+                cells.append(Cell(protocol, method, int(repeat), float(budget)))
+    return sorted(cells, key=lambda cell: cell.repeat)
+
+
+def estimated_seconds(cell, rows):
+    """Returns the time that earlier cells like it took, or None.
+
+    The median over finished cells of the same method, data set and recipe, scaled
+    by the budget; over all methods of that data set where there is none.
+    """
+    mine, others = {}, {}
+    for row in rows:
+        if row["paper"] != cell.protocol.paper:
+            continue
+        if row["dataset"] != cell.protocol.dataset:
+            continue
+        seconds = float(row["seconds"]) / float(row["budget"]) * cell.budget
+        same = row["method"] == cell.method.name
+        (mine if same else others)[row["cell"]] = seconds
+    found = mine or others
+    return statistics.median(found.values()) if found else None

@@ -1,0 +1,391 @@
+"""The experiments of the papers as data: what is trained on what, and scored how.
+
+A `Protocol` is one data set under one setting. Its `recipe` names the function of
+`harness.recipes` that runs a cell and returns scores by name; `outputs` says which
+published row (table, setting, metric) a score belongs to. A method that kerasos does
+not have yet is listed all the same: it runs as soon as it is registered.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A row of a published table.
+
+    Args:
+        name: Its name in the paper; with "(ours)" where the paper has no such row.
+        oversampler: Name in kerasos's registry.
+        options: Options of the oversampler's `from_data`.
+        training: How the oversampler itself is trained, at budget 1: `epochs` or
+            `steps`, and `batch_size`. Empty: it has nothing to train, or trains the
+            classifier that is scored, along the protocol's steps.
+        classifier: Options of the recipe's classifier that differ for this row.
+    """
+
+    name: str
+    oversampler: str
+    options: dict = dataclasses.field(default_factory=dict)
+    training: dict = dataclasses.field(default_factory=dict)
+    classifier: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """One data set under one setting of a paper.
+
+    Args:
+        paper: As in the published tables.
+        tables: Numbers of the tables that it fills.
+        dataset: As in the published tables; `harness.datasets` knows how to load it.
+        setting: As in the published tables.
+        class_counts: As in `kerasos.data.load`.
+        recipe: Name of a function in `harness.recipes`.
+        parameters: What that function needs to know.
+        methods: Tuple of `Method`.
+        outputs: `{score: (table, setting, metric)}`.
+        repeats: Number of repeats in the paper, or the number chosen here.
+    """
+
+    paper: str
+    tables: tuple
+    dataset: str
+    setting: str
+    class_counts: object
+    recipe: str
+    parameters: dict
+    methods: tuple
+    outputs: dict
+    repeats: int
+
+    @property
+    def name(self):
+        tables = ",".join(self.tables)
+        return f"{self.paper} {tables} {self.dataset} {self.setting}"
+
+
+# Mullick, Datta, Das. Generative Adversarial Minority Oversampling, ICCV 2019.
+
+GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
+CGAN = Method("cGAN+CN", "cgan", training=GAMO_STEPS)
+CDCGAN = Method("cDCGAN+CN", "cdcgan", training=GAMO_STEPS)
+AUGMENT = Method("Augment+CN", "augment")
+GAMO_FAMILY = (
+    Method("cG+CN", "gamo", {"generator": "conditional", "discriminator": False}),
+    Method("cG+D+CN", "gamo", {"generator": "conditional"}),
+    Method("GAMO\\D", "gamo", {"discriminator": False}),
+    Method("GAMO", "gamo"),
+)
+# What the paper does not show and a reader should know.
+STRONG = (
+    Method("Random+CN (ours)", "random"),
+    Method("Random copies in each batch (ours)", "gamo", {"generator": "copies"}),
+    Method(
+        "Random+augmentation+CN (ours)", "random", classifier={"augmentation": True}
+    ),
+    Method("CNN, nothing (ours)", "none", classifier={"network": "cnn"}),
+    Method(
+        "CNN, random+augmentation (ours)",
+        "random",
+        classifier={"network": "cnn", "augmentation": True},
+    ),
+)
+MNIST_METHODS = (
+    Method("Baseline CN", "none"),
+    Method("SMOTE+CN", "smote"),
+    CGAN,
+    *GAMO_FAMILY,
+    Method("GAMO, anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
+    *STRONG,
+)
+FASHION_METHODS = (
+    Method("Baseline CN", "none"),
+    AUGMENT,
+    Method("DOS", "dos"),
+    CDCGAN,
+    *GAMO_FAMILY,
+    *STRONG,
+)
+COLOUR_METHODS = (
+    Method("Baseline CN", "none"),
+    AUGMENT,
+    CDCGAN,
+    Method("DOS", "dos"),
+    *GAMO_FAMILY[2:],
+    *STRONG,
+)
+
+
+def _gamo(table, dataset, setting, counts, methods, variant="conv", **options):
+    """Tables 1 to 4: ACSA and GM of one classifier, by data set and loss."""
+    splits = options.pop("splits", None)
+    outputs = {}
+    for metric, score in (("ACSA", "acsa"), ("GM", "g_mean")):
+        for split in splits or (None,):
+            name = f"{setting};split={split}" if split else setting
+            data = "train" if split == "train" else "draw"
+            outputs[f"{data}/{score}"] = (table, name, metric)
+            outputs[f"{data}/{score}/last"] = (table, name, f"{metric}_last")
+            if data == "draw":
+                outputs[f"full/{score}"] = (table, name, f"{metric}_full")
+                outputs[f"full/{score}/last"] = (table, name, f"{metric}_full_last")
+    return Protocol(
+        paper="GAMO2019",
+        tables=(table,),
+        dataset=dataset,
+        setting=setting,
+        class_counts=counts,
+        recipe="gamo",
+        parameters={
+            "variant": variant,
+            "loss": "ce" if "loss=CE" in setting else "ls",
+            **GAMO_STEPS,
+            "test_per_class": 100,
+            **options,
+        },
+        methods=methods,
+        outputs=outputs,
+        repeats=10,
+    )
+
+
+CIFAR_COUNTS = [4500, 2000, 1000, 800, 600, 500, 400, 250, 150, 80]
+GAMO = [
+    _gamo("1", dataset, f"loss={loss};IR=100", "gamo", methods, variant)
+    for loss in ("LS", "CE")
+    for dataset, methods, variant in (
+        ("MNIST", MNIST_METHODS, "dense"),
+        ("Fashion-MNIST", FASHION_METHODS, "conv"),
+    )
+]
+GAMO += [
+    _gamo("2", dataset, "loss=LS;IR=56.25", CIFAR_COUNTS, COLOUR_METHODS)
+    for dataset in ("CIFAR10", "SVHN")
+]
+GAMO += [
+    _gamo(
+        "3",
+        dataset,
+        f"loss=LS;IR={ratio}",
+        counts,
+        tuple(m for m in COLOUR_METHODS if m.name != "GAMO\\D"),
+        splits=("test", "train"),
+    )
+    for dataset, ratio, counts in (
+        ("CelebA-Small", "100", [15000, 1500, 750, 300, 150]),
+        ("CelebA-Large", "37.33", [28000, 4000, 3000, 1500, 750]),
+        ("LSUN-Small", "100", [15000, 1500, 750, 300, 150]),
+        ("LSUN-Large", "66.67", [50000, 5000, 3000, 1500, 750]),
+    )
+]
+GAMO += [
+    _gamo(
+        "4",
+        "SUN397-50",
+        "loss=LS;IR=14.21",
+        None,
+        tuple(m for m in COLOUR_METHODS if m.name != "GAMO\\D"),
+        test_per_class=20,
+    )
+]
+GAMO += [
+    Protocol(
+        paper="GAMO2019",
+        tables=("5",),
+        dataset=dataset,
+        setting="per-class mean",
+        class_counts=counts,
+        recipe="class_fid",
+        parameters={"features": "cnn"},
+        methods=(
+            Method("GAMO2pix", "gamo2pix", training=GAMO_STEPS),
+            Method("cDCGAN", "cdcgan", training=GAMO_STEPS),
+        ),
+        outputs={
+            "fid": ("5", "per-class mean", "FID_cnn"),
+            **{
+                f"fid/{label}": ("5", "per-class mean", f"FID_cnn_class{label}")
+                for label in range(10 if dataset != "CelebA-Small" else 5)
+            },
+        },
+        repeats=3,
+    )
+    for dataset, counts in (
+        ("Fashion-MNIST", "gamo"),
+        ("SVHN", CIFAR_COUNTS),
+        ("CIFAR10", CIFAR_COUNTS),
+        ("CelebA-Small", [15000, 1500, 750, 300, 150]),
+    )
+]
+
+# He et al. Imbalance synthesis with human in the loop (IMSIC), IJCAI 2021.
+
+IMSIC = [
+    Protocol(
+        paper="IMSIC2021",
+        tables=("1",),
+        dataset=dataset,
+        setting="IR=67,100",
+        class_counts="gamo",
+        recipe="imsic",
+        parameters={"epochs": epochs, "batch_size": 64},
+        methods=(
+            Method("SMOTE", "smote"),
+            Method("InfoGAN", "infogan", {"preset": "table1"}),
+            Method("DGC", "dgc", {"preset": "table1"}),
+            Method("IMSIC", "imsic", {"preset": "table1"}),
+            Method("None (ours)", "none"),
+            Method("Random (ours)", "random"),
+            Method(
+                "Random+augmentation (ours)",
+                "random",
+                classifier={"augmentation": True},
+            ),
+        ),
+        outputs={
+            f"{score}/{label}": ("1", setting, metric)
+            for label, setting in settings.items()
+            for score, metric in (("recall", "recall"), ("f1", "F1"))
+        },
+        repeats=10,
+    )
+    for dataset, epochs, settings in (
+        ("MNIST", 8, {8: "class=8;IR=67", 9: "class=9;IR=100"}),
+        (
+            "Fashion-MNIST",
+            25,
+            {8: "class=Bag(8);IR=67", 9: "class=AnkleBoot(9);IR=100"},
+        ),
+    )
+]
+
+# Fajardo et al. On oversampling imbalanced data with deep conditional generative
+# models, Expert Systems with Applications 169, 2021.
+
+FAJARDO_METHODS = (
+    Method("Imbalanced", "none"),
+    Method("SMOTE", "smote"),
+    Method("RANDOM", "random"),
+    Method("ACGAN", "acgan", training={"epochs": 60, "batch_size": 64}),
+    Method("BAGAN", "bagan", training={"epochs": 60, "batch_size": 128}),
+    Method("CGAN", "cgan", training={"epochs": 30, "batch_size": 64}),
+    Method("CVAE", "cvae", training={"epochs": 300, "batch_size": 64}),
+    Method(
+        "R-ACGAN",
+        "acgan",
+        {"pre_oversample": True},
+        {"epochs": 60, "batch_size": 64},
+    ),
+    Method(
+        "R-CGAN", "cgan", {"pre_oversample": True}, {"epochs": 60, "batch_size": 64}
+    ),
+    Method(
+        "R-CVAE", "cvae", {"pre_oversample": True}, {"epochs": 125, "batch_size": 64}
+    ),
+)
+# (data set, rho): (table of FID, table of recall, precision and F1)
+FAJARDO_TABLES = {
+    ("MNIST", 320): ("1", "5"),
+    ("MNIST", 80): ("2", "6"),
+    ("Fashion-MNIST", 320): ("3", "7"),
+    ("Fashion-MNIST", 80): ("4", "8"),
+}
+
+
+def _fajardo(dataset, rho, minority):
+    fid_table, score_table = FAJARDO_TABLES[dataset, rho]
+    setting = f"m={' '.join(map(str, minority))};rho={rho}"
+    outputs = {
+        f"{group}/{metric}": (score_table, setting, f"{group}_{metric}")
+        for group in ("min", "maj", "all")
+        for metric in ("precision", "recall", "F1")
+    }
+    # Features of another network than the published ones: another metric.
+    outputs.update(
+        {f"fid/{k}": (fid_table, setting, f"FID_cnn_class{k}") for k in minority}
+    )
+    outputs["balance_seconds"] = ("9", setting, "seconds")
+    outputs["weight"] = (score_table, setting, "synthetic_weight")
+    return Protocol(
+        paper="FAJARDO2021",
+        tables=(fid_table, score_table, "9"),
+        dataset=dataset,
+        setting=setting,
+        class_counts=f"fajardo-{rho}-{''.join(map(str, minority))}",
+        recipe="fajardo",
+        parameters={
+            "minority": list(minority),
+            "classifiers": 3,
+            "epochs": 20,
+            "batch_size": 128,
+            "features": "cnn",
+        },
+        methods=FAJARDO_METHODS,
+        outputs=outputs,
+        repeats=5,
+    )
+
+
+FAJARDO = [
+    _fajardo(dataset, rho, minority)
+    for dataset, rho in FAJARDO_TABLES
+    for minority in ((0, 1, 2, 3, 4, 5, 9), (1, 2, 3, 4, 5), (3, 4, 5))
+]
+
+# Kong et al. Active generative adversarial network for image classification,
+# AAAI 2019.
+
+
+def _active(table, dataset, setting, labelled, methods, **parameters):
+    return Protocol(
+        paper="ACTIVEGAN2019",
+        tables=(table,),
+        dataset=dataset,
+        setting=setting,
+        class_counts=None,
+        recipe="activegan",
+        parameters={"labelled": labelled, "features": "cnn", **parameters},
+        methods=methods,
+        outputs={"f_score": (table, setting, "F_score_pct")},
+        repeats=5,
+    )
+
+
+ACTIVE_METHODS = (
+    Method("SVM", "none"),
+    Method("AC-GAN", "activegan", {"lam": 0.0}),
+    Method("AC-GAN+F", "activegan", {"lam": 0.0, "max_margin": 0.2}),
+    Method("ActiveGAN", "activegan"),
+)
+ACTIVE = [
+    _active("1", dataset, f"n={n}", n, ACTIVE_METHODS)
+    for dataset, sizes in (
+        ("MNIST", (500, 1000)),
+        ("Fashion-MNIST", (5000, 10000)),
+        ("CIFAR10", (5000, 10000)),
+        ("Tiny-ImageNet", (10000, 20000)),
+    )
+    for n in sizes
+]
+ACTIVE += [
+    _active(
+        "2",
+        "CIFAR10",
+        f"n=10000;epsilon={epsilon}",
+        10000,
+        (Method("ActiveGAN", "activegan", {"epsilon": epsilon}),),
+    )
+    for epsilon in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0)
+]
+ACTIVE += [
+    _active(
+        "fig3-text",
+        "CIFAR10",
+        f"n=10000;alpha={alpha}",
+        10000,
+        (Method("ActiveGAN", "activegan", {"alpha": alpha}),),
+    )
+    for alpha in (0.0, 0.5, 1.0)
+]
+
+PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE)

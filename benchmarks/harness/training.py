@@ -1,0 +1,119 @@
+"""What every recipe shares: training that survives a kill, and its clock."""
+
+import csv
+import json
+import os
+import statistics
+import time
+
+import keras
+
+import kerasos
+from kerasos.backup import AtomicBackup
+
+BACKUP_SECONDS = 30
+WINDOW = 10  # evaluations; one alone swings by .01 to .02
+
+
+class Clock(keras.callbacks.Callback):
+    """Keeps the seconds of training, over kills, and tells how far a cell is.
+
+    Args:
+        folder: The cell's folder; the file is read by `reproduce.py`.
+        share: `(from, to)`, the part of the cell's work that this `fit` is.
+    """
+
+    def __init__(self, folder, share=(0.0, 1.0)):
+        super().__init__()
+        self.path = folder / "progress.json"
+        self.share = share
+
+    def on_train_begin(self, logs=None):
+        self.before = read_progress(self.path.parent)["seconds"]
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        start, end = self.share
+        done = (epoch + 1) / self.params["epochs"]
+        write_progress(
+            self.path.parent,
+            self.before + time.monotonic() - self.started,
+            start + (end - start) * done,
+        )
+
+
+def read_progress(folder):
+    """Returns `{"seconds": ..., "done": ...}` of a cell's folder."""
+    try:
+        return json.loads((folder / "progress.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return {"seconds": 0.0, "done": 0.0}
+
+
+def write_progress(folder, seconds, done):
+    draft = folder / f"progress.{os.getpid()}.part"
+    draft.write_text(json.dumps({"seconds": seconds, "done": done}), "utf-8")
+    os.replace(draft, folder / "progress.json")
+
+
+def fit(model, data, epochs, folder, name, share=(0.0, 1.0), callbacks=()):
+    """Fits, going on from the newest backup in `folder / name`."""
+    backup = AtomicBackup(folder / name, BACKUP_SECONDS)
+    return model.fit(
+        data,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[*callbacks, Clock(folder, share), backup],
+    )
+
+
+def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
+    """Builds the cell's oversampler and trains it where it needs that.
+
+    Returns:
+        The oversampler and its number of training steps.
+    """
+    method = cell.method
+    model = kerasos.get_method(method.oversampler).from_data(
+        x, y, seed=cell.repeat, **method.options
+    )
+    training = method.training
+    if not training:
+        return model, 0
+    batch = training["batch_size"]
+    if "steps" in training:
+        steps = cell.steps(training["steps"])
+        every = min(EPOCH_STEPS, steps)
+        epochs = round(steps / every)
+    else:
+        every, epochs = None, cell.steps(training["epochs"])
+    data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
+    fit(model, data, epochs, folder, "generator", share)
+    return model, int(model.steps_done.numpy())
+
+
+EPOCH_STEPS = 250
+
+
+def window_scores(curve, names):
+    """Reads a curve of `EvaluationCSV` into scores.
+
+    Args:
+        curve: Path of the CSV.
+        names: Columns, e.g. `("acsa", "g_mean")`.
+
+    Returns:
+        `{"<data set>/<column>": (mean, sample standard deviation)}` over the last ten
+        evaluations, and `"<data set>/<column>/last"` of the last one.
+    """
+    with open(curve, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    scores = {}
+    for data in dict.fromkeys(row["data_set"] for row in rows):
+        last = [row for row in rows if row["data_set"] == data][-WINDOW:]
+        for name in names:
+            values = [float(row[name]) for row in last]
+            spread = statistics.stdev(values) if len(values) > 1 else None
+            scores[f"{data}/{name}"] = (statistics.fmean(values), spread)
+            scores[f"{data}/{name}/last"] = values[-1]
+    return scores

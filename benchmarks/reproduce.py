@@ -1,0 +1,165 @@
+"""Runs the experiments of the papers, cell by cell; stop it whenever you like.
+
+    python benchmarks/reproduce.py --paper GAMO2019 --table 1 --dataset MNIST \
+        --data_dir DIR --repeats 0,1,2
+
+A cell is one method on one data set, setting and repeat. Each runs in a process of
+its own and appends its rows to `reproduce.csv` when it ends. Cells that are there are
+skipped; a killed one goes on from its backup. Several processes, on several machines
+that share the folder, divide the cells among them. `--dry_run` lists the cells.
+`benchmarks/report.py` makes tables and plots of the rows.
+"""
+
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+from absl import app, flags
+from harness import cells, protocols, rows, training
+from tqdm import tqdm
+
+_PAPER = flags.DEFINE_string("paper", None, "Keep this paper, e.g. GAMO2019.")
+_TABLE = flags.DEFINE_string("table", None, "Keep this table of the paper.")
+_DATASET = flags.DEFINE_string("dataset", None, "Keep this data set, e.g. MNIST.")
+_SETTING = flags.DEFINE_string("setting", None, "Keep settings with this in them.")
+_METHODS = flags.DEFINE_list("methods", [], "Keep these rows or oversamplers.")
+_REPEATS = flags.DEFINE_list("repeats", None, "Numbers of repeats, e.g. 0,1,2.")
+_BUDGET = flags.DEFINE_float("budget", 1.0, "Fraction of the published steps.", 0, 1)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data.")
+_OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder of rows.")
+_THREADS = flags.DEFINE_integer("threads", 0, "CPU threads of a cell; 0 for all.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only list the cells.")
+
+HARNESS = pathlib.Path(__file__).resolve().parent / "harness"
+
+
+def selected():
+    """Returns the protocols that the flags keep."""
+    found = [
+        protocol
+        for protocol in protocols.PROTOCOLS
+        if _PAPER.value in (None, protocol.paper)
+        and (_TABLE.value is None or _TABLE.value in protocol.tables)
+        and _DATASET.value in (None, protocol.dataset)
+        and (_SETTING.value is None or _SETTING.value in protocol.setting)
+    ]
+    if not found:
+        names = "\n  ".join(protocol.name for protocol in protocols.PROTOCOLS)
+        raise app.UsageError(f"No experiment fits these flags. There are:\n  {names}")
+    return found
+
+
+def duration(seconds):
+    if seconds is None:
+        return "?"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes else "< 1 min"
+
+
+def list_cells(wanted, done, finished_rows):
+    """Prints each cell with what it is waiting for, and the whole time."""
+    total, unknown = 0.0, 0
+    for cell in wanted:
+        seconds = cells.estimated_seconds(cell, finished_rows)
+        state = "done" if cell.hash in done else f"about {duration(seconds)}"
+        if not cell.is_available:
+            state = f"no method {cell.method.oversampler!r} yet"
+        elif cell.hash not in done:
+            total, unknown = total + (seconds or 0.0), unknown + (seconds is None)
+        print(f"{cell.label}: {state}")
+    print(f"To do: {duration(total)}, and {unknown} cells of unknown length.")
+
+
+def claim(folder):
+    """Returns a file that holds the cell's lock, or None if another process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / "lock", "w")  # noqa: SIM115
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def start(cell, folder, output, lock):
+    """Starts the cell's process; it shares the lock, so it keeps it if we die."""
+    arguments = {
+        "protocol": cell.protocol.name,
+        "method": cell.method.name,
+        "repeat": cell.repeat,
+        "budget": cell.budget,
+        "folder": folder,
+        "rows": output,
+        "threads": _THREADS.value,
+    }
+    if _DATA_DIR.value:
+        arguments["data_dir"] = _DATA_DIR.value
+    command = [sys.executable, "-m", "harness.run_cell"]
+    command += [f"--{name}={value}" for name, value in arguments.items()]
+    paths = [str(HARNESS.parent), os.environ.get("PYTHONPATH")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    with open(folder / "log.txt", "a", encoding="utf-8") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            pass_fds=(lock.fileno(),),
+        )
+
+
+def wait(process, folder, bar):
+    """Waits for the cell, moving the bar by fractions of it."""
+    before = shown = training.read_progress(folder)["done"]
+    bar.update(before)
+    while process.poll() is None:
+        time.sleep(0.5)
+        done = training.read_progress(folder)["done"]
+        bar.update(max(0.0, done - shown))
+        shown = max(shown, done)
+    bar.update(1.0 - shown)
+    return process.returncode
+
+
+def main(_):
+    output = pathlib.Path(_OUTPUT.value).resolve() / "reproduce.csv"
+    wanted = cells.expand(selected(), _REPEATS.value, _BUDGET.value, _METHODS.value)
+    done = rows.finished(output)
+    if _DRY_RUN.value:
+        return list_cells(wanted, done, rows.read(output))
+    for name in sorted({c.method.oversampler for c in wanted if not c.is_available}):
+        print(f"Left out: no method {name!r} yet.", file=sys.stderr)
+    queue = [cell for cell in wanted if cell.is_available and cell.hash not in done]
+    held, failed = [], []
+    with tqdm(total=len(queue), unit="cell", bar_format=BAR, smoothing=0.1) as bar:
+        for cell in queue:
+            folder = output.parent / ".cells" / cell.hash
+            lock = claim(folder)
+            if lock is None:
+                held.append(cell)
+                continue
+            with lock:
+                # Another process may have ended it since.
+                if cell.hash in rows.finished(output):
+                    bar.update(1)
+                    continue
+                bar.set_description(cell.label)
+                process = start(cell, folder, output, lock)
+                if wait(process, folder, bar) != 0:
+                    failed.append((cell, folder / "log.txt"))
+    for cell in held:
+        print(f"Left to another process: {cell.label}", file=sys.stderr)
+    for cell, log in failed:
+        last = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:]
+        print(f"Failed: {cell.label}: {' '.join(last)} ({log})", file=sys.stderr)
+    return 1 if failed else 0
+
+
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.2f}/{total} [{elapsed}<{remaining}]"
+
+if __name__ == "__main__":
+    app.run(main)

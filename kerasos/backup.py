@@ -1,0 +1,74 @@
+"""A backup of training that a kill at any moment leaves whole."""
+
+import os
+import pathlib
+import re
+import time
+
+import keras
+
+_NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
+
+
+class AtomicBackup(keras.callbacks.Callback):
+    """Saves the training state at ends of epochs; `fit` goes on from the newest one.
+
+    Like `keras.callbacks.BackupAndRestore`, which writes weights and epoch number one
+    after the other into fixed files: a kill in between repeats or loses an epoch, a
+    kill within leaves a file that cannot be read. Here a state is one file with the
+    epoch in its name, written beside the old one and then renamed.
+
+    A model whose randomness is a function of its step, or is saved with it, such as
+    every method of kerasos on `kerasos.data.batches`, ends a resumed run with the
+    weights of an unbroken one, bit for bit on a CPU. Put it after the callbacks that
+    write results of the epoch, e.g. `EvaluationCSV`: these drop the rows of epochs
+    that are trained again.
+
+    Args:
+        directory: Folder for the backups; it stays after training.
+        seconds: Float, least time between two backups. The last epoch is always
+            saved. Default 0: every epoch.
+
+    Example:
+
+    >>> model.fit(batches, epochs=80, callbacks=[AtomicBackup("backup")])
+    """
+
+    def __init__(self, directory, seconds=0.0):
+        super().__init__()
+        self.directory = pathlib.Path(directory)
+        self.seconds = float(seconds)
+
+    def on_train_begin(self, logs=None):
+        self._saved_at = time.monotonic()
+        found = self._backups()
+        if found:
+            epoch, path = found[-1]
+            self.model.load_weights(path)
+            self.model._initial_epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        last = epoch + 1 == self.params.get("epochs")
+        if not last and time.monotonic() - self._saved_at < self.seconds:
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        old = [path for _, path in self._backups()]
+        new = self.directory / f"epoch_{epoch + 1:06d}.weights.h5"
+        draft = self.directory / f"draft_{os.getpid()}.weights.h5"
+        self.model.save_weights(draft, overwrite=True)
+        os.replace(draft, new)
+        for path in old:
+            if path != new:
+                path.unlink(missing_ok=True)
+        self._saved_at = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        # Keras would start the next `fit` there, too.
+        self.model._initial_epoch = None
+
+    def _backups(self):
+        """Returns `(epoch, path)` of the whole backups, ascending."""
+        if not self.directory.is_dir():
+            return []
+        matches = [(_NAME.fullmatch(p.name), p) for p in self.directory.iterdir()]
+        return sorted((int(match[1]), path) for match, path in matches if match)
