@@ -31,6 +31,7 @@ _BUDGET = flags.DEFINE_float("budget", 1.0, "Fraction of the published steps.", 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data.")
 _OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder of rows.")
 _THREADS = flags.DEFINE_integer("threads", 0, "CPU threads of a cell; 0 for all.")
+_BACKUP = flags.DEFINE_float("backup_seconds", 30.0, "Least time between backups.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only list the cells.")
 
 HARNESS = pathlib.Path(__file__).resolve().parent / "harness"
@@ -95,6 +96,7 @@ def start(cell, folder, output, lock):
         "folder": folder,
         "rows": output,
         "threads": _THREADS.value,
+        "backup_seconds": _BACKUP.value,
     }
     if _DATA_DIR.value:
         arguments["data_dir"] = _DATA_DIR.value

@@ -18,34 +18,45 @@ class AtomicBackup(keras.callbacks.Callback):
     kill within leaves a file that cannot be read. Here a state is one file with the
     epoch in its name, written beside the old one and then renamed.
 
-    A model whose randomness is a function of its step, or is saved with it, such as
-    every method of kerasos on `kerasos.data.batches`, ends a resumed run with the
-    weights of an unbroken one, bit for bit on a CPU. Put it after the callbacks that
-    write results of the epoch, e.g. `EvaluationCSV`: these drop the rows of epochs
-    that are trained again.
+    Every method of kerasos, and every model without randomness of its own, ends a
+    resumed run on `kerasos.data.batches` with the weights of an unbroken one, bit for
+    bit on a CPU. Put it after the callbacks that write results of the epoch, e.g.
+    `EvaluationCSV`: these drop the rows of epochs that are trained again.
 
     Args:
         directory: Folder for the backups; it stays after training.
         seconds: Float, least time between two backups. The last epoch is always
             saved. Default 0: every epoch.
+        data: The dataset of `kerasos.data.batches` that a plain Keras model is
+            trained on, so that an epoch has its batches in any run. The methods of
+            kerasos see to that themselves.
 
     Example:
 
     >>> model.fit(batches, epochs=80, callbacks=[AtomicBackup("backup")])
     """
 
-    def __init__(self, directory, seconds=0.0):
+    def __init__(self, directory, seconds=0.0, data=None):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.seconds = float(seconds)
+        self.data = data
 
     def on_train_begin(self, logs=None):
         self._saved_at = time.monotonic()
         found = self._backups()
         if found:
             epoch, path = found[-1]
+            optimizer = self.model.optimizer
+            if optimizer is not None and not optimizer.built:
+                # A plain model builds it in its first step: too late for its state.
+                optimizer.build(self.model.trainable_variables)
             self.model.load_weights(path)
             self.model._initial_epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.data is not None:
+            self.data.kerasos_epoch.assign(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         last = epoch + 1 == self.params.get("epochs")

@@ -95,7 +95,7 @@ MNIST_METHODS = (
     Method("SMOTE+CN", "smote"),
     CGAN,
     *GAMO_FAMILY,
-    Method("GAMO, anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
+    Method("GAMO with anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
     *STRONG,
 )
 FASHION_METHODS = (
@@ -388,4 +388,41 @@ ACTIVE += [
     for alpha in (0.0, 0.5, 1.0)
 ]
 
-PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE)
+# No paper's: small cells on data that need no download, to try the harness.
+
+TRIAL = [
+    Protocol(
+        paper="trial",
+        tables=("digits",),
+        dataset="Digits",
+        setting="IR=20",
+        class_counts=20,
+        recipe="gamo",
+        parameters={
+            "variant": "dense",
+            "loss": "ls",
+            "steps": 120,
+            "batch_size": 32,
+            "evaluate_every": 20,
+            "test_per_class": 30,
+        },
+        methods=(
+            Method("Baseline CN", "none"),
+            Method("SMOTE+CN", "smote"),
+            Method(
+                "Random copies in each batch (ours)", "gamo", {"generator": "copies"}
+            ),
+        ),
+        outputs={
+            f"{data}/{score}": ("digits", "IR=20", metric)
+            for data, suffix in (("draw", ""), ("full", "_full"))
+            for score, metric in (
+                ("acsa", f"ACSA{suffix}"),
+                ("g_mean", f"GM{suffix}"),
+            )
+        },
+        repeats=2,
+    )
+]
+
+PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE, *TRIAL)

@@ -10,6 +10,8 @@ from harness import datasets, training
 from kerasos.callbacks import EvaluationCSV
 from kerasos.evaluation import gamo_classifier
 
+EVALUATE_EVERY = 250  # steps, as the authors' code
+
 
 def gamo(cell, data_dir, folder):
     """GAMO's tables 1 to 4: one classifier, scored along its training.
@@ -34,10 +36,9 @@ def gamo(cell, data_dir, folder):
     if not any(name.startswith("train/") for name in cell.protocol.outputs):
         del tests["train"]
     steps, batch = cell.steps(parameters["steps"]), parameters["batch_size"]
-    # The paper scores every 250 steps; the convolutional variant changes its phase
-    # at the end of a pass.
-    convolutional = parameters["variant"] == "conv"
-    every = min(len(x) // batch if convolutional else training.EPOCH_STEPS, steps)
+    # The convolutional variant changes its phase at the end of a pass.
+    every = parameters.get("evaluate_every", EVALUATE_EVERY)
+    every = min(len(x) // batch if parameters["variant"] == "conv" else every, steps)
     if trains_classifier(cell):
         model = kerasos.get_method(method.oversampler).from_data(
             x,

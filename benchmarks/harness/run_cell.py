@@ -23,7 +23,9 @@ def main(arguments):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--data_dir")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--backup_seconds", type=float, default=30.0)
     options = parser.parse_args(arguments)
+    training.backup_seconds = options.backup_seconds
     if options.threads:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)

@@ -11,8 +11,10 @@ import keras
 import kerasos
 from kerasos.backup import AtomicBackup
 
-BACKUP_SECONDS = 30
+# Set by `run_cell.py`.
+backup_seconds = 30.0
 WINDOW = 10  # evaluations; one alone swings by .01 to .02
+EPOCH_STEPS = 250  # for oversamplers that train for a number of steps
 
 
 class Clock(keras.callbacks.Callback):
@@ -58,10 +60,11 @@ def write_progress(folder, seconds, done):
 
 def fit(model, data, epochs, folder, name, share=(0.0, 1.0), callbacks=()):
     """Fits, going on from the newest backup in `folder / name`."""
-    backup = AtomicBackup(folder / name, BACKUP_SECONDS)
+    backup = AtomicBackup(folder / name, backup_seconds, data)
     return model.fit(
         data,
         epochs=epochs,
+        shuffle=False,  # the dataset has its own order
         verbose=0,
         callbacks=[*callbacks, Clock(folder, share), backup],
     )
@@ -90,9 +93,6 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
     data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
     fit(model, data, epochs, folder, "generator", share)
     return model, int(model.steps_done.numpy())
-
-
-EPOCH_STEPS = 250
 
 
 def window_scores(curve, names):

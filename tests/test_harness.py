@@ -1,0 +1,268 @@
+"""The harness of the benchmarks: rows, cells, and runs that are killed."""
+
+import csv
+import dataclasses
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+from harness import cells, protocols, rows  # noqa: E402
+
+PUBLISHED = ROOT / "benchmarks" / "published"
+
+
+def row(cell, metric, value=0.5, **others):
+    result = dict.fromkeys(rows.COLUMNS, "")
+    result.update(cell=cell, metric=metric, mean=value, **others)
+    return result
+
+
+# Rows.
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows.append(path, [row("a", "ACSA", 0.25, method="x, y"), row("a", "GM")])
+    rows.append(path, [row("b", "ACSA")])
+    found = rows.read(path)
+    assert [(r["cell"], r["metric"], r["part"]) for r in found] == [
+        ("a", "ACSA", "1/2"),
+        ("a", "GM", "2/2"),
+        ("b", "ACSA", "1/1"),
+    ]
+    assert (found[0]["mean"], found[0]["method"]) == ("0.25", "x, y")
+    assert rows.finished(path) == {"a", "b"}
+    assert rows.read(tmp_path / "none.csv") == []
+
+
+def test_a_cell_cut_off_at_any_byte_counts_as_not_run(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows.append(path, [row("a", "ACSA"), row("a", "GM")])
+    whole = path.read_bytes()
+    rows.append(path, [row("b", "ACSA"), row("b", "GM")])
+    both = path.read_bytes()
+    for end in range(len(whole), len(both)):
+        path.write_bytes(both[:end])
+        assert rows.finished(path) == {"a"}, end
+        rows.append(path, [row("b", "ACSA"), row("b", "GM")])
+        assert len(rows.read(path)) == 4, end
+        assert rows.finished(path) == {"a", "b"}, end
+
+
+def _append_many(path, name):
+    for number in range(50):
+        cell = f"{name}{number}"
+        rows.append(path, [row(cell, metric, "x" * 200) for metric in "abc"])
+
+
+def test_processes_that_append_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "rows.csv"
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_append_many, args=(path, n)) for n in "abc"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(rows.read(path)) == 450
+    assert path.read_text().count("paper,") == 1
+
+
+def test_another_table_is_refused(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="must have the columns"):
+        rows.read(path)
+
+
+# Cells and protocols.
+
+
+def test_every_published_row_has_a_protocol():
+    """Tables 1 to 9 of Fajardo et al., and all of the three others'."""
+    outputs, methods = set(), set()
+    for protocol in protocols.PROTOCOLS:
+        for table, setting, metric in protocol.outputs.values():
+            key = (protocol.paper, table, protocol.dataset, setting)
+            outputs.add((*key, metric.replace("FID_cnn", "FID")))
+            methods |= {(*key, method.name) for method in protocol.methods}
+    missing = set()
+    for found in rows.published(PUBLISHED):
+        if found["paper"] == "DGC2020":  # compared with, not one of the four papers
+            continue
+        key = tuple(found[name] for name in ("paper", "table", "dataset", "setting"))
+        # The lift is a function of F1; the times of a grid search are not repeated.
+        derived = found["metric"] == "lift_pct" or found["method"] == "Tuned SMOTE"
+        if not derived and (
+            (*key, found["metric"]) not in outputs
+            or (*key, found["method"]) not in methods
+        ):
+            missing.add((*key, found["method"], found["metric"]))
+    assert not missing
+
+
+def test_names_of_protocols_and_methods_are_unique():
+    names = [protocol.name for protocol in protocols.PROTOCOLS]
+    assert len(set(names)) == len(names)
+    for protocol in protocols.PROTOCOLS:
+        methods = [method.name for method in protocol.methods]
+        assert len(set(methods)) == len(methods), protocol.name
+        assert protocol.recipe in cells.RECIPE_VERSIONS
+
+
+def test_a_hash_stands_for_what_the_result_depends_on():
+    protocol = protocols.TRIAL[0]
+    cell = cells.Cell(protocol, protocol.methods[0], 0, 1.0)
+    others = [
+        dataclasses.replace(cell, repeat=1),
+        dataclasses.replace(cell, budget=0.5),
+        dataclasses.replace(cell, method=protocol.methods[1]),
+        dataclasses.replace(
+            cell, protocol=dataclasses.replace(protocol, class_counts=10)
+        ),
+    ]
+    assert len({cell.hash, *(other.hash for other in others)}) == 5
+    # Another row of the table, or another repeat in the plan, changes no other cell.
+    wider = dataclasses.replace(protocol, methods=protocol.methods[:1], repeats=9)
+    assert dataclasses.replace(cell, protocol=wider).hash == cell.hash
+
+
+def test_all_cells_have_hashes_of_their_own():
+    found = cells.expand(protocols.PROTOCOLS)
+    assert len({cell.hash for cell in found}) == len(found)
+
+
+def test_cells_come_repeat_by_repeat():
+    found = cells.expand(protocols.TRIAL, repeats=[1, 0], methods=["none", "SMOTE+CN"])
+    assert [(cell.repeat, cell.method.oversampler) for cell in found] == [
+        (0, "none"),
+        (0, "smote"),
+        (1, "none"),
+        (1, "smote"),
+    ]
+
+
+def test_times_are_those_of_cells_like_it():
+    protocol = protocols.TRIAL[0]
+    cell = cells.Cell(protocol, protocol.methods[0], 5, 0.5)
+    assert cells.estimated_seconds(cell, []) is None
+
+    def took(method, name, seconds, budget):
+        return row(
+            name,
+            "ACSA",
+            paper="trial",
+            dataset="Digits",
+            method=method,
+            seconds=str(seconds),
+            budget=str(budget),
+        )
+
+    other = took("SMOTE+CN", "a", 100, 1.0)
+    assert cells.estimated_seconds(cell, [other]) == 50.0
+    mine = [took("Baseline CN", "b", 30, 1.0), took("Baseline CN", "c", 5, 0.25)]
+    assert cells.estimated_seconds(cell, [other, *mine]) == 12.5  # of 15 and 10
+
+
+# Whole runs, on digits.
+
+
+def reproduce(folder, *arguments, **options):
+    paths = [str(ROOT), os.environ.get("PYTHONPATH")]
+    command = [sys.executable, str(ROOT / "benchmarks" / "reproduce.py")]
+    command += ["--paper=trial", f"--output_dir={folder}", "--backup_seconds=0"]
+    return subprocess.Popen(
+        command + list(arguments),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output[-3000:]
+    return output
+
+
+def values(folder):
+    found = rows.read(folder / "reproduce.csv")
+    key = ("method", "repeat", "metric")
+    result = {tuple(r[name] for name in key): r["mean"] for r in found}
+    assert len(result) == len(found), "a cell was run twice"
+    return result
+
+
+def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
+    output = finish(reproduce(tmp_path, "--dry_run"))
+    assert output.count("| repeat ") == 6
+    assert "6 cells of unknown length" in output
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell
+def test_ten_kills_lose_nothing_and_repeat_nothing(tmp_path):
+    source = random.Random(0)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    arguments = ("--repeats=0", "--methods=none,smote")
+    finish(reproduce(whole, *arguments))
+    trained = []
+    for _ in range(10):
+        process = reproduce(killed, *arguments)
+        time.sleep(source.uniform(1, 10))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        trained.append(_epochs(killed))
+    finish(reproduce(killed, *arguments))
+    assert values(killed) == values(whole)
+    for curve in killed.glob(".cells/*/curve.csv"):
+        with open(curve, newline="") as file:
+            epochs = [r["epoch"] for r in csv.DictReader(file)]
+        assert epochs == [str(e) for e in range(1, 7) for _ in range(2)]
+    # What was trained once stays.
+    assert trained == sorted(trained)
+
+
+def _epochs(folder):
+    """Returns how many epochs the backups of all cells hold."""
+    names = [path.name for path in folder.glob(".cells/*/classifier/epoch_*.h5")]
+    return sum(int(name.split("_")[1].split(".")[0]) for name in names)
+
+
+@pytest.mark.slow  # two runs, and a process that loads TensorFlow for each cell
+def test_two_processes_divide_the_cells(tmp_path):
+    arguments = ("--repeats=0", "--methods=smote,gamo")
+    pair = [reproduce(tmp_path, *arguments) for _ in range(2)]
+    for process in pair:
+        finish(process)
+    # Each may have left a cell to the other, and none is open now.
+    assert len(values(tmp_path)) == 8
+    assert "0.00/0" in finish(reproduce(tmp_path, *arguments))
+
+
+@pytest.mark.slow  # a process that loads TensorFlow
+def test_a_cell_that_fails_is_named_with_its_reason(tmp_path):
+    process = reproduce(tmp_path, "--repeats=0", "--methods=none", "--budget=0.5")
+    finish(process)
+    found = rows.read(tmp_path / "reproduce.csv")
+    assert {r["budget"] for r in found} == {"0.5"} and {r["steps"] for r in found} == {
+        "60"
+    }
+    process = reproduce(
+        tmp_path, "--paper=GAMO2019", "--table=4", "--repeats=0", "--methods=none"
+    )
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 1
+    assert "Failed: SUN397-50" in output and "log.txt" in output
