@@ -11,6 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 TENSORBOARD = "tensorboard>=2.20,<3"
+BENCHMARKS = ["markdown-it-py>=3,<5", "tqdm>=4.66,<5"]
 
 setup(
     name="kerasos",
@@ -33,6 +34,7 @@ setup(
         "numpy>=2,<3",
         "pandas>=2.2,<4",
         "scikit-learn>=1.6,<2",
+        "scipy>=1.13,<2",
         # tensorflow-probability uses distutils, which Python 3.12 left out.
         'setuptools; python_version >= "3.12"',
         "tensorflow>=2.21,<3",
@@ -42,11 +44,12 @@ setup(
         "tf-keras>=2.21,<3",
     ],
     extras_require={
+        "benchmarks": BENCHMARKS,
         "examples": [TENSORBOARD],  # `--tensorboard_dir` of the training scripts
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.16,<2"],
         "serving": ["tensorflow-serving-api>=2.19,<3"],
         "tensorboard": [TENSORBOARD],
-        "test": ["pytest>=8,<10", "ruff>=0.17.5,<0.18"],
+        "test": ["pytest>=8,<10", "ruff>=0.17.5,<0.18", *BENCHMARKS],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -1,63 +1,78 @@
-"""Prints the table of README.md from the rows of `gamo_table1.py`.
+"""Prints a table of README.md from the rows of `reproduce.py`.
 
     python benchmarks/summarize.py --dataset MNIST
 
-Mean and sample standard deviation over repeats, on the full test set, beside the
-figures that the paper published.
+Mean and sample standard deviation over repeats at the full budget, on the full test
+set, beside the figures that the paper published for 1,000 images. `--write` puts the
+tables of all data sets into README.md, between their markers.
 """
 
-import csv
 import pathlib
-import statistics
+import re
 
 from absl import app, flags
+from harness import reporting, rows
 
-_ROWS = flags.DEFINE_string(
-    "rows", "benchmarks/results/gamo_table1.csv", "Rows of gamo_table1.py."
+_ROWS = flags.DEFINE_string("rows", "benchmarks/results/reproduce.csv", "Rows.")
+_PUBLISHED = flags.DEFINE_string(
+    "published", "benchmarks/published", "Folder of the published tables."
 )
 _DATASET = flags.DEFINE_string("dataset", "MNIST", "Data set, as in the rows.")
+_WRITE = flags.DEFINE_bool("write", False, "Put the tables into README.md.")
 
-# Mullick et al. 2019, table 1, loss LS: (ACSA, GM).
-PUBLISHED = {
-    ("MNIST", "Baseline CN"): (0.88, 0.86),
-    ("MNIST", "SMOTE+CN"): (0.89, 0.89),
-    ("MNIST", "GAMO\\D"): (0.88, 0.87),
-    ("MNIST", "GAMO"): (0.91, 0.90),
-    ("Fashion-MNIST", "Baseline CN"): (0.81, 0.79),
-    ("Fashion-MNIST", "Augment+CN"): (0.82, 0.78),
-    ("Fashion-MNIST", "GAMO\\D"): (0.82, 0.80),
-    ("Fashion-MNIST", "GAMO"): (0.83, 0.81),
-}
+SETTING = "loss=LS;IR=100"
 
 
-def table(path, dataset):
-    """Returns the lines of a Markdown table, one method a line."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["dataset"] == dataset]
-    rows = [row for row in rows if row["note"].startswith("test=full")]
+def table(results, published, dataset):
+    """Returns the lines of a Markdown table of GAMO's table 1, one method a line.
+
+    Args:
+        results: Path of the rows.
+        published: Folder of the published tables.
+        dataset: As in the rows.
+    """
+    sections, _ = reporting.build(rows.read(results), rows.published(published))
+    (section,) = (
+        s
+        for s in sections
+        if (s.paper, s.table, s.dataset, s.setting)
+        == ("GAMO2019", "1", dataset, SETTING)
+    )
     lines = [
         "| method | ACSA | G-mean | repeats | published |",
         "|---|---|---|---|---|",
     ]
-    for method in dict.fromkeys(row["method"] for row in rows):
+    for line in section.lines:
+        scores = [line.scores.get(name) for name in ("ACSA_full", "GM_full")]
+        if line.budget != 1.0 or None in scores:
+            continue
         cells = []
-        for metric in ("ACSA", "GM"):
-            values = [
-                float(row["mean"])
-                for row in rows
-                if (row["method"], row["metric"]) == (method, metric)
-            ]
-            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-            cells.append(f"{statistics.fmean(values):.4f} ± {spread:.4f}")
-        published = PUBLISHED.get((dataset, method))
-        cells.append(str(len(values)))
-        cells.append("{:.2f} / {:.2f}".format(*published) if published else "")
-        lines.append(f"| {method} | {' | '.join(cells)} |")
+        for score in scores:
+            spread = f" ± {score.std:.4f}" if score.repeats > 1 else ""
+            cells.append(f"{score.mean:.4f}{spread}")
+        figures = [section.figure(line.method, name) for name in ("ACSA", "GM")]
+        cells.append(str(scores[0].repeats))
+        cells.append(" / ".join(figure.text for figure in figures if figure))
+        lines.append(f"| {line.method} | {' | '.join(cells)} |")
     return lines
 
 
+def write(readme, results, published):
+    """Replaces the tables between `<!-- table: NAME -->` and `<!-- end -->`."""
+
+    def fresh(match):
+        lines = table(results, published, match[1])
+        return f"<!-- table: {match[1]} -->\n\n" + "\n".join(lines) + "\n\n<!-- end -->"
+
+    text = readme.read_text("utf-8")
+    pattern = r"<!-- table: (\S+) -->\n.*?<!-- end -->"
+    readme.write_text(re.sub(pattern, fresh, text, flags=re.DOTALL), "utf-8")
+
+
 def main(_):
-    print("\n".join(table(pathlib.Path(_ROWS.value), _DATASET.value)))
+    if _WRITE.value:
+        return write(pathlib.Path("README.md"), _ROWS.value, _PUBLISHED.value)
+    print("\n".join(table(_ROWS.value, _PUBLISHED.value, _DATASET.value)))
 
 
 if __name__ == "__main__":

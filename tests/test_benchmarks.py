@@ -9,7 +9,6 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data" / "tfds"
 
 
 def run(script, *arguments):
@@ -52,28 +51,3 @@ def test_memory_reports_a_peak_after_each_part():
         "oversampling",
     ]
     assert peaks == sorted(peaks) and peaks[0] > 0
-
-
-@pytest.mark.slow  # reads MNIST and trains for a moment
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the prepared MNIST")
-def test_gamo_table1_runs_a_cell_once(tmp_path):
-    arguments = (
-        f"--data_dir={DATA}",
-        "--methods=none",
-        "--repeats=0",
-        "--steps=250",
-        f"--output_dir={tmp_path}",
-        f"--work_dir={tmp_path / 'runs'}",
-    )
-    run("gamo_table1.py", *arguments)
-    rows = rows_of(tmp_path / "gamo_table1.csv")
-    kinds = [(row["metric"], row["note"].split(";")[0]) for row in rows]
-    assert kinds == [
-        ("ACSA", "test=full"),
-        ("GM", "test=full"),
-        ("ACSA", "test=1k"),
-        ("GM", "test=1k"),
-    ]
-    assert all(0.0 <= float(row["mean"]) <= 1.0 for row in rows)
-    run("gamo_table1.py", *arguments)
-    assert rows_of(tmp_path / "gamo_table1.csv") == rows

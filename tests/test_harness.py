@@ -142,7 +142,9 @@ def test_all_cells_have_hashes_of_their_own():
 
 
 def test_cells_come_repeat_by_repeat():
-    found = cells.expand(protocols.TRIAL, repeats=[1, 0], methods=["none", "SMOTE+CN"])
+    found = cells.expand(
+        protocols.TRIAL[:1], repeats=[1, 0], methods=["none", "SMOTE+CN"]
+    )
     assert [(cell.repeat, cell.method.oversampler) for cell in found] == [
         (0, "none"),
         (0, "smote"),
@@ -179,7 +181,12 @@ def test_times_are_those_of_cells_like_it():
 def reproduce(folder, *arguments, **options):
     paths = [str(ROOT), os.environ.get("PYTHONPATH")]
     command = [sys.executable, str(ROOT / "benchmarks" / "reproduce.py")]
-    command += ["--paper=trial", f"--output_dir={folder}", "--backup_seconds=0"]
+    command += [
+        "--paper=trial",
+        "--table=gamo",
+        f"--output_dir={folder}",
+        "--backup_seconds=0",
+    ]
     return subprocess.Popen(
         command + list(arguments),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
@@ -207,9 +214,32 @@ def values(folder):
 
 def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
     output = finish(reproduce(tmp_path, "--dry_run"))
-    assert output.count("| repeat ") == 6
-    assert "6 cells of unknown length" in output
+    assert output.count("| repeat ") == 8
+    assert "8 cells of unknown length" in output
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow  # a process that loads TensorFlow for each cell
+def test_a_tiny_cell_of_each_kind_runs(tmp_path):
+    """On digits: the network's features, SMOTE's images, three sorts of scores."""
+    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours)")
+    for table in ("gamo", "fajardo", "imsic"):
+        finish(reproduce(tmp_path, f"--table={table}", *arguments))
+    found = rows.read(tmp_path / "reproduce.csv")
+    scores = {(r["table"], r["metric"]): float(r["mean"]) for r in found}
+    shares = [
+        ("gamo", "ACSA"),
+        ("gamo", "ACSA_full"),
+        ("fajardo", "min_F1"),
+        ("fajardo", "all_F1"),
+        ("imsic", "recall"),
+        ("imsic", "F1"),
+    ]
+    assert all(0.1 < scores[name] <= 1.0 for name in shares)  # chance or better
+    assert scores["fajardo", "FID_cnn_class9"] > 0
+    assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
+    assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 1
 
 
 @pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell

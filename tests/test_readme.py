@@ -98,9 +98,12 @@ def test_scripts_run(tmp_path, command):
     assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
 
 
-def test_the_table_of_mnist_is_that_of_the_stored_rows():
+@pytest.mark.parametrize("dataset", ["MNIST", "Fashion-MNIST"])
+def test_a_table_of_results_is_that_of_the_stored_rows(dataset, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     summarize = runpy.run_path(str(ROOT / "benchmarks" / "summarize.py"))
-    rows = ROOT / "benchmarks" / "results" / "gamo_table1.csv"
-    section = README.split("<!-- results:gamo -->")[1].split("##")[0]
+    rows = ROOT / "benchmarks" / "results" / "reproduce.csv"
+    section = README.split(f"<!-- table: {dataset} -->")[1].split("<!-- end -->")[0]
     shown = [line for line in section.splitlines() if line.startswith("|")]
-    assert shown == summarize["table"](rows, "MNIST")
+    expected = summarize["table"](rows, ROOT / "benchmarks" / "published", dataset)
+    assert shown == expected and len(shown) > 2

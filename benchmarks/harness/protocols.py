@@ -96,6 +96,12 @@ MNIST_METHODS = (
     CGAN,
     *GAMO_FAMILY,
     Method("GAMO with anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
+    Method("GAMO with 400 anchors a class (ours)", "gamo", {"min_anchors": 400}),
+    Method(
+        "Random copies of 400 anchors a class (ours)",
+        "gamo",
+        {"generator": "copies", "min_anchors": 400},
+    ),
     *STRONG,
 )
 FASHION_METHODS = (
@@ -218,7 +224,8 @@ GAMO += [
     )
 ]
 
-# He et al. Imbalance synthesis with human in the loop (IMSIC), IJCAI 2021.
+# He, Lin, Yuan, Tzeng. Interpretable Minority Synthesis for Imbalanced Classification
+# (IMSIC), IJCAI 2021.
 
 IMSIC = [
     Protocol(
@@ -390,15 +397,27 @@ ACTIVE += [
 
 # No paper's: small cells on data that need no download, to try the harness.
 
-TRIAL = [
-    Protocol(
+
+def _trial(table, recipe, parameters, methods, outputs):
+    return Protocol(
         paper="trial",
-        tables=("digits",),
+        tables=(table,),
         dataset="Digits",
         setting="IR=20",
         class_counts=20,
-        recipe="gamo",
-        parameters={
+        recipe=recipe,
+        parameters=parameters,
+        methods=methods,
+        outputs={k: (table, "IR=20", metric) for k, metric in outputs.items()},
+        repeats=2,
+    )
+
+
+TRIAL = [
+    _trial(
+        "gamo",
+        "gamo",
+        {
             "variant": "dense",
             "loss": "ls",
             "steps": 120,
@@ -406,23 +425,58 @@ TRIAL = [
             "evaluate_every": 20,
             "test_per_class": 30,
         },
-        methods=(
+        (
             Method("Baseline CN", "none"),
             Method("SMOTE+CN", "smote"),
             Method(
                 "Random copies in each batch (ours)", "gamo", {"generator": "copies"}
             ),
+            Method(
+                "CNN (ours)",
+                "random",
+                classifier={"network": "cnn", "augmentation": True},
+            ),
         ),
-        outputs={
-            f"{data}/{score}": ("digits", "IR=20", metric)
-            for data, suffix in (("draw", ""), ("full", "_full"))
-            for score, metric in (
-                ("acsa", f"ACSA{suffix}"),
-                ("g_mean", f"GM{suffix}"),
-            )
+        {
+            "draw/acsa": "ACSA",
+            "draw/g_mean": "GM",
+            "full/acsa": "ACSA_full",
+            "full/g_mean": "GM_full",
         },
-        repeats=2,
-    )
+    ),
+    _trial(
+        "fajardo",
+        "fajardo",
+        {
+            "minority": [7, 8, 9],
+            "classifiers": 2,
+            "epochs": 1,
+            "batch_size": 64,
+            "features": "cnn",
+        },
+        (Method("Imbalanced", "none"), Method("SMOTE", "smote")),
+        {
+            "min/F1": "min_F1",
+            "all/F1": "all_F1",
+            "fid/9": "FID_cnn_class9",
+            "weight": "synthetic_weight",
+            "balance_seconds": "seconds",
+        },
+    ),
+    _trial(
+        "imsic",
+        "imsic",
+        {"epochs": 1, "batch_size": 64},
+        (Method("SMOTE", "smote"),),
+        {"recall/9": "recall", "f1/9": "F1"},
+    ),
+    _trial(
+        "class_fid",
+        "class_fid",
+        {"features": "cnn"},
+        (Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),),
+        {"fid": "FID_cnn"},
+    ),
 ]
 
 PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE, *TRIAL)

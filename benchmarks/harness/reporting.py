@@ -6,12 +6,10 @@ mean mixes them. Nothing here is drawn or written.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
 import re
 import statistics
-import warnings
 
 # Repeats behind a published standard deviation: GAMO and IMSIC ten, DGC five subsets,
 # Fajardo et al. five training sets of three classifiers. Kong et al. give no number.
@@ -23,7 +21,6 @@ PUBLISHED_REPEATS = {
 }
 # What a difference may be, in standard errors, before it counts as a miss.
 TOLERANCE = 2.0
-SIGNIFICANCE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +117,8 @@ class Section:
     setting: str
     published: dict = dataclasses.field(default_factory=dict)
     lines: list = dataclasses.field(default_factory=list)
+    # All methods that the paper has a figure of, in this table or another.
+    paper_methods: set = dataclasses.field(default_factory=set)
 
     @property
     def heading(self):
@@ -163,6 +162,11 @@ class Section:
         """The published methods in the paper's order, then ours."""
         names = [*self.published, *(line.method for line in self.lines)]
         return list(dict.fromkeys(names))
+
+    def label(self, method):
+        """The method's name, marked where the paper has no such method."""
+        known = method in self.paper_methods or not self.paper_methods
+        return method if known or "(ours)" in method else f"{method} (ours)"
 
     def lines_of(self, method):
         return [line for line in self.lines if line.method == method]
@@ -216,10 +220,6 @@ def published_name(metric):
     return re.sub(r"(_full)?(_last)?$", "", metric)
 
 
-def lower_is_better(metric):
-    return metric.startswith("FID") or metric == "seconds"
-
-
 def difference(score, figure):
     """Returns ours less published, with the standard error that can be known."""
     ours = None if score.std is None else score.std / math.sqrt(score.repeats)
@@ -251,8 +251,9 @@ def build(rows, published):
     Raises:
         ValueError: If a number of a row is none.
     """
-    sections = {}
+    sections, paper_methods = {}, {}
     for row in published:
+        paper_methods.setdefault(row["paper"], set()).add(row["method"])
         key = tuple(row[name] for name in ("paper", "table", "dataset", "setting"))
         section = sections.setdefault(key, Section(*key))
         figure = Figure(row["mean"], row["std"], PUBLISHED_REPEATS.get(row["paper"]))
@@ -280,7 +281,13 @@ def build(rows, published):
                 -(line.steps or 0),
             ),
         )
-    return list(sections.values()), replaced
+    # A setting of ours stands with the published settings of its table.
+    places = {}
+    for section in sections.values():
+        section.paper_methods = paper_methods.get(section.paper, set())
+        places.setdefault((section.paper, section.table), len(places))
+    ordered = sorted(sections.values(), key=lambda s: places[s.paper, s.table])
+    return ordered, replaced
 
 
 def _latest(rows):
@@ -323,221 +330,3 @@ def _number(row, name, default=None):
             f"{row['cell']} ({row['method']}, {row['metric']}). Remove that cell's "
             "rows and run it again."
         ) from None
-
-
-def agreement(section, budget, metric):
-    """Returns Kendall's tau-b between the published and our order of the methods.
-
-    Args:
-        section: `Section`.
-        budget: Float; only lines of this budget.
-        metric: Ours; `published_name` says what it is compared with.
-
-    Returns:
-        (tau, n, p); tau and p are None below three methods or where all tie.
-    """
-    pairs = []
-    for line in section.lines_at(budget):
-        figure = section.figure(line.method, published_name(metric))
-        score = line.scores.get(metric)
-        if figure and score and math.isfinite(score.mean):
-            pairs.append((figure.mean, score.mean))
-    if len(pairs) < 3 or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
-        return None, len(pairs), None
-    from scipy.stats import kendalltau
-
-    tau, p = kendalltau(*zip(*pairs, strict=True))
-    return float(tau), len(pairs), float(p)
-
-
-@dataclasses.dataclass(frozen=True)
-class Ranks:
-    """Average ranks of methods (1 is best) over blocks: repeats, or settings.
-
-    Args:
-        metric: What was ranked.
-        budget: Of all lines compared.
-        average: `{method: rank}`, best first.
-        blocks: Names of the blocks.
-        critical: Nemenyi's critical difference at `SIGNIFICANCE`.
-        p: Of Friedman's test that all methods rank alike.
-        left_out: Methods with too few of the blocks.
-    """
-
-    metric: str
-    budget: float
-    average: dict
-    blocks: tuple
-    critical: float
-    p: float
-    left_out: tuple
-
-
-def critical_difference(methods, blocks):
-    """Nemenyi's: `q sqrt(k (k + 1) / (6 N))`, q a studentized range over sqrt(2).
-
-    Reference: Demsar. Statistical comparisons of classifiers over multiple data sets.
-        JMLR 7, 2006.
-    """
-    from scipy.stats import studentized_range
-
-    q = studentized_range.ppf(1 - SIGNIFICANCE, methods, math.inf) / math.sqrt(2)
-    return float(q * math.sqrt(methods * (methods + 1) / (6 * blocks)))
-
-
-def rank(table, metric, budget):
-    """Ranks methods over the blocks that they share.
-
-    The method with the fewest blocks is left out until three blocks are shared.
-
-    Args:
-        table: `{method: {block: value}}`.
-        metric: Name of the values; says which end is best.
-        budget: Of the values.
-
-    Returns:
-        `Ranks`, or None below three methods or three shared blocks.
-    """
-    from scipy.stats import friedmanchisquare, rankdata
-
-    table = {
-        method: {b: v for b, v in values.items() if math.isfinite(v)}
-        for method, values in table.items()
-    }
-    left_out = []
-    while len(table) >= 3:
-        blocks = set.intersection(*(set(values) for values in table.values()))
-        if len(blocks) >= 3:
-            break
-        fewest = min(reversed(table), key=lambda method: len(table[method]))
-        left_out.append(fewest)
-        del table[fewest]
-    else:
-        return None
-    blocks = [b for b in next(iter(table.values())) if b in blocks]
-    if all(isinstance(block, int) for block in blocks):
-        blocks.sort()
-    columns = [[values[b] for b in blocks] for values in table.values()]
-    sign = 1 if lower_is_better(metric) else -1
-    ranks = [rankdata([sign * v for v in block]) for block in zip(*columns)]  # noqa: B905
-    average = [statistics.fmean(map(float, column)) for column in zip(*ranks)]  # noqa: B905
-    with warnings.catch_warnings():
-        # All tie: 0 / 0.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        p = float(friedmanchisquare(*columns).pvalue)
-    order = sorted(zip(average, table, strict=True), key=lambda pair: pair[0])
-    return Ranks(
-        metric,
-        budget,
-        {method: value for value, method in order},
-        tuple(blocks),
-        critical_difference(len(table), len(blocks)),
-        1.0 if math.isnan(p) else p,
-        tuple(left_out),
-    )
-
-
-def ranked_metrics(section):
-    """The metrics worth a diagram: of many, those over all classes; no single class."""
-    found = [
-        metric
-        for metric in section.run_metrics
-        if not metric.endswith("_last") and "_class" not in metric
-    ]
-    if section.published:
-        known = section.published_metrics
-        found = [metric for metric in found if published_name(metric) in known]
-    return overall(found)
-
-
-def overall(metrics):
-    """Of more than four metrics those over all classes, if there are such."""
-    chosen = [metric for metric in metrics if metric.startswith("all_")]
-    return chosen if chosen and len(metrics) > 4 else list(metrics)
-
-
-def repeat_ranks(section):
-    """Returns `Ranks` over the repeats of one section, by budget and metric."""
-    found = []
-    for budget in section.budgets:
-        for metric in ranked_metrics(section):
-            table = {
-                line.method: line.scores[metric].values
-                for line in section.lines_at(budget)
-                if metric in line.scores
-            }
-            found.append(rank(table, metric, budget))
-    return [ranks for ranks in found if ranks]
-
-
-def setting_ranks(sections):
-    """Returns [(paper, table, `Ranks`)] over the settings of a published table.
-
-    A block is a setting, its value the mean over repeats.
-    """
-    tables = {}
-    for section in sections:
-        name = f"{section.dataset} {section.setting}"
-        for budget in section.budgets:
-            for metric in ranked_metrics(section):
-                key = (section.paper, section.table, budget, metric)
-                for line in section.lines_at(budget):
-                    if metric in line.scores:
-                        methods = tables.setdefault(key, {})
-                        blocks = methods.setdefault(line.method, {})
-                        blocks[name] = line.scores[metric].mean
-    found = []
-    for (paper, table, budget, metric), methods in tables.items():
-        ranks = rank(methods, metric, budget)
-        if ranks:
-            found.append((paper, table, ranks))
-    return found
-
-
-def read_notes(text, headings):
-    """Returns `{heading: text}` of a notes file.
-
-    Args:
-        text: Markdown; a section starts with `## ` and the heading of its table. What
-            comes before the first is for whoever writes.
-        headings: The headings that there are.
-
-    Raises:
-        ValueError: If a section has a heading of no table, or one comes twice.
-    """
-    parts = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
-    notes = {}
-    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
-        if heading not in headings:
-            close = difflib.get_close_matches(heading, headings, 3) or headings[:3]
-            raise ValueError(
-                "A section of the notes must have the heading of a table. Received: "
-                f"{heading!r}. Closest: {close}."
-            )
-        if heading in notes:
-            raise ValueError(
-                f"A table has one section in the notes. Received: two {heading!r}. "
-                "Join them."
-            )
-        notes[heading] = body.strip()
-    return notes
-
-
-def explained(section, line, text):
-    """Whether a paragraph or list item of the notes speaks of this line.
-
-    It must name the method and, where the method has several lines, the budget as in
-    "budget 0.1". A longer name that holds the method's ("GAMO\\D") does not count.
-    """
-    longer = [m for m in section.methods if line.method in m and m != line.method]
-    name = re.compile(rf"(?<![\w\\+-]){re.escape(line.method)}(?![\w\\+-])")
-    several = len({other.budget for other in section.lines_of(line.method)}) > 1
-    for paragraph in re.split(r"\n\s*\n|\n\s*(?=[-*] )", text):
-        for other in sorted(longer, key=len, reverse=True):
-            paragraph = paragraph.replace(other, "")
-        if not name.search(" ".join(paragraph.split())):
-            continue
-        budgets = re.findall(r"\bbudget ([0-9]*\.?[0-9]+)", paragraph)
-        if not several or line.budget in map(float, budgets):
-            return True
-    return False

@@ -1,31 +1,18 @@
-"""The report as text: Markdown of all tables, and a page with the plots besides.
+"""The report, block by block: what stands in it, from numbers to sentences."""
 
-A document is a list of blocks, Markdown or a plot. `to_markdown` joins the first
-kind, `to_html` turns both into one page that needs no other file.
-"""
-
-import dataclasses
-import html
 import itertools
-import math
-import re
+import pathlib
 
-from harness import reporting, reporting_plots
+from harness import reporting, reporting_notes, reporting_plots, reporting_ranks
+from harness import reporting_page as page
+from harness import reporting_tables as tables
+from harness import rows as result_rows
 
-# Metrics beside each other in one table.
-COLUMNS = 3
 TITLE = "Published figures and ours"
 SUMMARY = "Summary"
 ACROSS = "Ranks across settings"
+UNEXPLAINED = "Misses without a sentence in the notes"
 NOT_RUN = "Not run"
-
-
-@dataclasses.dataclass(frozen=True)
-class Plot:
-    """An image of the page: data URI and what it shows."""
-
-    uri: str
-    caption: str
 
 
 def blocks(sections, replaced, notes):
@@ -40,14 +27,14 @@ def blocks(sections, replaced, notes):
     found = [f"# {TITLE}", introduction(sections)]
     found += [f"## {SUMMARY}", summary(sections)]
     found += [notes[SUMMARY]] if SUMMARY in notes else []
-    found += unexplained(run, notes)
     if replaced:
-        found += ["### Cells that a later run replaced", bullets(replaced)]
+        found += ["### Cells that a later run replaced", page.bullets(replaced)]
     if run:
-        found += ["## Tables", bullets(map(link, (s.heading for s in run)))]
+        found += ["## Tables", page.bullets(map(page.link, (s.heading for s in run)))]
     for section in run:
         found += section_blocks(section, notes.get(section.heading))
     found += across(run)
+    found += [f"## {UNEXPLAINED}", unexplained(run, notes)]
     found += not_run([s for s in sections if not s.lines], notes)
     return found
 
@@ -62,7 +49,7 @@ def introduction(sections):
         "`benchmarks/report.py` makes this page of the rows that `benchmarks/"
         "reproduce.py` wrote and of `notes.md`; the plots are in the HTML one. "
         "Change those, not this.\n\n"
-        + bullets(
+        + page.bullets(
             [
                 "A published figure stands as printed, mean ± standard deviation; "
                 "its rounding is in no error given here. Ours is mean ± sample "
@@ -119,160 +106,53 @@ def summary(sections):
             ]
         )
     head = "table,settings run,figures run,comparisons,with an error,misses,cells"
-    return table(head.split(","), rows, left=1)
+    below = (
+        f"Why figures miss stands below their tables, or in {page.link(UNEXPLAINED)}."
+    )
+    return f"{page.table(head.split(','), rows, left=1)}\n\n{below}"
 
 
 def unexplained(run, notes):
-    """The misses that the notes say nothing about."""
+    """Returns a table of the misses that the notes say nothing about."""
     rows = []
     for section in run:
         text = notes.get(section.heading, "")
         for line, metric, gap in section.misses():
-            if not reporting.explained(section, line, text):
+            if not reporting_notes.explained(section, line, text):
                 rows.append(
                     [
-                        link(section.heading),
-                        escape(line.method),
+                        page.link(section.heading),
+                        page.escape(line.method),
                         f"{line.budget:g}",
-                        escape(metric),
-                        published(section.figure(line.method, metric)),
-                        ours(line.scores[metric]),
-                        shown(gap, line.scores[metric].mean),
+                        page.escape(metric),
+                        tables.published(section.figure(line.method, metric)),
+                        tables.ours(line.scores[metric]),
+                        tables.shown(gap, line.scores[metric].mean),
                     ]
                 )
-    title = "### Misses without a sentence in the notes"
     if not rows:
-        return [title, "None."]
+        return "None."
     head = "table,method,budget,metric,published,ours,difference".split(",")
-    return [title, table(head, rows, left=2)]
+    return page.table(head, rows, left=2)
 
 
 def section_blocks(section, note):
     found = [f"## {section.heading}"]
-    for metrics in chunks(section.compared_metrics, COLUMNS):
-        found.append(compared_table(section, metrics))
+    found += tables.compared_tables(section)
     absent = [m for m in section.published_metrics if m not in section.run_metrics]
     if absent:
-        found.append(f"Published and not run: {', '.join(map(escape, absent))}.")
-    found += own_tables(section)
-    found += [agreements(section), costs(section), facts(section)]
-    found += [note] if note else []
+        found.append(f"Published and not run: {', '.join(map(page.escape, absent))}.")
+    found += tables.own_tables(section)
+    found += [note, tables.agreements(section), tables.costs(section), facts(section)]
     drawn = section.compared_metrics or [
         metric for metric in section.own_metrics if not metric.endswith("_last")
     ]
-    figure = reporting_plots.bars(section, reporting.overall(drawn))
+    figure = reporting_plots.bars(section, reporting_ranks.overall(drawn))
     if figure:
         caption = f"{section.heading}. Error bars: one standard deviation."
-        found.append(Plot(reporting_plots.to_uri(figure), caption))
-    found += ranks_blocks(reporting.repeat_ranks(section), "repeats")
+        found.append(page.Plot(reporting_plots.to_uri(figure), caption))
+    found += ranks_blocks(reporting_ranks.repeat_ranks(section), "repeats")
     return [block for block in found if block]
-
-
-def compared_table(section, metrics):
-    """Published and ours, a line a method; "not run" where there is no row."""
-    head = ["method", "budget", "steps"]
-    for metric in metrics:
-        head += [f"{escape(metric)}, published", "ours", "difference"]
-    rows = []
-    for method in section.methods:
-        lines = section.lines_of(method)
-        if not any(m in line.scores for line in lines for m in metrics):
-            if any(section.figure(method, metric) for metric in metrics):
-                row = [method_name(section, method), "", ""]
-                for metric in metrics:
-                    row += [published(section.figure(method, metric)), "not run", ""]
-                rows.append(row)
-            continue
-        for line in lines:
-            row = line_head(section, line)
-            for metric in metrics:
-                score = line.scores.get(metric)
-                gap = section.difference(line, metric)
-                row += [
-                    published(section.figure(method, metric)),
-                    ours(score) if score else "not run",
-                    shown(gap, score.mean) if gap else "",
-                ]
-            rows.append(row)
-    return table(head, rows, left=1)
-
-
-def own_tables(section):
-    """Our metrics that the paper does not have, beside the figure they rank like.
-
-    The figure stands here only if it stands in no other table.
-    """
-    found = []
-    for metrics in chunks(section.own_metrics, 2 * COLUMNS):
-        head, likes = ["method", "budget", "steps"], []
-        for metric in metrics:
-            like = reporting.published_name(metric)
-            beside = like in section.published_metrics and like not in likes
-            likes.append(like if beside and like not in section.run_metrics else None)
-            if likes[-1]:
-                head.append(f"{escape(like)}, published")
-            head.append(escape(metric))
-        rows = []
-        for line in section.lines:
-            if not any(metric in line.scores for metric in metrics):
-                continue
-            row = line_head(section, line)
-            for metric, like in zip(metrics, likes, strict=True):
-                if like:
-                    row.append(published(section.figure(line.method, like)))
-                score = line.scores.get(metric)
-                row.append(ours(score) if score else "")
-            rows.append(row)
-        found.append(table(head, rows, left=1))
-    return found
-
-
-def agreements(section):
-    """Kendall's tau, by budget and metric."""
-    rows = []
-    for budget in section.budgets:
-        for metric in section.run_metrics:
-            like = reporting.published_name(metric)
-            if like not in section.published_metrics:
-                continue
-            tau, n, p = reporting.agreement(section, budget, metric)
-            rows.append(
-                [
-                    escape(metric),
-                    escape(like),
-                    f"{budget:g}",
-                    "-" if tau is None else f"{tau:.2f}",
-                    str(n),
-                    "-" if p is None else f"{p:.3f}",
-                ]
-            )
-    if not rows:
-        return None
-    head = ["ours", "published", "budget", "Kendall's tau-b", "n", "p"]
-    return "Do both rank the methods alike?\n\n" + table(head, rows, left=2)
-
-
-def costs(section):
-    """Seconds and peak memory of a cell, by line."""
-    rows = []
-    for line in section.lines:
-        seconds = [s for s, _ in line.cells.values() if s is not None]
-        peaks = [peak for _, peak in line.cells.values() if peak is not None]
-        if not seconds and not peaks:
-            continue
-        time = reporting.Score(dict(enumerate(seconds)))
-        rows.append(
-            [
-                *line_head(section, line),
-                str(len(line.cells)),
-                ours(time, count=False) if seconds else "",
-                f"{max(peaks):.0f}" if peaks else "",
-            ]
-        )
-    if not rows:
-        return None
-    head = "method,budget,steps,cells,seconds a cell,peak memory (MB)".split(",")
-    return "Time and memory of a cell, training and scoring:\n\n" + table(head, rows, 1)
 
 
 def facts(section):
@@ -283,11 +163,10 @@ def facts(section):
             found.setdefault(name, set()).update(values)
     if not found:
         return None
-    told = "; ".join(
-        f"{escape(name)} {escape(', '.join(sorted(filter(None, values))))}".strip()
-        for name, values in sorted(found.items())
+    told = (
+        f"{name} {', '.join(sorted(found[name]))}".strip() for name in sorted(found)
     )
-    return f"Run with {told}."
+    return page.escape(f"Run with {'; '.join(told)}.")
 
 
 def ranks_blocks(found, over):
@@ -295,31 +174,34 @@ def ranks_blocks(found, over):
     result = []
     for ranks in found:
         methods = "; ".join(
-            f"{escape(method)} {value:.2f}" for method, value in ranks.average.items()
+            f"{method} {value:.2f}" for method, value in ranks.average.items()
         )
         shared = ", ".join(map(str, ranks.blocks))
         text = (
-            f"Average ranks by {escape(ranks.metric)}, budget {ranks.budget:g}, over "
-            f"{len(ranks.blocks)} {over} ({escape(shared)}): {methods}. Friedman "
-            f"p = {ranks.p:.3g}; Nemenyi's critical difference at "
-            f"{reporting.SIGNIFICANCE:g}: {ranks.critical:.2f}."
+            f"Average ranks by {ranks.metric}, budget {ranks.budget:g}, over "
+            f"{len(ranks.blocks)} {over} ({shared}): {methods}. Friedman p = "
+            f"{ranks.p:.3g}; Nemenyi's critical difference at "
+            f"{reporting_ranks.SIGNIFICANCE:g}: {ranks.critical:.2f}."
         )
         if ranks.left_out:
-            left_out = escape("; ".join(ranks.left_out))
+            left_out = "; ".join(ranks.left_out)
             text += f" Left out, as they share too few {over}: {left_out}."
         figure = reporting_plots.critical_difference(ranks)
         caption = (
             f"Average ranks by {ranks.metric}, 1 is best. A thick bar joins methods "
             "that do not differ by the critical difference."
         )
-        result += [text, Plot(reporting_plots.to_uri(figure), caption)]
+        result += [
+            page.escape(text),
+            page.Plot(reporting_plots.to_uri(figure), caption),
+        ]
     return result
 
 
 def across(run):
     """Ranks over the settings of a table, where three or more were run."""
     found = []
-    for paper, number, ranks in reporting.setting_ranks(run):
+    for paper, number, ranks in reporting_ranks.setting_ranks(run):
         title = f"### {paper} {reporting.table_name(number)}"
         found += [] if title in found else [title]
         found += ranks_blocks([ranks], "settings")
@@ -333,14 +215,14 @@ def not_run(sections, notes):
     rows = [
         [
             f"{s.paper} {reporting.table_name(s.table)}",
-            escape(s.dataset),
-            escape(s.setting),
+            page.escape(s.dataset),
+            page.escape(s.setting),
             str(figure_count(s)),
         ]
         for s in sections
     ]
     head = ["table", "data set", "setting", "published figures"]
-    found = [f"## {NOT_RUN}", table(head, rows, left=3)]
+    found = [f"## {NOT_RUN}", page.table(head, rows, left=3)]
     for section in sections:
         if section.heading in notes:
             found.append(f"### {section.heading}\n\n{notes[section.heading]}")
@@ -351,136 +233,46 @@ def figure_count(section):
     return sum(map(len, section.published.values()))
 
 
-def chunks(items, size):
-    return [items[start : start + size] for start in range(0, len(items), size)]
+def make_report(rows, published, notes):
+    """Reads the inputs and returns the report.
 
+    Args:
+        rows: CSV file in the format of `harness.rows`.
+        published: Folder of published tables.
+        notes: Markdown file, sections by heading of a table.
 
-def line_head(section, line):
-    steps = "" if line.steps is None else str(line.steps)
-    return [method_name(section, line.method), f"{line.budget:g}", steps]
+    Returns:
+        Markdown and HTML, two strings.
 
-
-def method_name(section, method):
-    if method in section.published or not section.published or "(ours)" in method:
-        return escape(method)
-    return f"{escape(method)} (ours)"
-
-
-def number(value, like=None, sign=""):
-    """A number with four decimals, or two where `like` (itself) is 10 or more."""
-    size = abs(value if like is None else like)
-    digits = 4 if size < 10 else 2 if size < 1000 else 0
-    return f"{value:{sign}.{digits}f}"
-
-
-def published(figure):
-    if figure is None:
-        return "-"
-    return f"{figure.text} ± {figure.std_text}" if figure.std_text else figure.text
-
-
-def ours(score, count=True):
-    text = number(score.mean)
-    if score.std is not None and math.isfinite(score.std):
-        text += f" ± {number(score.std, score.mean)}"
-    return f"{text} [{score.repeats}]" if count else text
-
-
-def shown(gap, like):
-    """A difference with its error, the mark of where that comes from, and of a miss."""
-    text = number(gap.value, like, "+")
-    if gap.error is not None:
-        text += f" ± {number(gap.error, like)}"
-    text += {"ours": " °", "published": " †"}.get(gap.source, "")
-    if gap.misses:
-        return f"**{text} {'▲' if gap.value > 0 else '▼'}**"
-    return text
-
-
-def table(head, rows, left):
-    """Returns a Markdown table, the first `left` columns to the left."""
-    rule = ["---"] * left + ["---:"] * (len(head) - left)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
-
-
-def bullets(items):
-    return "\n".join(f"- {item}" for item in items)
-
-
-def escape(text):
-    return re.sub(r"([|*`<\[\]])", r"\\\1", text)
-
-
-def slug(heading):
-    """The name that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def link(heading):
-    return f"[{escape(heading)}](#{slug(heading)})"
-
-
-def to_markdown(document):
-    texts = [block for block in document if not isinstance(block, Plot)]
-    return "\n\n".join(texts) + "\n"
-
-
-def to_html(document):
-    """Returns one page: styles and plots inside, no script, nothing from elsewhere."""
-    body = []
-    for block in document:
-        if isinstance(block, Plot):
-            caption = html.escape(block.caption)
-            body.append(
-                f'<figure><img alt="{caption}" src="{block.uri}">'
-                f"<figcaption>{caption}</figcaption></figure>\n"
+    Raises:
+        FileNotFoundError: If an input does not exist.
+        ValueError: If an input is not in its format.
+    """
+    for name, path, way_out in (
+        ("--rows", rows, "Run benchmarks/reproduce.py first"),
+        ("--notes", notes, "Make an empty one"),
+    ):
+        if not pathlib.Path(path).is_file():
+            raise FileNotFoundError(
+                f"`{name}` must be a file. Received: {path}, which is none. "
+                f"{way_out}, or name another."
             )
-        else:
-            body.append(_render(block))
-    return PAGE.format(title=TITLE, style=STYLE, body="".join(body))
-
-
-def _render(text):
-    from markdown_it import MarkdownIt
-
-    # No image of a note: it would be another file. No tags either.
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    parser.disable("image")
-    tokens = parser.parse(text)
-    for token, inside in itertools.pairwise(tokens):
-        if token.type == "heading_open":
-            token.attrSet("id", slug(inside.content))
-    return parser.renderer.render(tokens, parser.options, {})
-
-
-STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff;
-  max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; }
-h2 { margin-top: 3rem; padding-top: .6rem; border-top: 1px solid #d5dbe1; }
-table { display: block; overflow-x: auto; border-collapse: collapse;
-  font-size: 13px; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #e4e8ec;
-  white-space: nowrap; }
-th { background: #f3f5f7; }
-tbody tr:hover { background: #f8fafb; }
-td strong { color: #b03a2e; }
-figure { margin: 1rem 0; }
-figure img { max-width: 100%; height: auto; }
-figcaption { font-size: 12px; color: #5b6773; }
-code { background: #f3f5f7; padding: 0 .2rem; }
-"""
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-{body}</body>
-</html>
-"""
+    figures = result_rows.published(published)
+    if not figures:
+        raise FileNotFoundError(
+            f"`--published` must be a folder of CSV tables. Received: {published}, "
+            "without any. Name another."
+        )
+    expected = [*result_rows.KEY, "mean", "std"]
+    for figure in figures:
+        if list(figure) != expected:
+            raise ValueError(
+                f"A published table must have the columns {expected}. Received: "
+                f"{list(figure)} in {published}. Name another folder."
+            )
+    sections, replaced = reporting.build(result_rows.read(rows), figures)
+    headings = [SUMMARY, *(s.heading for s in sections)]
+    text = pathlib.Path(notes).read_text("utf-8")
+    document = blocks(sections, replaced, reporting_notes.read_notes(text, headings))
+    markdown = page.to_markdown(document)
+    return markdown, page.to_html(document, TITLE)

@@ -14,7 +14,8 @@ import sys
 import tensorflow as tf
 
 import kerasos
-from harness import cells, protocols, recipes, rows, training
+from harness import cells, protocols, rows, training
+from harness.recipes import RECIPES
 
 
 def main(arguments):
@@ -31,9 +32,7 @@ def main(arguments):
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     cell = find(options)
     folder = pathlib.Path(options.folder)
-    scores, steps = recipes.RECIPES[cell.protocol.recipe](
-        cell, options.data_dir, folder
-    )
+    scores, steps = RECIPES[cell.protocol.recipe](cell, options.data_dir, folder)
     result = cell.rows(
         scores,
         steps=steps,

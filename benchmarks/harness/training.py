@@ -1,5 +1,6 @@
 """What every recipe shares: training that survives a kill, and its clock."""
 
+import contextlib
 import csv
 import json
 import os
@@ -56,6 +57,36 @@ def write_progress(folder, seconds, done):
     draft = folder / f"progress.{os.getpid()}.part"
     draft.write_text(json.dumps({"seconds": seconds, "done": done}), "utf-8")
     os.replace(draft, folder / "progress.json")
+
+
+@contextlib.contextmanager
+def timed(folder, done):
+    """Adds the seconds of a piece of work to the cell's; then it is at `done`."""
+    before, started = read_progress(folder)["seconds"], time.monotonic()
+    yield
+    write_progress(folder, before + time.monotonic() - started, done)
+
+
+class Parts:
+    """Finished parts of a cell, as JSON values by name that a kill does not lose."""
+
+    def __init__(self, folder):
+        self.path = folder / "parts.json"
+        self.values = {}
+        if self.path.is_file():
+            self.values = json.loads(self.path.read_text("utf-8"))
+
+    def __contains__(self, name):
+        return name in self.values
+
+    def __getitem__(self, name):
+        return self.values[name]
+
+    def __setitem__(self, name, value):
+        self.values[name] = value
+        draft = self.path.with_suffix(f".{os.getpid()}.part")
+        draft.write_text(json.dumps(self.values), "utf-8")
+        os.replace(draft, self.path)
 
 
 def fit(model, data, epochs, folder, name, share=(0.0, 1.0), callbacks=()):

@@ -85,7 +85,24 @@ def _read_digits():
     return _split(x, y, np.full(10, _DIGITS_TEST_PER_CLASS))
 
 
-def _read_tfds(name, data_dir):
+def prepared_builder(name, data_dir=None):
+    """Returns the TensorFlow Datasets builder of a set, prepared to be read.
+
+    Args:
+        name: A TensorFlow Datasets name, with its configuration if it has some:
+            `"mnist"`, `"lsun/classroom"`.
+        data_dir: Folder of the prepared TFDS data. Default: TFDS's own.
+
+    Raises:
+        ImportError: If tensorflow-datasets is not installed.
+        OSError: If the set is not prepared and cannot be downloaded.
+        ValueError: If there is no set of this name.
+
+    Example:
+
+    >>> prepared_builder("mnist").info.splits["test"].num_examples
+    10000
+    """
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -112,6 +129,11 @@ def _read_tfds(name, data_dir):
             "Give the folder that holds it as `data_dir`, or run this once on a "
             "machine with a network."
         ) from error
+    return builder
+
+
+def _read_tfds(name, data_dir):
+    builder = prepared_builder(name, data_dir)
     features, splits = builder.info.features, list(builder.info.splits)
     is_image_set = builder.info.supervised_keys == ("image", "label")
     if not is_image_set or None in features["image"].shape:
@@ -124,12 +146,11 @@ def _read_tfds(name, data_dir):
             f"Data set {name!r} must have the splits 'train' and 'test'. "
             f"Received: {splits}. Save the splits you want in a .npz file instead."
         )
-    return [
-        tfds.as_numpy(
-            builder.as_dataset(split=split, as_supervised=True, batch_size=-1)
-        )
+    parts = (
+        builder.as_dataset(split=split, as_supervised=True, batch_size=-1)
         for split in ("train", "test")
-    ]
+    )
+    return [(x.numpy(), y.numpy()) for x, y in parts]
 
 
 def _read_npz(path):

@@ -1,5 +1,26 @@
 """Classifiers and scores for judging an oversampler from outside."""
 
-from kerasos.evaluation.classifiers import gamo_classifier
+from kerasos.evaluation.augmentation import augmented
+from kerasos.evaluation.classifiers import (
+    fajardo_mlp,
+    gamo_classifier,
+    imsic_cnn,
+    strong_cnn,
+)
+from kerasos.evaluation.fid import fid, frechet_distance
+from kerasos.evaluation.significance import paired_t_test, ranking_agreement
+from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
-__all__ = ["gamo_classifier"]
+__all__ = [
+    "augmented",
+    "fajardo_mlp",
+    "fid",
+    "fit_weighted",
+    "frechet_distance",
+    "gamo_classifier",
+    "imsic_cnn",
+    "paired_t_test",
+    "ranking_agreement",
+    "search_sample_weight",
+    "strong_cnn",
+]

@@ -37,7 +37,7 @@ from kerasos.losses import adversarial, classification
 from kerasos.metrics import ACSA, GMean
 from kerasos.models.base import OversamplingModel
 from kerasos.models.gamo_anchors import AnchorBank
-from kerasos.models.gamo_build import build_generator
+from kerasos.models.gamo_build import build_generator, fill_up_anchors
 from kerasos.models.gamo_fakes import GeneratedBatches, num_rows
 from kerasos.models.noise import replica_context
 from kerasos.models.training import DEFAULT_BATCH_SIZE
@@ -83,6 +83,7 @@ OPTIONS = (
     "label_noise",
     "anchor_share",
     "max_anchors",
+    "min_anchors",
     "bank",
     "value_range",
     "label_names",
@@ -210,6 +211,9 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
                     off the corners of the hull; see `ConvexGenerator`.
                 max_anchors: Anchors of a class at most, 4096; a larger class
                     keeps a fixed part of its points, so memory is bounded.
+                min_anchors: Ours, 0 (off) by default, for images: a class with fewer
+                    anchors gets shifted, turned and zoomed copies of its images up
+                    to this number, so that its hull reaches beyond them.
                 bank: How that part is chosen: "random", or "kcenter" (farthest
                     point first).
                 value_range: `(low, high)` of the data where it cannot be seen.
@@ -246,11 +250,14 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
             options.pop("bank", "random"),
             seed,
         )
+        anchors, index = fill_up_anchors(
+            x, index, options.pop("min_anchors", 0), spec, seed
+        )
         generator = build_generator(
             options.pop("generator", "convex"),
             options.pop("latent_dim", 100),
             spec,
-            {label: len(rows) for label, rows in index.items()},
+            {label: len(points) for label, points in anchors.items()},
             width,
             options.pop("anchor_share", 0.0),
             seed,
@@ -270,7 +277,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
             seed=seed,
             **options,
         )
-        model.set_anchor_samples({label: x[rows] for label, rows in index.items()})
+        model.set_anchor_samples(anchors)
         model.compile()
         return model
 

@@ -713,6 +713,29 @@ def test_a_bounded_bank_keeps_the_recorded_anchors():
     )
 
 
+def test_small_classes_get_moved_copies_of_their_anchors():
+    model, x, y = make_gamo(images=True, variant="conv", min_anchors=70)
+    assert set(model.generator.anchor_counts) - {0} == {
+        max(70, np.sum(y == label)) for label in MINORITY
+    }
+    first = 0
+    for label in model.sampled_labels:
+        rows, count = model.anchor_index[str(label)], np.sum(y == label)
+        bank = model.anchor_images.numpy()[first : first + len(rows)]
+        own, added = bank[:count], bank[count:]
+        first += len(rows)
+        assert np.array_equal(np.sort(rows[:count]), np.flatnonzero(y == label))
+        assert np.array_equal(own, x[rows[:count]]) and bank.dtype == x.dtype
+        # Each added one is near its own source, and is not its source.
+        sources = x[rows[count:]].astype(float)
+        moved = np.abs(added - sources).mean(axis=(1, 2, 3))
+        assert np.all(moved > 0)
+        spread = np.abs(sources[:, None] - x[y == label]).mean(axis=(2, 3, 4))
+        assert np.median(moved) < np.median(spread[spread > 0])
+    again, *_ = make_gamo(images=True, variant="conv", min_anchors=70)
+    np.testing.assert_array_equal(again.anchor_images, model.anchor_images)
+
+
 def test_effective_anchors():
     model, _, _ = make_gamo()
     for unit in (model.generator.kernels, model.generator.biases):
@@ -888,6 +911,7 @@ def test_convolutions_need_images():
         ({"variant": "cnn"}, ValueError, "conv"),
         ({"bank": "kcentre"}, ValueError, "kcenter"),
         ({"fake_ratio": 0.0}, ValueError, "`fake_ratio` must be positive"),
+        ({"min_anchors": 5}, ValueError, "for images"),
         ({"max_anchors": 0}, ValueError, "`max_anchors` must be at least 1"),
         (
             {"anchor_share": 0.3, "generator": "copies"},

@@ -1,14 +1,10 @@
-"""How a cell is run: one function for each kind of experiment.
-
-Each takes the cell, the folder of prepared data and the cell's own folder, goes on
-where a killed run stopped, and returns its scores by name and the number of training
-steps behind them.
-"""
+"""Classifiers scored along their training (Mullick et al. 2019, tables 1 to 4)."""
 
 import kerasos
 from harness import datasets, training
+from harness.recipes import common
 from kerasos.callbacks import EvaluationCSV
-from kerasos.evaluation import gamo_classifier
+from kerasos.evaluation import gamo_classifier, strong_cnn
 
 EVALUATE_EVERY = 250  # steps, as the authors' code
 
@@ -39,7 +35,7 @@ def gamo(cell, data_dir, folder):
     # The convolutional variant changes its phase at the end of a pass.
     every = parameters.get("evaluate_every", EVALUATE_EVERY)
     every = min(len(x) // batch if parameters["variant"] == "conv" else every, steps)
-    if trains_classifier(cell):
+    if common.trains_classifier(cell):
         model = kerasos.get_method(method.oversampler).from_data(
             x,
             y,
@@ -53,13 +49,14 @@ def gamo(cell, data_dir, folder):
         share = (0.5, 1.0) if method.training else (0.0, 1.0)
         balancer, _ = training.oversampler(cell, x, y, folder)
         x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
-        model = gamo_classifier(
-            spec,
-            parameters["loss"],
-            parameters["variant"],
-            seed=cell.repeat,
-            **method.classifier,
-        )
+        network = method.classifier.get("network", "gamo")
+        if network == "gamo":
+            model = gamo_classifier(
+                spec, parameters["loss"], parameters["variant"], seed=cell.repeat
+            )
+        else:
+            model = strong_cnn(spec, seed=cell.repeat)
+        model = common.with_augmentation(model, cell)
         phases = 1
     data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
     curve = folder / "curve.csv"
@@ -72,20 +69,6 @@ def gamo(cell, data_dir, folder):
         share,
         [EvaluationCSV(curve, tests, every=phases)],
     )
-    if trains_classifier(cell):
-        draw_samples(model, x, y, folder)
+    if common.trains_classifier(cell):
+        common.draw_samples(model, x, y, folder)
     return training.window_scores(curve, ("acsa", "g_mean")), steps
-
-
-def trains_classifier(cell):
-    method = kerasos.get_method(cell.method.oversampler)
-    return getattr(method, "trains_classifier", False) and not cell.method.training
-
-
-def draw_samples(model, x, y, folder):
-    """Draws real beside generated images, where the method makes images."""
-    if model.produces_samples:
-        kerasos.plots.real_and_generated(x, y, model, folder / "samples.png")
-
-
-RECIPES = {"gamo": gamo}

@@ -1,0 +1,228 @@
+"""The search for the weight of synthetic samples: folds, fits, scores, resuming."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasos.data import DataSpec
+from kerasos.evaluation import fajardo_mlp, fit_weighted, search_sample_weight
+from kerasos.evaluation.weight_search import (
+    FAJARDO_GRID,
+    WeightSearch,
+    _Fitter,
+    fold_rows,
+)
+from kerasos.metrics.groups import group_scores
+from kerasos.seeds import derive_seed
+
+Y_REAL = np.repeat([0, 1, 2], [12, 6, 4])
+SETTINGS = {"grid": (1.0, 10.0), "epochs": 3, "batch_size": 8}
+
+
+def problem(seed=0):
+    """Real samples of three classes, then synthetic ones of two, in some order."""
+    y = np.concatenate([Y_REAL, np.repeat([1, 2], [6, 8])])
+    is_synthetic = np.arange(len(y)) >= len(Y_REAL)
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 0.6, (len(y), 3)).astype("float32")
+    x[np.arange(len(y)), y] += 0.4
+    order = rng.permutation(len(y))
+    return x[order], y[order], is_synthetic[order]
+
+
+def classifier(seed=0):
+    """As `fajardo_mlp`, smaller."""
+    weights = keras.initializers.GlorotUniform(seed)
+    layers = [
+        keras.Input((3,)),
+        keras.layers.Dense(8, "relu", kernel_initializer=weights),
+        keras.layers.Dropout(0.2, seed=seed),
+        keras.layers.Dense(3, "softmax", kernel_initializer=weights),
+    ]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    model.compile(keras.optimizers.RMSprop(0.05), loss)
+    return model
+
+
+def test_grid_is_that_of_the_paper():
+    expected = [1, 6.444, 11.889, 17.333, 22.778, 28.222, 33.667, 39.111, 44.556, 50]
+    np.testing.assert_allclose(FAJARDO_GRID, expected, atol=5e-4)
+
+
+def test_no_held_out_sample_is_trained_on_and_all_are_real():
+    _, y, is_synthetic = problem()
+    pairs = fold_rows(y, is_synthetic, folds=2, seed=0)
+    real, synthetic = np.flatnonzero(~is_synthetic), np.flatnonzero(is_synthetic)
+    for train, held_out in pairs:
+        assert not np.intersect1d(train, held_out).size
+        assert not is_synthetic[held_out].any()
+        assert np.isin(synthetic, train).all()
+        np.testing.assert_array_equal(np.union1d(train, held_out), np.arange(len(y)))
+        assert np.bincount(y[held_out]).tolist() == [6, 3, 2]
+    both = np.concatenate([held_out for _, held_out in pairs])
+    np.testing.assert_array_equal(np.sort(both), real)
+    again = fold_rows(y, is_synthetic, folds=2, seed=0)
+    np.testing.assert_array_equal(again[0][1], pairs[0][1])
+    others = [fold_rows(y, is_synthetic, 2, seed)[0][1].tolist() for seed in range(5)]
+    assert len(set(map(tuple, others))) > 1
+
+
+def test_training_never_reads_a_held_out_sample():
+    """Rows of a fold turned into NaN: the fit on the others stays finite."""
+    x, y, is_synthetic = problem()
+    for train, held_out in fold_rows(y, is_synthetic, 2, seed=4):
+        seen = []
+        model = classifier()
+        step = model.train_step
+
+        def spied(data, step=step, seen=seen):
+            seen.append(data)
+            return step(data)
+
+        model.train_step = spied
+        poisoned = x.copy()
+        poisoned[held_out] = np.nan
+        fitter = _Fitter(model, poisoned, y, 8)
+        fitter.fit(train, np.ones(len(y)), 2, seed=0)
+        assert len(seen) == 1  # one trace of the step for all batches and passes
+        assert all(np.isfinite(w).all() for w in model.get_weights())
+        fitter.fit(np.arange(len(y)), np.ones(len(y)), 1, seed=0)
+        assert not all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_scores_are_those_of_separate_fits():
+    """By Keras's own `train_on_batch` over the same batches."""
+    x, y, is_synthetic = problem()
+    found = search_sample_weight(classifier(), x, y, is_synthetic, seed=3, **SETTINGS)
+    for weight in SETTINGS["grid"]:
+        sample_weight = np.where(is_synthetic, weight, 1.0).astype("float32")
+        expected = []
+        for fold, (train, held_out) in enumerate(fold_rows(y, is_synthetic, 2, 3)):
+            model = classifier()
+            for epoch in range(3):
+                seed = derive_seed(derive_seed(3, "weights", fold), epoch)
+                order = np.random.default_rng(seed).permutation(train)
+                for start in range(0, len(train) - 7, 8):
+                    rows = order[start : start + 8]
+                    model.train_on_batch(x[rows], y[rows], sample_weight[rows])
+            predicted = model.predict(x[held_out], verbose=0).argmax(axis=1)
+            expected.append(group_scores(y[held_out], predicted, [1, 2])["min_F1"])
+        np.testing.assert_allclose(found.scores[weight], expected, atol=1e-6)
+
+
+def test_the_model_is_left_as_it_was():
+    x, y, is_synthetic = problem()
+    model = classifier()
+    fit_weighted(model, x, y, is_synthetic, 2.0, epochs=1, batch_size=8)
+    before = [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
+    search_sample_weight(model, x, y, is_synthetic, **SETTINGS)
+    after = [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_interrupted_search_goes_on():
+    x, y, is_synthetic = problem()
+    arguments = {**SETTINGS, "grid": (1.0, 5.0, 20.0), "seed": 1}
+    whole = search_sample_weight(classifier(), x, y, is_synthetic, **arguments)
+    done = {}
+
+    def save_then_crash(weight, scores):
+        done[weight] = scores
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search_sample_weight(
+            classifier(), x, y, is_synthetic, on_score=save_then_crash, **arguments
+        )
+    assert list(done) == [1.0, 5.0]
+    later = []
+    resumed = search_sample_weight(
+        classifier(),
+        x,
+        y,
+        is_synthetic,
+        done=done,
+        on_score=lambda weight, scores: later.append(weight),
+        **arguments,
+    )
+    assert later == [20.0]
+    assert resumed == whole
+
+
+def test_the_best_mean_wins_and_the_smaller_weight_a_tie():
+    x, y, is_synthetic = problem()
+    done = {1.0: [0.5, 0.5], 2.0: [0.5, 0.75], 3.0: [0.75, 0.5]}
+    found = search_sample_weight(
+        classifier(), x, y, is_synthetic, grid=(1.0, 2.0, 3.0), done=done
+    )
+    assert found == WeightSearch(2.0, done)
+    assert found.mean_scores == {1.0: 0.5, 2.0: 0.625, 3.0: 0.625}
+
+
+def test_wrong_synthetic_samples_get_a_small_weight():
+    x, y, is_synthetic = problem()
+    rng = np.random.default_rng(0)
+    x[is_synthetic] = 0.3 * rng.random((is_synthetic.sum(), 3))
+    x[is_synthetic, 0] += 0.7  # they look like class 0
+    found = search_sample_weight(
+        classifier(), x, y, is_synthetic, grid=(0.01, 50.0), epochs=30, batch_size=8
+    )
+    assert found.best_weight == 0.01
+    assert found.mean_scores[0.01] > found.mean_scores[50.0] + 0.1
+
+
+def test_weights_multiply_the_losses():
+    """One step of plain gradient descent on all samples at once, by hand."""
+    x, y, is_synthetic = problem()
+    layer = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    n = len(y)
+    fit_weighted(model, x, y, is_synthetic, 4.0, epochs=1, batch_size=n)
+    weights = np.where(is_synthetic, 4.0, 1.0)[:, None]
+    gradient = x.T @ (weights * (1 / 3 - np.eye(3)[y])) / n
+    np.testing.assert_allclose(layer.kernel.numpy(), -gradient, atol=1e-5)
+
+
+def test_fajardo_mlp_on_bytes():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (len(Y_REAL) * 2, 4, 4, 1)).astype("uint8")
+    y, is_synthetic = np.tile(Y_REAL, 2), np.arange(len(x)) >= len(Y_REAL)
+    model = fajardo_mlp(DataSpec.of(x, y), seed=0)
+    arguments = {"grid": [3.0], "epochs": 1, "batch_size": 16}
+    found = search_sample_weight(model, x, y, is_synthetic, **arguments)
+    assert found.best_weight == 3.0
+    assert len(found.scores[3.0]) == 2
+    fitted = [
+        fit_weighted(
+            fajardo_mlp(DataSpec.of(x, y), seed=0),
+            *(x, y, is_synthetic, 3.0),
+            epochs=2,
+            batch_size=16,
+        ).get_weights()
+        for _ in range(2)
+    ]
+    for a, b in zip(*fitted, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"grid": ()}, "greater than 0"),
+        ({"grid": (0.0,)}, "greater than 0"),
+        ({"folds": 5}, "Received: 4 of class 2"),
+        ({"minority": []}, "no minority"),
+        ({"is_synthetic": np.zeros(36, int)}, "boolean"),
+        ({"is_synthetic": np.zeros(3, bool)}, "boolean"),
+        ({"model": keras.Sequential([keras.Input((3,))])}, "must be compiled"),
+    ],
+)
+def test_bad_arguments_are_refused(change, words):
+    x, y, is_synthetic = problem()
+    arguments = {"model": classifier(), "x": x, "y": y, "is_synthetic": is_synthetic}
+    with pytest.raises(ValueError, match=words):
+        search_sample_weight(**{**arguments, **change})
