@@ -98,6 +98,11 @@ MNIST_METHODS = (
     Method("GAMO with anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
     Method("GAMO with 400 anchors a class (ours)", "gamo", {"min_anchors": 400}),
     Method(
+        "GAMO with 400 anchors a class and share .9 (ours)",
+        "gamo",
+        {"min_anchors": 400, "anchor_share": 0.9},
+    ),
+    Method(
         "Random copies of 400 anchors a class (ours)",
         "gamo",
         {"generator": "copies", "min_anchors": 400},
