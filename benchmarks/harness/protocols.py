@@ -83,9 +83,9 @@ STRONG = (
     Method(
         "Random+augmentation+CN (ours)", "random", classifier={"augmentation": True}
     ),
-    Method("CNN, nothing (ours)", "none", classifier={"network": "cnn"}),
+    Method("CNN with nothing (ours)", "none", classifier={"network": "cnn"}),
     Method(
-        "CNN, random+augmentation (ours)",
+        "CNN with random+augmentation (ours)",
         "random",
         classifier={"network": "cnn", "augmentation": True},
     ),
