@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasos.evaluation.counted_noise import CountedNoise
+from kerasos.layers.counted_noise import CountedNoise
 from kerasos.networks.affine_images import affine_images
 from kerasos.over_sampling.baselines import AugmentOversampler
 from kerasos.suggest import check_options

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasos.evaluation.counted_noise import CountedDropout
+from kerasos.layers.counted_noise import CountedDropout
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import dense, leaky_mlp

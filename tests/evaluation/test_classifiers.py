@@ -9,7 +9,7 @@ from kerasos import GAMO
 from kerasos.data import DataSpec
 from kerasos.evaluation import fajardo_mlp, gamo_classifier, imsic_cnn, strong_cnn
 from kerasos.evaluation.classifiers import least_squares_probability_loss
-from kerasos.evaluation.counted_noise import CountedDropout
+from kerasos.layers.counted_noise import CountedDropout
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.mlp import leaky_mlp
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.evaluation.counted_noise import CountedDropout
+from kerasos.layers.counted_noise import CountedDropout
 
 ONES = np.ones((500, 40), "float32")
 
