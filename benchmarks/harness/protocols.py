@@ -67,7 +67,7 @@ class Protocol:
 # Mullick, Datta, Das. Generative Adversarial Minority Oversampling, ICCV 2019.
 
 GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
-CGAN = Method("cGAN+CN", "cgan", training=GAMO_STEPS)
+CGAN = Method("cGAN+CN", "cgan", {"variant": "gamo"}, GAMO_STEPS)
 CDCGAN = Method("cDCGAN+CN", "cdcgan", training=GAMO_STEPS)
 AUGMENT = Method("Augment+CN", "augment")
 GAMO_FAMILY = (
