@@ -64,6 +64,9 @@ class Case:
             there are no options.
         step_size: Learning rate of plain gradient descent with which two steps
             move every network well above rounding, and do not blow up.
+        spread: Factor on the last kernel of the generator before these two steps.
+            An untrained generator with small weights makes samples that are nearly
+            alike, and batch normalisation of them divides rounding by rounding.
     """
 
     method: str
@@ -78,6 +81,7 @@ class Case:
     adds_samples: bool = True
     option: tuple | None = None
     step_size: float = 0.5
+    spread: float = 1.0
 
     @property
     def id(self):
@@ -106,6 +110,30 @@ CASES = [
     ),
     Case("smote", "rows", data=rows, options={"k_neighbors": 3}),
     Case("augment", "images", full=True, option=("rotation", "rotations")),
+    Case(
+        "bagan",
+        "images",
+        options={"latent_dim": 6, "ae_epochs": 1},
+        losses=("reconstruction_loss", "d_loss", "g_loss", "fake_score"),
+        round=2,
+        full=True,
+        option=("shrinkage", "shrinkages"),
+    ),
+    Case(
+        "bagan",
+        "rows",
+        options={
+            "ae_epochs": 1,
+            "shrinkage": 0.25,
+            "d_labels": "rebalance",
+            "g_labels": "rebalance",
+            "balance_real": True,
+        },
+        data=rows,
+        losses=("reconstruction_loss", "d_loss", "g_loss", "fake_score"),
+        round=2,
+        jit=True,
+    ),
     Case(
         "gamo",
         "dense",
@@ -158,6 +186,81 @@ CASES = [
         data=wide_rows,
         losses=("c_loss", "d_loss", "g_c_loss", "g_d_loss"),
     ),
+    Case(
+        "cgan",
+        "images",
+        data=two_kinds_of_images,
+        options={"latent_dim": 8},
+        losses=("d_loss", "g_loss"),
+        step_size=0.003,
+        spread=30.0,
+    ),
+    Case(
+        "cgan",
+        "rows",
+        data=wide_rows,
+        options={"fake_labels": "uniform", "latent_dim": 8},
+        losses=("d_loss", "g_loss"),
+        full=True,
+        jit=True,
+        option=("fake_labels", "fake_label"),
+    ),
+    Case(
+        "cgan",
+        "gamo",
+        data=two_kinds_of_images,
+        options={"variant": "gamo", "loss": "ls"},
+        losses=("d_loss", "g_loss"),
+    ),
+    Case(
+        "cdcgan",
+        "images",
+        options={"latent_dim": 8},
+        losses=("d_loss", "g_loss"),
+        full=True,
+        jit=True,
+        option=("lr_g", "lrg"),
+        step_size=0.003,
+        spread=30.0,
+    ),
+    Case(
+        "acgan",
+        "images",
+        data=two_kinds_of_images,
+        options={"latent_dim": 8},
+        losses=("c_loss", "d_loss", "g_loss"),
+        step_size=0.001,
+        spread=10.0,
+    ),
+    Case(
+        "acgan",
+        "rows",
+        data=rows,
+        options={"latent_dim": 8},
+        losses=("c_loss", "d_loss", "g_loss"),
+        full=True,
+        jit=True,
+        option=("lr_c", "lrc"),
+        step_size=0.03,
+    ),
+    Case(
+        "cvae",
+        "images",
+        options={"latent_dim": 8},
+        losses=("loss", "reconstruction_loss", "kl_loss"),
+        full=True,
+        option=("kl_warmup_epochs", "kl_warm_up_epochs"),
+        step_size=0.001,
+    ),
+    Case(
+        "cvae",
+        "rows",
+        data=rows,
+        options={"latent_dim": 8, "kl_warmup_epochs": 3},
+        losses=("loss", "reconstruction_loss", "kl_loss"),
+        jit=True,
+        step_size=0.05,
+    ),
 ]
 
 
@@ -207,10 +310,25 @@ def _generation_units(model):
     return [v for v in model.generator.trainable_variables if id(v) not in trunk]
 
 
+def _discriminator_of_acgan(model):
+    head = model.discriminator_head.trainable_variables
+    return [*model.trunk.trainable_variables, *head]
+
+
 MNIST_IR_100 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 TEN_CLASSES = (12, 4, 4, 4, 4, 4, 4, 4, 4, 4)
 
 PINS = [
+    Pin(
+        "bagan",
+        "images",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 8_163_840),
+            "E": (_variables("encoder"), 387_840 + 1_254_500),
+            "D": (_variables("discriminator"), 387_840 + 137_995),
+        },
+    ),
     Pin(
         "gamo",
         "dense",
@@ -246,5 +364,52 @@ PINS = [
             "D": (_variables("discriminator"), 236_545),
         },
         options={"generator": "conditional"},
+    ),
+    Pin(
+        "cgan",
+        "conv",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 6_650_433),
+            "D": (_variables("discriminator"), 6_569_409),
+        },
+    ),
+    Pin(
+        "cgan",
+        "gamo",
+        TEN_CLASSES,
+        {
+            "cG": (_variables("generator"), 45_504 + 65 * 256 + 257 * 784),
+            "D": (_variables("discriminator"), 236_545),
+        },
+        options={"variant": "gamo"},
+    ),
+    Pin(
+        "cdcgan",
+        "28",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 6_650_433),
+            "D": (_variables("discriminator"), 6_569_409),
+        },
+    ),
+    Pin(
+        "acgan",
+        "conv",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 6_650_433),
+            "D": (_discriminator_of_acgan, 6_559_169),
+            "C": (_variables("classifier_head"), 132_746),
+        },
+    ),
+    Pin(
+        "cvae",
+        "conv",
+        TEN_CLASSES,
+        {
+            "encoder": (_variables("encoder"), 6_695_484),
+            "decoder": (_variables("decoder"), 6_650_433),
+        },
     ),
 ]

@@ -36,8 +36,11 @@ def batches(
             Every batch is full: the up to `batch_size - 1` samples left at the
             end of a pass are dropped, others in each pass when shuffled.
         balanced: If true, each row draws its class uniformly over the classes
-            in `y`, then one sample of that class, with replacement.
-        shuffle: If false, every pass keeps the order of `x`.
+            in `y`, then one sample of that class, with replacement. If "copies",
+            random oversampling: copies of rows of the smaller classes, drawn once
+            with replacement, bring each class to the size of the largest, and a
+            pass goes over all of them. Row numbers are copied, not samples.
+        shuffle: If false, every pass keeps the order of `x`, copies last.
         seed: Integer. Fixes the order of every epoch.
         steps_per_epoch: Batches in an epoch. Default: `n // batch_size`, one
             pass. It may be larger or smaller than a pass.
@@ -49,7 +52,8 @@ def batches(
     Raises:
         TypeError: If `x` is not numeric or `y` holds no numbers.
         ValueError: If `x` and `y` do not fit together, if a batch would not be
-            full, or if `balanced=True` is combined with `shuffle=False`.
+            full, if `balanced` is none of the three, or if `balanced=True` is
+            combined with `shuffle=False`.
 
     Example:
 
@@ -60,28 +64,82 @@ def batches(
     (5, 2) (5,)
     """
     x, y = check_samples(x), check_labels(y)
-    _check_sizes(x, y, batch_size, steps_per_epoch)
-    if balanced and not shuffle:
+    check_same_length(x, y)
+    if balanced not in (False, True, "copies"):
+        raise ValueError(
+            "`balanced` must be False, True or 'copies'. Received: "
+            f"balanced={balanced!r}."
+        )
+    if balanced is True and not shuffle:
         raise ValueError(
             "`balanced=True` draws samples at random, so it has no unshuffled "
             "order. Expected `shuffle=True`. Received: shuffle=False. Drop one "
             "of the two arguments."
         )
-    per_pass = len(x) // batch_size
+    tables = HostTable(x), HostTable(y.astype("int32"))
+    order = (batch_size, shuffle, seed, steps_per_epoch)
+    return _dataset_of(tables, y, balanced, order)
+
+
+def with_copies(dataset):
+    """Returns `dataset` with each class brought to the size of the largest.
+
+    Args:
+        dataset: Of `batches`. With `balanced=False` the result is what
+            `balanced="copies"` would have given, over the same samples in memory;
+            one that is balanced already stays as it is.
+
+    Returns:
+        A dataset of `batches`; None if `dataset` is not one.
+    """
+    remake = getattr(dataset, "kerasos_with_copies", None)
+    return None if remake is None else remake()
+
+
+def every_row(dataset, chunk=512):
+    """Yields the training samples behind a dataset, a part at a time.
+
+    Args:
+        dataset: Of `batches`: each row comes once, in the order of the arrays, also
+            those that an epoch leaves out. Any other dataset of batches `(x, y)`:
+            one pass over it.
+        chunk: Rows of a part, where that is ours to choose.
+
+    Yields:
+        `(x, y)`, arrays `(rows, ...)` and `(rows,)`.
+    """
+    tables = getattr(dataset, "kerasos_tables", None)
+    if tables is not None:
+        size = tables[0].shape[0]
+        for start in range(0, size, chunk):
+            index = tf.range(start, min(start + chunk, size))
+            yield tuple(table.gather(index).numpy() for table in tables)
+        return
+    for batch in dataset:
+        # A distributed dataset yields one batch a replica.
+        x, y = ([*getattr(part, "values", (part,))] for part in batch)
+        for pair in zip(x, y, strict=True):
+            yield tuple(part.numpy() for part in pair)
+
+
+def _dataset_of(tables, y, balanced, order):
+    batch_size, shuffle, seed, steps_per_epoch = order
+    copies = _rows_with_copies(y, seed) if balanced == "copies" else None
+    num_rows = len(y) if copies is None else len(copies)
+    _check_sizes(num_rows, batch_size, steps_per_epoch)
+    per_pass = num_rows // batch_size
     steps = steps_per_epoch or per_pass
-    if balanced:
+    if balanced is True:
         first_rows, rows = _balanced_order(y, batch_size, steps, seed)
     else:
         first_rows, rows = _pass_order(
-            len(x), batch_size, steps, seed if shuffle else None
+            num_rows, batch_size, steps, seed if shuffle else None, copies
         )
-
     epoch = EpochCounter()
-    x_all, y_all = HostTable(x), HostTable(y.astype("int32"))
 
     def gather(item):
         index = rows(item)
-        return x_all.gather(index), y_all.gather(index)
+        return tuple(table.gather(index) for table in tables)
 
     dataset = (
         tf.data.Dataset.from_tensors(0)
@@ -98,11 +156,28 @@ def batches(
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epoch
     dataset.kerasos_largest_label = int(y.max())
+    dataset.kerasos_tables = tables
+
+    def remake():
+        if balanced:
+            return dataset
+        return _dataset_of(tables, y, "copies", order)
+
+    dataset.kerasos_with_copies = remake
     return dataset
 
 
-def _pass_order(n, batch_size, steps, seed):
-    """Returns functions: first batch to a dataset of row indices, and identity."""
+def _rows_with_copies(y, seed):
+    """Numbers of all rows, then of the copies that balance the classes."""
+    from imblearn.over_sampling import RandomOverSampler
+
+    sampler = RandomOverSampler(random_state=derive_seed(seed, "batches", "copies"))
+    sampler.fit_resample(np.zeros((len(y), 1), "int8"), y)
+    return sampler.sample_indices_
+
+
+def _pass_order(n, batch_size, steps, seed, copies=None):
+    """Returns functions: first batch to a dataset of places, places to rows."""
     per_pass = n // batch_size
     stream = None if seed is None else derive_seed(seed, "batches", "pass")
 
@@ -122,7 +197,10 @@ def _pass_order(n, batch_size, steps, seed):
         passes = tf.data.Dataset.range(first // per_pass, tf.int64.max)
         return passes.flat_map(slices).take(steps)
 
-    return from_batch, lambda index: index
+    if copies is None:
+        return from_batch, lambda place: place
+    copies = tf.constant(copies)
+    return from_batch, lambda place: tf.gather(copies, place)
 
 
 def _balanced_order(y, batch_size, steps, seed):
@@ -155,8 +233,7 @@ def _balanced_order(y, batch_size, steps, seed):
     return from_batch, draw
 
 
-def _check_sizes(x, y, batch_size, steps_per_epoch):
-    check_same_length(x, y)
+def _check_sizes(num_rows, batch_size, steps_per_epoch):
     sizes = {"batch_size": batch_size}
     if steps_per_epoch is not None:
         sizes["steps_per_epoch"] = steps_per_epoch
@@ -165,9 +242,9 @@ def _check_sizes(x, y, batch_size, steps_per_epoch):
             raise ValueError(
                 f"`{name}` must be a positive integer. Received: {value!r}."
             )
-    if batch_size > len(x):
+    if batch_size > num_rows:
         raise ValueError(
             "`batch_size` must not exceed the number of samples, or an epoch "
-            f"has no batch. Expected at most {len(x)}. Received: {batch_size}. "
+            f"has no batch. Expected at most {num_rows}. Received: {batch_size}. "
             "Use a smaller `batch_size`."
         )

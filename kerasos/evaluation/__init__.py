@@ -1,4 +1,4 @@
-"""Classifiers and scores for judging an oversampler from outside."""
+"""Classifiers, scores and diagnostics for judging an oversampler from outside."""
 
 from kerasos.evaluation.augmentation import augmented
 from kerasos.evaluation.classifiers import (
@@ -7,12 +7,24 @@ from kerasos.evaluation.classifiers import (
     imsic_cnn,
     strong_cnn,
 )
+from kerasos.evaluation.diagnostics import (
+    GeneratorDiagnosis,
+    GeneratorReport,
+    diagnose,
+)
+from kerasos.evaluation.downstream import DownstreamScore
 from kerasos.evaluation.fid import fid, frechet_distance
+from kerasos.evaluation.quick import QuickClassifier
 from kerasos.evaluation.significance import paired_t_test, ranking_agreement
 from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
+    "DownstreamScore",
+    "GeneratorDiagnosis",
+    "GeneratorReport",
+    "QuickClassifier",
     "augmented",
+    "diagnose",
     "fajardo_mlp",
     "fid",
     "fit_weighted",

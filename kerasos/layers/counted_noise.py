@@ -9,7 +9,7 @@ global batch) alone.
 import keras
 import tensorflow as tf
 
-from kerasos.models.noise import portable_uniform, replica_context
+from kerasos.random import replica_uniform
 from kerasos.seeds import derive_seed
 
 
@@ -42,14 +42,11 @@ class CountedNoise(keras.layers.Layer):
         Returns:
             Float32 tensor of that shape.
         """
-        shape = tf.convert_to_tensor(shape)
-        replicas, replica = replica_context()
         seed = tf.constant(derive_seed(self.seed, type(self).__name__), tf.int64)
         step = tf.cast(tf.convert_to_tensor(self.training_calls), tf.int64)
-        everywhere = tf.concat([shape[:1] * replicas, shape[1:]], 0)
-        values = portable_uniform(everywhere, tf.stack([seed, step]))
         self.training_calls.assign_add(1)
-        return values if replicas == 1 else values[replica * shape[0] :][: shape[0]]
+        shape = tf.convert_to_tensor(shape)
+        return replica_uniform((shape[0], *tf.unstack(shape[1:])), [seed, step])
 
     def compute_output_spec(self, inputs, training=False):
         return keras.KerasTensor(inputs.shape, dtype=inputs.dtype)

@@ -1,6 +1,18 @@
 """The methods, one file each."""
 
+from kerasos.models.acgan import ACGAN
+from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
+from kerasos.models.cgan import CDCGAN, CGAN
+from kerasos.models.cvae import CVAE
 from kerasos.models.gamo import GAMO
 
-__all__ = ["GAMO", "OversamplingModel"]
+__all__ = [
+    "ACGAN",
+    "BAGAN",
+    "CDCGAN",
+    "CGAN",
+    "CVAE",
+    "GAMO",
+    "OversamplingModel",
+]

@@ -38,12 +38,15 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         produces_samples: Whether `sample` gives samples in the user's space.
         trains_classifier: Whether `classifier` is trained by `fit`.
         stages: Names of the training stages, in the order in which they come.
+        pre_oversample: Whether `fit` first repeats rows of the smaller classes
+            until all classes are equal; `spec.class_counts` stay the original ones.
     """
 
     produces_samples = True
     trains_classifier = False
     model_range = (-1.0, 1.0)
     stages = ("train",)
+    pre_oversample = False
 
     def __init__(self, *, spec, noise_dim, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -94,6 +97,9 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     def on_stage_begin(self, stage):
         """Called outside the graph when `fit` enters `stage`; safe to repeat."""
+
+    def on_epoch_start(self, epoch):
+        """Called outside the graph when `fit` begins epoch `epoch`, from 0."""
 
     @property
     def prefers_jit(self):
@@ -314,15 +320,25 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         else:
             callbacks = keras.tree.flatten(callbacks) if callbacks else []
             callbacks = [*callbacks, own]
-        return super().fit(
-            dataset,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            shuffle=False,
-            **kwargs,
-        )
+        # Not by attribute: Keras would track the dataset and save it.
+        self.__dict__["_training_data"] = dataset
+        try:
+            return super().fit(
+                dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                shuffle=False,
+                **kwargs,
+            )
+        finally:
+            del self.__dict__["_training_data"]
+
+    @property
+    def training_data(self):
+        """The dataset that `fit` is training on, for `on_stage_begin`; else None."""
+        return self.__dict__.get("_training_data")
 
     # Saving.
 

@@ -37,13 +37,14 @@ from kerasos.losses import adversarial, classification
 from kerasos.metrics import ACSA, GMean
 from kerasos.models.base import OversamplingModel
 from kerasos.models.gamo_anchors import AnchorBank
-from kerasos.models.gamo_build import build_generator, fill_up_anchors
-from kerasos.models.gamo_fakes import GeneratedBatches, num_rows
-from kerasos.models.noise import replica_context
-from kerasos.models.training import DEFAULT_BATCH_SIZE
+from kerasos.models.gamo_build import build_generator
+from kerasos.models.gamo_fakes import GeneratedBatches
+from kerasos.models.gamo_more_anchors import fill_up_anchors
+from kerasos.models.training import DEFAULT_BATCH_SIZE, num_rows, watching
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import leaky_mlp
+from kerasos.random import replica_context
 from kerasos.registry import register_method
 from kerasos.seeds import fresh_seed
 from kerasos.suggest import check_choice, check_options
@@ -385,8 +386,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
 
     def _extractor_step(self, x, one_hot):
         variables = self.feature_extractor.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            _watch(tape, variables)
+        with watching(variables) as tape:
             features = self._features(self.to_model(x), training=True)
             logits = self.classifier_head(features)
             loss = tf.reduce_mean(self.c_loss_fn(logits, one_hot))
@@ -395,8 +395,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
 
     def _classifier_step(self, features, one_hot):
         variables = self.classifier_head.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            _watch(tape, variables)
+        with watching(variables) as tape:
             logits = self.classifier_head(features, training=True)
             loss = tf.reduce_mean(self.c_loss_fn(logits, one_hot))
         self.minimize(loss, tape, variables, self.c_optimizer)
@@ -404,8 +403,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
 
     def _discriminator_step(self, features, one_hot, target):
         variables = self.discriminator.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            _watch(tape, variables)
+        with watching(variables) as tape:
             logits = self.discriminator([features, one_hot], training=True)
             loss = tf.reduce_mean(self.source_loss_fn(logits, target))
         self.minimize(loss, tape, variables, self.d_optimizer)
@@ -448,15 +446,13 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
     def _generator_step(self, noise, sizes, variables):
         one_hot = one_hot_of_sizes(sizes)
         losses = {}
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            _watch(tape, variables)
+        with watching(variables) as tape:
             fake = self.generator.grouped(noise, sizes, training=True)
             loss = tf.reduce_mean(self.g_c_loss_fn(self.classifier_head(fake), one_hot))
         self.minimize(loss, tape, variables, self.g_optimizer)
         losses["g_c_loss"] = loss
         if self.discriminator is not None:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                _watch(tape, variables)
+            with watching(variables) as tape:
                 fake = self.generator.grouped(noise, sizes, training=True)
                 logits = self.discriminator([fake, one_hot])
                 loss = tf.reduce_mean(self.source_loss_fn(logits, 1.0))
@@ -531,9 +527,3 @@ def _check_imbalance(spec):
 
 def _adam():
     return keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.999)
-
-
-def _watch(tape, variables):
-    # Keras variables wrap what the tape can watch.
-    for variable in variables:
-        tape.watch(variable.value)

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasos.models.noise import replica_context
+from kerasos.models.training import num_rows
+from kerasos.random import replica_context
 
 
 class GeneratedBatches:
@@ -76,10 +77,6 @@ class GeneratedBatches:
         )
         inner = tf.clip_by_value(tf.cast(inner, tf.int32), 0, rows)
         return tf.concat([[0], inner, [rows]], 0)
-
-
-def num_rows(tensor):
-    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
 
 
 def _scaled(rows, ratio):

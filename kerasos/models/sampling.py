@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.data.resample import append, samples_to_add
-from kerasos.models.noise import replica_context
+from kerasos.random import replica_context
 from kerasos.seeds import derive_seed, fresh_seed
 
 

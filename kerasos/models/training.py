@@ -1,12 +1,13 @@
 """What happens around `fit`: checks before it, stages and epochs inside it."""
 
+import contextlib
 import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.data.pipeline import batches
+from kerasos.data.pipeline import batches, with_copies
 from kerasos.seeds import derive_seed
 
 DEFAULT_BATCH_SIZE = 32
@@ -15,6 +16,8 @@ VALIDATION_BATCH_SIZE = 512
 
 def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validation):
     """Returns `(dataset, validation_data)`, or raises before any training."""
+    if validation_split or validation is not None:
+        check_validates(model)
     if isinstance(x, tf.data.Dataset):
         if y is not None or batch_size is not None or validation_split:
             raise ValueError(
@@ -23,9 +26,9 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
                 "the dataset, with `kerasos.data.batches(x, y, batch_size)`."
             )
         check_dataset(model.spec, x)
-        return x, validation
+        return (balanced_by_copies(x) if model.pre_oversample else x), validation
     if isinstance(x, tf.distribute.DistributedDataset):
-        return x, validation
+        return (balanced_by_copies(x) if model.pre_oversample else x), validation
     if y is None:
         raise ValueError(
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
@@ -41,10 +44,34 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         x,
         y,
         batch_size or DEFAULT_BATCH_SIZE,
+        balanced="copies" if model.pre_oversample else False,
         shuffle=shuffle,
         seed=derive_seed(model.seed, "batches"),
     )
     return dataset, validation
+
+
+def check_validates(model):
+    if type(model).test_step is keras.Model.test_step:
+        raise ValueError(
+            f"`{type(model).__name__}` has no loss that tells on held-out data how "
+            "good it is. Expected no `validation_data` and no `validation_split`. "
+            "Train a classifier on `model.oversample(x, y)` and evaluate that."
+        )
+
+
+def balanced_by_copies(dataset):
+    """Returns the dataset that `pre_oversample=True` trains on."""
+    balanced = with_copies(dataset)
+    if balanced is None:
+        raise ValueError(
+            "`pre_oversample=True` repeats rows of the smaller classes, which needs "
+            "the rows. Expected arrays, or a dataset of `kerasos.data.batches` as it "
+            f"is. Received: a {type(dataset).__name__}. Pass one of the two, or "
+            "balance your dataset yourself and build the model without "
+            "`pre_oversample`."
+        )
+    return balanced
 
 
 def check_dataset(spec, dataset):
@@ -99,7 +126,23 @@ class StageCallback(keras.callbacks.Callback):
         counter = getattr(self.dataset, "kerasos_epoch", None)
         if counter is not None:
             counter.assign(epoch)
+        self.model.on_epoch_start(epoch)
         stage = self.model.stage_at(epoch)
         if stage != self.entered:
             self.model.enter_stage(stage)
             self.entered = stage
+
+
+@contextlib.contextmanager
+def watching(variables):
+    """Yields a `tf.GradientTape` of these Keras variables and nothing else."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        # Keras variables wrap what the tape can watch.
+        for variable in variables:
+            tape.watch(variable.value)
+        yield tape
+
+
+def num_rows(tensor):
+    """Static size of the first axis where it is known, else a scalar tensor."""
+    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]

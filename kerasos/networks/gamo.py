@@ -39,6 +39,26 @@ def transitional_unit(latent_dim, num_classes, seed, name="transitional_unit"):
     return keras.Model(inputs, hidden, name=name)
 
 
+def conditional_generator(latent_dim, num_classes, width, seed):
+    """The generator cG without convexity: cTMU - Dense 256 ReLU - Dense tanh.
+
+    Its layers after the cTMU are ours; the paper does not state them.
+
+    Args:
+        latent_dim: Width of the noise z.
+        num_classes: Width of the one-hot label.
+        width: Width of the output, in (-1, 1).
+        seed: Integer seed of the weights.
+
+    Returns:
+        A `keras.Model` that takes `[noise, one_hot]`.
+    """
+    trunk = transitional_unit(latent_dim, num_classes, seed)
+    hidden = dense(256, seed, "generator_hidden", "relu")(trunk.output)
+    output = dense(width, seed, "generator_output", "tanh")(hidden)
+    return keras.Model(trunk.inputs, output, name="conditional_generator")
+
+
 def feature_extractor(shape, seed, name="feature_extractor"):
     """The convolutional feature extractor F, tanh features of width 512.
 

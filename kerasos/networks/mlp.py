@@ -1,13 +1,20 @@
-"""Dense networks."""
+"""Dense networks, and the layers that all networks share."""
 
 import keras
 
+from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.seeds import derive_seed
 
 
-def dense(units, seed, name, activation=None):
-    """Returns a Dense layer with Keras's default initialiser, seeded."""
-    kernel = keras.initializers.GlorotUniform(seed=derive_seed(seed, name))
+def dense(units, seed, name, activation=None, stddev=None):
+    """Returns a Dense layer with a seeded kernel.
+
+    Keras's default initialiser, or N(0, stddev^2) where `stddev` is given.
+    """
+    seed = derive_seed(seed, name)
+    kernel = keras.initializers.GlorotUniform(seed)
+    if stddev is not None:
+        kernel = keras.initializers.RandomNormal(stddev=stddev, seed=seed)
     return keras.layers.Dense(
         units, activation=activation, kernel_initializer=kernel, name=name
     )
@@ -19,7 +26,8 @@ def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     Args:
         num_inputs: Width of one row, or a tuple of widths: then the network takes
             a list of inputs and concatenates them.
-        num_outputs: Width of the output, which is linear (logits).
+        num_outputs: Width of the output, which is linear (logits); None ends with
+            the last hidden layer.
         seed: Integer; two builds with one seed have equal weights.
         name: Name of the network.
         units: Widths of the hidden layers. GAMO, 28x28: 256 and 128.
@@ -28,11 +36,41 @@ def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     Returns:
         A `keras.Model`.
     """
-    several = isinstance(num_inputs, tuple)
-    inputs = [keras.Input((n,)) for n in (num_inputs if several else (num_inputs,))]
-    hidden = keras.layers.Concatenate()(inputs) if several else inputs[0]
+    inputs, hidden = _inputs(num_inputs)
     for index, width in enumerate(units):
         hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
         hidden = keras.layers.LeakyReLU(negative_slope=slope)(hidden)
+    if num_outputs is not None:
+        hidden = dense(num_outputs, seed, f"{name}_output")(hidden)
+    return keras.Model(inputs, hidden, name=name)
+
+
+def normalized_mlp(num_inputs, num_outputs, seed, name, units=(256, 256)):
+    """Dense, batch normalisation and ReLU, repeated; then a linear output.
+
+    Args:
+        num_inputs: As in `leaky_mlp`.
+        num_outputs: Width of the output.
+        seed: Integer; two builds with one seed have equal weights.
+        name: Name of the network.
+        units: Widths of the hidden layers.
+
+    Returns:
+        A `keras.Model`.
+    """
+    inputs, hidden = _inputs(num_inputs)
+    for index, width in enumerate(units):
+        hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
+        hidden = GlobalBatchNormalization(name=f"{name}_norm_{index}")(hidden)
+        hidden = keras.layers.ReLU()(hidden)
     outputs = dense(num_outputs, seed, f"{name}_output")(hidden)
-    return keras.Model(inputs if several else inputs[0], outputs, name=name)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _inputs(widths):
+    """Returns one input or a list of them, and their concatenation."""
+    if not isinstance(widths, tuple):
+        inputs = keras.Input((widths,))
+        return inputs, inputs
+    inputs = [keras.Input((width,)) for width in widths]
+    return inputs, keras.layers.Concatenate()(inputs)

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
+from kerasos.data.pipeline import every_row
 
 N = 23
 X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
@@ -191,3 +192,39 @@ def test_bad_input(change, error, words):
     arguments = {"x": X, "y": Y, "batch_size": 5} | change
     with pytest.raises(error, match=words):
         batches(**arguments)
+
+
+def rows_seen(dataset, chunk=512):
+    parts = list(every_row(dataset, chunk))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)], len(parts)
+
+
+@pytest.mark.parametrize("options", [{}, {"balanced": True}, {"steps_per_epoch": 1}])
+def test_every_row_comes_once_and_in_order_whatever_the_batches(options):
+    x = np.arange(26, dtype="uint8").reshape(13, 2)
+    y = np.arange(13) % 3
+    dataset = batches(x, y, 5, **options)
+    (x_seen, y_seen), parts = rows_seen(dataset, chunk=4)
+    np.testing.assert_array_equal(x_seen, x, strict=True)
+    np.testing.assert_array_equal(y_seen, y)
+    assert parts == 4
+    assert dataset.kerasos_epoch.numpy() == 0  # no epoch is used up
+
+
+def test_every_row_of_another_dataset_is_one_pass_over_it():
+    x, y = np.arange(20.0).reshape(10, 2), np.arange(10)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    (x_seen, y_seen), parts = rows_seen(dataset)
+    np.testing.assert_array_equal(x_seen, x)
+    np.testing.assert_array_equal(y_seen, y)
+    assert parts == 3
+
+
+def test_every_row_of_a_distributed_dataset_comes_once(two_replicas):
+    x, y = np.arange(20.0).reshape(10, 2), np.arange(10)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    dataset = two_replicas.experimental_distribute_dataset(dataset)
+    (x_seen, y_seen), parts = rows_seen(dataset)
+    np.testing.assert_array_equal(np.sort(y_seen), y)
+    np.testing.assert_array_equal(x_seen, x[y_seen])
+    assert parts == 6

@@ -1,4 +1,4 @@
-"""Keras callbacks: pictures of samples and scores of the classifier."""
+"""Scores of the classifier in a file, epoch by epoch."""
 
 import csv
 import os
@@ -6,76 +6,9 @@ import pathlib
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from kerasos import plots
+from kerasos.callbacks.checks import check_every
 from kerasos.metrics.imbalance import acsa, g_mean, macro_f1, per_class_recall
-
-
-class SampleGrid(keras.callbacks.Callback):
-    """Draws real images beside generated ones at the end of epochs.
-
-    The same real images and the same noise every time, so that a series of
-    pictures shows the training and nothing else.
-
-    Args:
-        x: Array `(n, height, width, channels)`, real images, the user's units.
-        y: Integer array `(n,)`.
-        path: File to write; `{epoch}` in it becomes the number of finished
-            epochs, e.g. `"pictures/{epoch:03d}.png"`. Without it the file is
-            overwritten.
-        every: Integer, draw after each `every` epochs. Default 1.
-        per_class: Integer, images per class and side. Default 8.
-        seed: Integer, picks the real images and the noise. Default 0.
-        log_dir: Folder for TensorBoard; the picture then also appears there, at
-            the same step as Keras' epoch metrics. Writing needs no package
-            beyond TensorFlow; looking needs `pip install kerasos[tensorboard]`.
-
-    Raises:
-        ValueError: At the start of `fit`, if the samples are no images.
-
-    Example:
-
-    ```python
-    model.fit(batches, callbacks=[SampleGrid(x, y, "pictures/{epoch:03d}.png")])
-    ```
-    """
-
-    def __init__(self, x, y, path, every=1, per_class=8, seed=0, log_dir=None):
-        super().__init__()
-        self.x, self.y = np.asarray(x), np.asarray(y)
-        self.path = _check_pattern(path)
-        self.every = _check_every(every)
-        self.per_class, self.seed = per_class, seed
-        self.log_dir = log_dir
-        self.writer = None
-
-    def on_train_begin(self, logs=None):
-        plots.check_drawable(self.model, self.x)
-        if self.log_dir is not None:
-            self.writer = tf.summary.create_file_writer(os.fspath(self.log_dir))
-
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
-            return
-        path = plots.real_and_generated(
-            self.x,
-            self.y,
-            self.model,
-            self.path.format(epoch=epoch + 1),
-            self.per_class,
-            self.seed,
-            title=f"{self.model.method_name}, epoch {epoch + 1}",
-        )
-        if self.writer is not None:
-            with self.writer.as_default():
-                _write_image_summary("samples", path.read_bytes(), epoch)
-            self.writer.flush()
-
-    def on_train_end(self, logs=None):
-        if self.writer is not None:
-            self.writer.close()
-            self.writer = None
 
 
 class EvaluationCSV(keras.callbacks.Callback):
@@ -126,7 +59,7 @@ class EvaluationCSV(keras.callbacks.Callback):
                 "`data` must hold at least one data set, e.g. "
                 f'`{{"test": (x_test, y_test)}}`. Received: {data}.'
             )
-        self.every = _check_every(every)
+        self.every = check_every(every)
         self.batch_size = batch_size
         self._last = None  # (epoch, steps) of the last finished epoch
 
@@ -206,58 +139,3 @@ class EvaluationCSV(keras.callbacks.Callback):
             csv.writer(file).writerows([header, *kept])
         os.replace(draft, self.path)
         return (int(kept[-1][0]), int(kept[-1][1])) if kept else (0, 0)
-
-
-def _check_every(every):
-    if not isinstance(every, int) or every < 1:
-        raise ValueError(
-            "`every` must be a positive number of epochs. Received: "
-            f"every={every!r}. Give 1 for each epoch."
-        )
-    return every
-
-
-def _check_pattern(path):
-    path = os.fspath(path)
-    try:
-        path.format(epoch=1)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError(
-            "`path` may hold `{epoch}` and no other field, e.g. "
-            f"'pictures/{{epoch:03d}}.png'. Received: {path!r}. Write a brace "
-            "that belongs to the name twice."
-        ) from error
-    return path
-
-
-def _write_image_summary(name, png, step):
-    """`tf.summary.image` of an encoded PNG; that one needs tensorboard to run."""
-    height, width = tf.io.decode_png(png).shape[:2]
-    metadata = tf.compat.v1.SummaryMetadata(
-        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="images")
-    )
-    values = tf.constant([str(width).encode(), str(height).encode(), png])
-    tf.summary.write(name, values, step=step, metadata=metadata)
-
-
-class EffectiveAnchors(keras.callbacks.Callback):
-    """Logs how many anchors GAMO's generator mixes, as `effective_anchors`.
-
-    The mean over classes of `GAMO.effective_anchors`: 1 is a generator that copies
-    real points, and the number of anchors one that returns the class mean.
-
-    Args:
-        every: Integer, log after each `every` epochs. Default 1.
-        num_samples: Integer, samples a class. Default 256.
-    """
-
-    def __init__(self, every=1, num_samples=256):
-        super().__init__()
-        self.every = _check_every(every)
-        self.num_samples = num_samples
-
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0 and logs is not None:
-            report = self.model.effective_anchors(self.num_samples)
-            values = [entry["effective"] for entry in report.values()]
-            logs["effective_anchors"] = float(np.mean(values))

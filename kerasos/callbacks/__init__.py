@@ -1,0 +1,15 @@
+"""Keras callbacks: pictures, scores and diagnostics while a generator trains."""
+
+from kerasos.callbacks.early_stopping import GeneratorEarlyStopping
+from kerasos.callbacks.effective_anchors import EffectiveAnchors
+from kerasos.callbacks.evaluation_csv import EvaluationCSV
+from kerasos.callbacks.generator_diagnostics import GeneratorDiagnostics
+from kerasos.callbacks.sample_grid import SampleGrid
+
+__all__ = [
+    "EffectiveAnchors",
+    "EvaluationCSV",
+    "GeneratorDiagnostics",
+    "GeneratorEarlyStopping",
+    "SampleGrid",
+]

@@ -1,0 +1,44 @@
+"""The diagonal Gaussian of a variational encoder."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="kerasos")
+class MeanAndScale(keras.layers.Layer):
+    """Splits a linear output into mean and standard deviation.
+
+        mean = o[:, :d],    scale = floor + softplus(o[:, d:])
+
+    Args:
+        floor: Float, least standard deviation, so that its logarithm is finite.
+            Default 1e-6 (authors' code).
+
+    Call arguments:
+        outputs: Float tensor `(batch, 2 d)`.
+
+    Returns:
+        `(mean, scale)`, float32 `(batch, d)` each.
+    """
+
+    def __init__(self, floor=1e-6, **kwargs):
+        # Half precision would round the floor away.
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.floor = float(floor)
+
+    def call(self, outputs):
+        mean, raw = tf.split(outputs, 2, axis=-1)
+        return mean, self.floor + tf.math.softplus(raw)
+
+    def compute_output_shape(self, input_shape):
+        half = (*input_shape[:-1], input_shape[-1] // 2)
+        return half, half
+
+    def get_config(self):
+        return {**super().get_config(), "floor": self.floor}
+
+
+def reparameterize(mean, scale, noise):
+    """`z = mean + scale * noise`: a draw whose gradient reaches mean and scale."""
+    return mean + scale * noise

@@ -1,0 +1,141 @@
+"""The steps of D and G that CGAN, cDCGAN and ACGAN share."""
+
+import keras
+import tensorflow as tf
+
+from kerasos.losses import adversarial
+from kerasos.models.conditional import OPTIONS, ConditionalModel
+from kerasos.models.training import num_rows, watching
+from kerasos.suggest import check_choice
+
+LOSSES = {
+    "ce": adversarial.cross_entropy_source_loss,
+    "ls": adversarial.least_squares_source_loss,
+}
+# Fajardo et al., tables 10 and 11, and the code that they build on.
+RATES = {
+    "paper": {"lr_g": 2e-4, "lr_d": 1e-3, "lr_c": 1e-3},
+    "base": {"lr_g": 1e-3, "lr_d": 2e-4, "lr_c": 1e-3},
+}
+GAN_OPTIONS = (*OPTIONS, "fake_labels", "loss", "lr_g", "lr_d")
+
+
+class ConditionalGAN(ConditionalModel):
+    """A generator `G(z, y)` and a discriminator, one step each per batch.
+
+    A subclass provides `source_logits` and what its discriminator consists of.
+
+    Args:
+        generator: Keras model from `[noise, one_hot]` to samples.
+        prior: Noise of training: "uniform" in (-1, 1), or "normal".
+        loss: "ce", or "ls" for least squares.
+        fake_labels: Labels of generated samples in training: "batch", those of the
+            real batch, or "uniform" over the classes.
+        lr_g, lr_d: Learning rates of the default optimizers.
+        **kwargs: Those of `ConditionalModel`.
+    """
+
+    options = GAN_OPTIONS
+
+    def __init__(
+        self,
+        generator,
+        *,
+        prior="uniform",
+        loss="ce",
+        fake_labels="batch",
+        lr_g=RATES["paper"]["lr_g"],
+        lr_d=RATES["paper"]["lr_d"],
+        **kwargs,
+    ):
+        check_choice("prior", prior, ("uniform", "normal"))
+        check_choice("loss", loss, LOSSES)
+        check_choice("fake_labels", fake_labels, ("batch", "uniform"))
+        super().__init__(noise_dim=generator.input_shape[0][-1], **kwargs)
+        self.generator = generator
+        self.decoder_shape = generator.output_shape[1:]
+        self.prior = prior
+        self.loss_name = loss
+        self.source_loss_fn = LOSSES[loss]
+        self.fake_labels = fake_labels
+        self.lr_g = float(lr_g)
+        self.lr_d = float(lr_d)
+
+    def source_logits(self, x, one_hot, training=False):
+        """D's logits of real and generated samples."""
+        raise NotImplementedError
+
+    def latent(self, noise, labels):
+        if self.prior == "normal":
+            return noise
+        # Twice the normal's distribution function, less 1: uniform in (-1, 1).
+        return tf.math.erf(noise * 2.0**-0.5)
+
+    def generate(self, latent, labels):
+        one_hot = tf.one_hot(labels, self.spec.num_classes)
+        return tf.cast(self.generator([latent, one_hot], training=False), tf.float32)
+
+    def draw_fakes(self, one_hot):
+        """Latents and one-hot labels of this step's generated batch."""
+        rows = num_rows(one_hot)
+        if self.prior == "normal":
+            latent = self.normal(rows, self.noise_dim, "latent")
+        else:
+            latent = self.uniform(rows, "latent", 2.0, self.noise_dim) - 1.0
+        if self.fake_labels == "uniform":
+            num_classes = self.spec.num_classes
+            place = self.uniform(rows, "labels", num_classes)
+            one_hot = tf.one_hot(tf.cast(place, tf.int32), num_classes)
+        return latent, one_hot
+
+    def adversarial_steps(self, x, one_hot, latent, fake_one_hot):
+        """D's step, then G's, on one generated batch; returns both losses.
+
+            L_D = bce(D(x, y), 1) + bce(D(G(z, y), y), 0)
+            L_G = bce(D(G(z, y), y), 1)
+
+        D's step leaves G as it is, so that G's batch is made once for the two.
+        """
+        g_variables = self.generator.trainable_variables
+        with watching(g_variables) as g_tape:
+            fake = self.generator([latent, fake_one_hot], training=True)
+        d_loss = self._discriminator_step(x, one_hot, fake, fake_one_hot)
+        with g_tape:
+            logits = self.source_logits(fake, fake_one_hot, training=True)
+            g_loss = tf.reduce_mean(self.source_loss_fn(logits, 1.0))
+        self.minimize(g_loss, g_tape, g_variables, self.g_optimizer)
+        return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def _discriminator_step(self, x, one_hot, fake, fake_one_hot):
+        variables = self.player_variables()["d_optimizer"]
+        with watching(variables) as tape:
+            # One after the other: a joint batch would tell them apart by its norm.
+            real_logits = self.source_logits(x, one_hot, training=True)
+            fake_logits = self.source_logits(fake, fake_one_hot, training=True)
+            loss = tf.reduce_mean(self.source_loss_fn(real_logits, 1.0))
+            loss += tf.reduce_mean(self.source_loss_fn(fake_logits, 0.0))
+        self.minimize(loss, tape, variables, self.d_optimizer)
+        return loss
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            generator=keras.saving.serialize_keras_object(self.generator),
+            prior=self.prior,
+            loss=self.loss_name,
+            fake_labels=self.fake_labels,
+            lr_g=self.lr_g,
+            lr_d=self.lr_d,
+        )
+        return config
+
+
+def take_rates(options, names, preset="paper"):
+    """Takes `lr` and the rates in `names` out of `options`; returns the rates."""
+    preset = options.pop("lr", preset)
+    check_choice("lr", preset, RATES)
+    return {name: options.pop(name, RATES[preset][name]) for name in names}
+
+
+def adam(learning_rate):
+    return keras.optimizers.Adam(learning_rate, beta_1=0.5)

@@ -1,0 +1,47 @@
+"""Mean and scale of a posterior, and draws from it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasos.layers.gaussian import MeanAndScale, reparameterize
+
+
+def test_the_first_half_is_the_mean_and_the_second_the_scale():
+    mean, scale = MeanAndScale()(tf.constant([[1.5, -2.0, 0.0, np.log(np.e - 1)]]))
+    np.testing.assert_array_equal(mean, [[1.5, -2.0]])
+    # softplus(0) = log 2, and softplus(log(e - 1)) = 1.
+    np.testing.assert_allclose(scale, [[np.log(2) + 1e-6, 1 + 1e-6]], rtol=1e-6)
+
+
+def test_the_scale_has_a_floor_in_half_precision_too():
+    layer = MeanAndScale()
+    _, scale = layer(tf.constant([[0.0, -1e4]]))
+    assert float(scale[0, 0]) == pytest.approx(1e-6)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        _, scale = MeanAndScale()(tf.constant([[0.0, -1e4]], tf.float16))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert float(scale[0, 0]) == pytest.approx(1e-6)
+
+
+def test_the_floor_is_part_of_the_config():
+    layer = MeanAndScale(floor=0.5)
+    copy = MeanAndScale.from_config(layer.get_config())
+    np.testing.assert_allclose(copy(tf.constant([[0.0, -1e4]]))[1], [[0.5]])
+
+
+def test_a_draw_has_the_moments_asked_for_and_their_gradients():
+    mean, scale = tf.constant([[2.0]]), tf.constant([[0.5]])
+    noise = np.random.default_rng(0).standard_normal((20_000, 1)).astype("float32")
+    with tf.GradientTape() as tape:
+        tape.watch([mean, scale])
+        draws = reparameterize(mean, scale, noise)
+        total = tf.reduce_sum(draws)
+    assert float(tf.reduce_mean(draws)) == pytest.approx(2.0, abs=0.02)
+    assert float(tf.math.reduce_std(draws)) == pytest.approx(0.5, abs=0.01)
+    by_mean, by_scale = tape.gradient(total, [mean, scale])
+    assert float(by_mean[0, 0]) == pytest.approx(len(noise))
+    assert float(by_scale[0, 0]) == pytest.approx(noise.sum(), rel=1e-3)
