@@ -1,4 +1,4 @@
-"""Data sets, imbalanced subsets of them, and batches to train on."""
+"""Data sets, imbalanced subsets of them, batches to train on, tables as matrices."""
 
 from kerasos.data.arrays import as_arrays
 from kerasos.data.datasets import load
@@ -8,9 +8,19 @@ from kerasos.data.spec import DataSpec
 
 __all__ = [
     "DataSpec",
+    "TabularEncoder",
     "as_arrays",
     "batches",
     "load",
     "resolve_class_counts",
     "subsample",
 ]
+
+
+def __getattr__(name):
+    # pandas and scikit-learn load on first use, so `import kerasos` stays light.
+    if name == "TabularEncoder":
+        from kerasos.data.tabular import TabularEncoder
+
+        return TabularEncoder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Oversamplers behind one call: the baselines that need no network."""
+"""Oversamplers behind one call: `DeepOverSampler`, and baselines without a network."""
 
 from kerasos.over_sampling.baselines import (
     AugmentOversampler,
@@ -9,7 +9,23 @@ from kerasos.over_sampling.baselines import (
 
 __all__ = [
     "AugmentOversampler",
+    "DeepOverSampler",
     "NoOversampler",
+    "PriorCorrectedClassifier",
     "RandomOversampler",
     "SMOTEOversampler",
+    "prior_corrected",
 ]
+
+
+def __getattr__(name):
+    # imbalanced-learn and scikit-learn load on first use: `import kerasos` is light.
+    if name == "DeepOverSampler":
+        from kerasos.over_sampling.deep import DeepOverSampler
+
+        return DeepOverSampler
+    if name in ("PriorCorrectedClassifier", "prior_corrected"):
+        from kerasos.over_sampling import prior_correction
+
+        return getattr(prior_correction, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

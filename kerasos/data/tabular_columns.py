@@ -1,0 +1,254 @@
+"""One column of a table, as numbers in [-1, 1] and back."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.preprocessing import QuantileTransformer
+
+from kerasos.data.resample import to_dtype
+
+QUANTILES = 1000  # knots of a column's distribution function, at most
+FLOAT32_ERROR = 1e-6  # of a value in [-1, 1] that a network has scaled and mixed
+_DATES = ("date", "datetime", "timedelta", "time", "period", "interval")
+
+
+def column_coder(series, name, settings):
+    """Returns the fitted coder that suits the values of a column.
+
+    Args:
+        series: `pandas.Series`, the observed values.
+        name: Name or position of the column, for errors.
+        settings: The `TabularEncoder`, for its parameters.
+
+    Raises:
+        TypeError: If values of this kind cannot be encoded.
+        ValueError: If the values cannot be, or are missing and must not.
+    """
+    series = dense(series)
+    if settings.missing == "error" and series.isna().any():
+        raise ValueError(
+            f"Column {name!r} has missing values, and `missing='error'` allows none. "
+            f"Received: {int(series.isna().sum())} of {len(series)}. Impute them or "
+            "drop their rows, or use `missing='keep'`."
+        )
+    kind = column_kind(series, name)
+    no_number = kind == "categorical" or series.isna().all()
+    if no_number or name in settings.categorical:
+        return CategoricalColumn(series, name, settings.max_categories)
+    return NumericColumn(series, name, settings.numeric, kind == "integer")
+
+
+def column_kind(series, name):
+    """Returns "float", "integer" or "categorical"; refuses other values."""
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
+        return "categorical"
+    if types.is_integer_dtype(dtype):
+        return "integer"
+    if types.is_float_dtype(dtype):
+        return "float"
+    inferred = types.infer_dtype(series, skipna=True)
+    if inferred.startswith(_DATES):
+        raise TypeError(
+            f"Column {name!r} holds dates or times, which no oversampler can make up. "
+            f"Expected numbers, booleans, strings or categories. Received: {inferred}. "
+            "Replace it by numbers that matter, such as `.dt.month`, `.dt.dayofweek` "
+            "or the days since a day, `(column - day).dt.days`, or drop it."
+        )
+    if inferred in ("integer", "empty"):
+        return "integer" if inferred == "integer" else "categorical"
+    if inferred in ("floating", "mixed-integer-float", "decimal"):
+        return "float"
+    known = ("string", "boolean", "bytes", "categorical")
+    if inferred in known or all(types.is_scalar(value) for value in series.dropna()):
+        if inferred != "complex":
+            return "categorical"
+    wrong = next(iter(series.dropna()))
+    raise TypeError(
+        f"Column {name!r} holds values that cannot be encoded. Expected numbers, "
+        f"booleans, strings or categories. Received: {type(wrong).__name__}, dtype "
+        f"{dtype}. Convert the column, or drop it."
+    )
+
+
+def dense(series):
+    """Returns a sparse column as a dense one, any other as it is."""
+    if isinstance(series.dtype, pd.SparseDtype):
+        return series.sparse.to_dense()
+    return series
+
+
+class Column:
+    """What coders share: the dtype, missing values and the widths of the blocks."""
+
+    def __init__(self, series, name):
+        self.name, self.dtype = name, series.dtype
+        missing = series.isna().to_numpy()
+        self.has_missing = bool(missing.any())
+        self.missing_value = series[missing].iloc[0] if self.has_missing else None
+
+    def check_missing(self, series):
+        missing = series.isna().to_numpy()
+        if missing.any() and not self.has_missing:
+            raise ValueError(
+                f"Column {self.name!r} had no missing value when the encoder was "
+                f"fitted. Received: {int(missing.sum())} of {len(series)}. Fit on "
+                "rows that have some, or impute them."
+            )
+        return missing
+
+
+class NumericColumn(Column):
+    """A position in [-1, 1], and whether the value is missing."""
+
+    def __init__(self, series, name, numeric, integer):
+        super().__init__(series, name)
+        values = self._values(series)
+        values = values[~np.isnan(values)]
+        # Counts with gaps arrive as floats; they stay whole numbers.
+        self.whole = integer or bool(len(values) and (values == np.rint(values)).all())
+        self.low, self.high = values.min(), values.max()
+        self.middle = self.low / 2 + self.high / 2
+        self.half = self.high / 2 - self.low / 2  # the difference might overflow
+        self.quantiles = self.repeated = None
+        if numeric == "linear":
+            distinct, counts = np.unique(values, return_counts=True)
+            self.repeated = distinct[counts > 1]
+        if numeric == "quantile" and self.half > 0:
+            self.quantiles = QuantileTransformer(
+                n_quantiles=min(QUANTILES, len(values)), subsample=None
+            ).fit(values[:, None])
+        self.blocks = [("numeric", 1)] if self.half > 0 else []
+        self.blocks += [("missing", 2)] if self.has_missing else []
+
+    def _values(self, series):
+        values = series.to_numpy("float64", na_value=np.nan)
+        if np.isinf(values).any():
+            raise ValueError(
+                f"Column {self.name!r} must be finite. Received: infinity in row "
+                f"{int(np.argmax(np.isinf(values)))}. Clip it, or set it to missing."
+            )
+        return values
+
+    def encode(self, series):
+        missing = self.check_missing(series)
+        values = self._values(series)
+        parts = []
+        if self.half > 0:
+            if self.quantiles is None or not len(values):
+                z = (values - self.middle) / self.half
+            else:
+                z = 2.0 * self.quantiles.transform(values[:, None])[:, 0] - 1.0
+            parts.append(np.where(missing, 0.0, np.clip(z, -1.0, 1.0))[:, None])
+        if self.has_missing:
+            parts.append(one_hot(missing.astype("int64"), 2))
+        return parts
+
+    def decode(self, z):
+        values, missing = np.full(len(z), self.low), None
+        if self.half > 0 and len(z):
+            place = np.clip(z[:, 0].astype("float64"), -1.0, 1.0)
+            if self.quantiles is None:
+                values = self._snap(self.middle + place * self.half)
+            else:
+                share = (place + 1.0) / 2.0
+                values = self.quantiles.inverse_transform(share[:, None])[:, 0]
+        if self.whole:
+            values = np.rint(values)
+        values = np.clip(values, self.low, self.high)
+        if self.has_missing:
+            missing = z[:, -2:].argmax(axis=1) == 1
+        return self._cast(values, missing)
+
+    def _snap(self, values):
+        """Undoes the rounding of float32, so that a frequent 0 stays a 0."""
+        if not len(self.repeated):
+            return values
+        right = np.searchsorted(self.repeated, values)
+        last = len(self.repeated) - 1
+        for place in (right - 1, right):
+            near = self.repeated[place.clip(0, last)]
+            close = np.abs(values - near) <= FLOAT32_ERROR * self.half
+            values = np.where(close, near, values)
+        return values
+
+    def _cast(self, values, missing):
+        if isinstance(self.dtype, np.dtype) and self.dtype.kind in "iuf":
+            if missing is not None:
+                values[missing] = np.nan
+            return to_dtype(values, self.dtype)
+        if self.dtype == object:
+            whole = [int(value) for value in values] if self.whole else values
+            values = np.array(whole, dtype=object)
+            if missing is not None:
+                values[missing] = self.missing_value
+            return values
+        column = pd.array(values, dtype="Int64" if self.whole else "Float64")
+        if missing is not None:
+            column[missing] = pd.NA
+        return column.astype(self.dtype)
+
+
+class CategoricalColumn(Column):
+    """One place for each value that occurs, the last one for a missing value."""
+
+    def __init__(self, series, name, max_categories):
+        super().__init__(series, name)
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            used = np.unique(series.cat.codes)
+            self.codes = used[used >= 0]
+            values = self.dtype.categories[self.codes]
+        else:
+            values = series.dropna().astype(object).unique()
+            try:
+                values = np.sort(values)
+            except TypeError:  # text beside numbers stays in order of appearance
+                pass
+        self.values = pd.Index(values, dtype=object)
+        if len(self.values) > max_categories:
+            raise ValueError(
+                f"Column {name!r} has too many categories for one-hot blocks. "
+                f"Expected at most {max_categories}. Received: {len(self.values)} in "
+                f"{len(series)} rows. Drop it if it names the rows, group its rare "
+                "values, or raise `max_categories`."
+            )
+        width = len(self.values) + self.has_missing
+        self.blocks = [("categorical", width)] if width > 1 else []
+
+    def encode(self, series):
+        missing = self.check_missing(series)
+        places = self.values.get_indexer(series.astype(object))
+        unseen = (places < 0) & ~missing
+        if unseen.any():
+            wrong = series[unseen].iloc[0]
+            raise ValueError(
+                f"Column {self.name!r} holds a value that the encoder has not seen. "
+                f"Expected one of {self.values[:20].tolist()}. Received: {wrong!r}. "
+                "Fit on all rows that are to be encoded."
+            )
+        if not self.blocks:
+            return []
+        places = np.where(missing, len(self.values), places)
+        return [one_hot(places, self.blocks[0][1])]
+
+    def decode(self, z):
+        places = z.argmax(axis=1) if self.blocks else np.zeros(len(z), "int64")
+        missing = places == len(self.values)
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            codes = np.append(self.codes, -1)[places]
+            return pd.Categorical.from_codes(codes, dtype=self.dtype)
+        table = np.empty(len(self.values) + 1, dtype=object)
+        table[:-1], table[-1] = self.values, self.missing_value
+        values = table[places]
+        if isinstance(self.dtype, np.dtype):
+            if missing.any() and self.dtype.kind == "f":
+                values[missing] = np.nan
+            return values.astype(self.dtype)
+        return pd.array(values, dtype=self.dtype)
+
+
+def one_hot(places, width):
+    """Returns rows of -1 with a 1 at each place, float32."""
+    rows = np.full((len(places), width), -1.0, "float32")
+    rows[np.arange(len(places)), places] = 1.0
+    return rows

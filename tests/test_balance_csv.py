@@ -1,0 +1,154 @@
+"""The script that balances a CSV file: once as a user runs it, and its parts."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPT = ROOT / "examples" / "balance_csv.py"
+
+
+def run(*options, folder):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module")
+def script():
+    """The module, its flags in place of those of other scripts in this process."""
+    names = ("input", "target", "method", "output", "report", "epochs", "seed")
+    others = {name: flags.FLAGS[name] for name in names if name in flags.FLAGS}
+    for name in others:
+        delattr(flags.FLAGS, name)
+    spec = importlib.util.spec_from_file_location("balance_csv", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in names:
+        delattr(flags.FLAGS, name)
+    for name, flag in others.items():
+        flags.FLAGS[name] = flag
+
+
+@pytest.fixture
+def source(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = ["age,zip,price,member,churned"]
+    for row in range(60):
+        age = "" if row % 10 == 0 else rng.integers(18, 90)
+        member = rng.choice(["true", "false"])
+        zip_code, price = rng.choice(["0150", "9000"]), rng.lognormal()
+        lines.append(
+            f"{age},{zip_code},{price:.2f},{member},{'no yes'.split()[row > 44]}"
+        )
+    path = tmp_path / "shop.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.slow  # reason: starts Python, compiles and trains
+def test_a_file_is_balanced_and_reported(source, tmp_path):
+    before = source.read_text()
+    options = ["--input=shop.csv", "--target=churned", "--epochs=1", "--seed=3"]
+    result = run(*options, folder=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "60 rows and 30 generated ones in shop_balanced.csv" in result.stdout
+    assert source.read_text() == before
+    lines = (tmp_path / "shop_balanced.csv").read_text().splitlines()
+    assert lines[0] == "age,zip,price,member,churned,is_synthetic"
+    # The rows of the file to the letter, 0150 and 1.50 included.
+    assert lines[1:61] == [line + ",0" for line in before.splitlines()[1:]]
+    made = [line.split(",") for line in lines[61:]]
+    assert len(made) == 30
+    for age, zip_code, price, member, churned, mark in made:
+        assert (churned, mark) == ("yes", "1") and zip_code in ("0150", "9000")
+        assert age == "" or 18 <= int(age) <= 90
+        assert member in ("True", "False") and len(price.split(".")[1]) <= 2
+    report = (tmp_path / "shop_balanced.md").read_text()
+    assert "| no | 45 | 0 |" in report and "| yes | 15 | 30 |" in report
+    assert "## churned = yes" in report and "| 15 real | 30 generated |" in report
+
+
+def test_a_bad_file_ends_with_one_line(script, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("a,b\n1,x\n1,2,3\n")
+    with flagsaver.flagsaver(input=str(path)):
+        flags.FLAGS.mark_as_parsed()
+        with pytest.raises(SystemExit, match="^balance_csv: Every line .* in line 3"):
+            script.main([])
+    assert [file.name for file in tmp_path.iterdir()] == ["bad.csv"]
+
+
+@pytest.mark.parametrize(
+    "text, target, words",
+    [
+        ("", None, "is empty"),
+        (None, None, "There is no file"),
+        ("a,b\n", "b", "no rows"),
+        ("a\n1\n", None, "must have a column beside the target.*separator"),
+        ("a;b\n1;2\n", None, "separator a comma"),
+        ("a,a,b\n1,2,x\n1,2,y\n", "b", r"Received twice: \['a'\]"),
+        ("a,b\n1,x\n1,2,3\n", "b", "Expected 2. Received: 3 in line 3"),
+        ("a,b\n1,x\n\n1\n", "b", "Expected 2. Received: 1 in line 4"),
+        ("a,Churn\n1,x\n2,y\n", "churn", "Did you mean 'Churn'"),
+        ("a,b\n1,x\n2,\n", "b", "none in line 3"),
+        ("a,b\n1,x\n2,x\n", "b", "two classes at least.*'x'"),
+        ("a,b\n1,0.5\n2,1.5\n", "b", "fractions such as 0.5"),
+        ("a,b\n1,q\n2,w\n3,e\n4,r\n", "b", "4 different values in 4 rows"),
+        ("a,is_synthetic,b\n1,0,x\n2,0,y\n", "b", "already"),
+        ("a,b\n1,caf\xe9\n2,y\n".encode("latin-1"), "b", "not UTF-8"),
+    ],
+)
+def test_bad_files_say_why(script, tmp_path, text, target, words):
+    path = tmp_path / "bad.csv"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=words):
+        script.read(path, target)
+
+
+def test_a_byte_order_mark_and_the_last_column(script, tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text("\ufeffa,label\n1,x\n2,x\n3,y\n", encoding="utf-8")
+    text, frame, target = script.read(path, None)
+    assert list(text) == ["a", "label"] and target == "label"
+    assert frame["a"].dtype == "Int64"
+
+
+def test_the_input_is_never_an_output(script, tmp_path):
+    source = tmp_path / "a.csv"
+    assert script.paths(source, None, None) == (
+        tmp_path / "a_balanced.csv",
+        tmp_path / "a_balanced.md",
+    )
+    for output, report in [(source, None), (None, tmp_path / "x" / ".." / "a.csv")]:
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(ValueError, match="never overwritten"):
+            script.paths(source, output, report)
+    with pytest.raises(ValueError, match="There is no folder"):
+        script.paths(source, tmp_path / "none" / "b.csv", None)
+
+
+def test_cells_of_the_report(script):
+    numbers = pd.Series([1, 3, None, None], dtype="Int64")
+    assert script.summary(numbers) == "2 ± 1 [1, 3] (50% missing)"
+    words = pd.Series(["a|b", "a|b", "a|b", "c"])
+    assert script.summary(words) == "a\\|b 75%, c 25%"
+    assert script.distance(words, pd.Series(["c", "c"])) == "0.75"
+    assert script.distance(pd.Series([1.0, 2.0]), pd.Series([3.0])) == "1.00"
+    assert script.digits(pd.Series(["1.50", "2", ""])) == 2
+    assert script.digits(pd.Series(["1e-3", "2"])) is None
