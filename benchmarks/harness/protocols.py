@@ -17,8 +17,9 @@ class Method:
         name: Its name in the paper; with "(ours)" where the paper has no such row.
         oversampler: Name in kerasos's registry.
         options: Options of the oversampler's `from_data`.
-        training: How the oversampler itself is trained, at budget 1: `epochs` or
-            `steps`, and `batch_size`. Empty: it has nothing to train, or trains the
+        training: How the oversampler itself is trained, at budget 1: `batch_size`,
+            and `epochs`, `steps`, or `stages`, the options that are numbers of
+            epochs. Empty: it has nothing to train, or trains the
             classifier that is scored, along the protocol's steps.
         classifier: Options of the recipe's classifier that differ for this row.
     """
@@ -279,7 +280,12 @@ FAJARDO_METHODS = (
     Method("SMOTE", "smote"),
     Method("RANDOM", "random"),
     Method("ACGAN", "acgan", training={"epochs": 60, "batch_size": 64}),
-    Method("BAGAN", "bagan", training={"epochs": 60, "batch_size": 128}),
+    Method(
+        "BAGAN",
+        "bagan",
+        {"ae_epochs": 30, "gan_epochs": 30},
+        {"stages": ("ae_epochs", "gan_epochs"), "batch_size": 128},
+    ),
     Method("CGAN", "cgan", training={"epochs": 30, "batch_size": 64}),
     Method("CVAE", "cvae", training={"epochs": 300, "batch_size": 64}),
     Method(

@@ -107,11 +107,14 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
     Returns:
         The oversampler and its number of training steps.
     """
-    method = cell.method
+    method, training = cell.method, cell.method.training
+    # Stages of the method itself, which share the budget.
+    stages = {
+        name: cell.steps(method.options[name]) for name in training.get("stages", ())
+    }
     model = kerasos.get_method(method.oversampler).from_data(
-        x, y, seed=cell.repeat, **method.options
+        x, y, seed=cell.repeat, **{**method.options, **stages}
     )
-    training = method.training
     if not training:
         return model, 0
     batch = training["batch_size"]
@@ -120,7 +123,8 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
         every = min(EPOCH_STEPS, steps)
         epochs = round(steps / every)
     else:
-        every, epochs = None, cell.steps(training["epochs"])
+        every = None
+        epochs = sum(stages.values()) or cell.steps(training["epochs"])
     data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
     fit(model, data, epochs, folder, "generator", share)
     return model, int(model.steps_done.numpy())

@@ -104,8 +104,8 @@ class ClassLatents:
 
 
 def trunk_weights(network):
-    """Weights of every layer but the last."""
-    return [weight for layer in network.layers[:-1] for weight in layer.weights]
+    """Trainable weights of every layer but the last."""
+    return [w for layer in network.layers[:-1] for w in layer.trainable_weights]
 
 
 def _parts(x, y, rows=512):

@@ -73,7 +73,7 @@ def weights_of(model):
     return {
         (name, i): w.numpy().copy()
         for name in ("generator", "encoder", "discriminator")
-        for i, w in enumerate(getattr(model, name).weights)
+        for i, w in enumerate(getattr(model, name).trainable_weights)
     }
 
 
@@ -213,8 +213,8 @@ def test_the_transfer_copies_the_encoders_layers_and_leaves_the_head():
     model.transfer(x, y)
     after = weights_of(model)
     encoder, discriminator = model.encoder, model.discriminator
-    own = [w for layer in discriminator.layers[:-1] for w in layer.weights]
-    given = [w for layer in encoder.layers[:-1] for w in layer.weights]
+    own = [w for layer in discriminator.layers[:-1] for w in layer.trainable_weights]
+    given = [w for layer in encoder.layers[:-1] for w in layer.trainable_weights]
     assert len(own) == 4
     for a, b in zip(own, given, strict=True):
         np.testing.assert_array_equal(a, b)

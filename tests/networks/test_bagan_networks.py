@@ -85,7 +85,9 @@ def test_every_seed_in_the_networks_comes_from_the_one_given():
         ]
 
     for left, right, other in zip(networks(1), networks(1), networks(2), strict=True):
-        for a, b, c in zip(left.weights, right.weights, other.weights, strict=True):
+        for a, b, c in zip(
+            *(n.trainable_weights for n in (left, right, other)), strict=True
+        ):
             np.testing.assert_array_equal(a, b)
             assert "bias" in a.path or np.any(a.numpy() != c.numpy())
         seeds = [layer.seed for layer in left.layers if hasattr(layer, "rate")]
