@@ -66,8 +66,8 @@ def list_cells(wanted, done, finished_rows):
     for cell in wanted:
         seconds = cells.estimated_seconds(cell, finished_rows)
         state = "done" if cell.hash in done else f"about {duration(seconds)}"
-        if not cell.is_available:
-            state = f"no method {cell.method.oversampler!r} yet"
+        if cell.missing:
+            state = cell.missing
         elif cell.hash not in done:
             total, unknown = total + (seconds or 0.0), unknown + (seconds is None)
         print(f"{cell.label}: {state}")
@@ -133,9 +133,9 @@ def main(_):
     done = rows.finished(output)
     if _DRY_RUN.value:
         return list_cells(wanted, done, rows.read(output))
-    for name in sorted({c.method.oversampler for c in wanted if not c.is_available}):
-        print(f"Left out: no method {name!r} yet.", file=sys.stderr)
-    queue = [cell for cell in wanted if cell.is_available and cell.hash not in done]
+    for reason in sorted({cell.missing for cell in wanted if cell.missing}):
+        print(f"Left out: {reason}.", file=sys.stderr)
+    queue = [cell for cell in wanted if not cell.missing and cell.hash not in done]
     held, failed = [], []
     with tqdm(total=len(queue), unit="cell", bar_format=BAR, smoothing=0.1) as bar:
         for cell in queue:

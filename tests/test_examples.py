@@ -16,13 +16,14 @@ from kerasos.export import load_card
 ROOT = pathlib.Path(__file__).parents[1]
 # A second device for a script, as two GPUs would be.
 TWO_DEVICES = """
-import runpy, sys
+import os, runpy, sys
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 halves = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, halves)
 sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 reason = "starts Python, compiles and trains"
@@ -137,3 +138,45 @@ def test_train_gamo_with_the_feature_extractor(tmp_path):
     history = rows(tmp_path / "gamo_output" / "history.csv")
     assert [r["e_loss"] == "NA" for r in history] == [False, True] * 2
     assert [r["g_c_loss"] == "NA" for r in history] == [True, False] * 2
+
+
+@slow
+def test_train_conditional_goes_on_where_it_stopped(tmp_path):
+    options = ["--smoke", "--method=cvae", "--pre_oversample", "--output_dir=out"]
+    run("train_conditional.py", *options, folder=tmp_path)
+    printed = run(
+        "train_conditional.py", *options, "--resume", "--epochs=2", folder=tmp_path
+    )
+    output = tmp_path / "out"
+    history = rows(output / "history.csv")
+    assert [r["epoch"] for r in history] == ["0", "1"]
+    assert float(history[1]["reconstruction_loss"]) > 0
+    found = dict(re.findall(r"(acsa|g_mean) (\d\.\d+), without", printed))
+    assert (output / "samples.png").is_file() and (output / "model.keras").is_file()
+    scores = load_card(output / "saved_model" / "cvae_digits" / "2")["scores"]
+    for name in ("acsa", "g_mean"):
+        assert float(found[name]) == pytest.approx(scores[f"test_{name}"], abs=1e-4)
+
+
+@slow
+@pytest.mark.parametrize("method", ["acgan", "bagan"])
+def test_train_conditional_on_two_devices(method, tmp_path):
+    """Rows of a table; BAGAN goes through both of its stages."""
+    source = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [90, 30])
+    data = labels[:, None] + source.uniform(0, 4, (120, 3)).round(3)
+    np.savetxt(
+        tmp_path / "t.csv",
+        np.column_stack([data, labels]),
+        fmt="%g",
+        delimiter=",",
+        header="a,b,c,target",
+        comments="",
+    )
+    options = ["--smoke", f"--method={method}", "--dataset=t.csv", "--batch_size=16"]
+    options += ["--class_counts=all", "--value_range=0,5", "--output_dir=out"]
+    run("train_conditional.py", *options, folder=tmp_path, two_devices=True)
+    card = load_card(tmp_path / "out" / "saved_model" / f"{method}_t")
+    assert card["data"]["shape"] == [3] and card["method"] == method
+    history = rows(tmp_path / "out" / "history.csv")
+    assert len(history) == (2 if method == "bagan" else 1)

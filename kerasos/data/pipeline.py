@@ -70,6 +70,7 @@ def batches(
             "`balanced` must be False, True or 'copies'. Received: "
             f"balanced={balanced!r}."
         )
+    balanced = balanced if balanced == "copies" else bool(balanced)
     if balanced is True and not shuffle:
         raise ValueError(
             "`balanced=True` draws samples at random, so it has no unshuffled "

@@ -1,7 +1,7 @@
 """ACGAN: the discriminator's features also tell the class.
 
 Odena, Olah, Shlens, ICML 2017, with the networks and settings of Fajardo et al. (Expert
-Systems with Applications 169, 2021, tables 10 to 12). D sees no label; h are its
+Systems with Applications 169, 2021, table 10). D sees no label; h are its
 features, C a classifier on them. Images in [0, 1], z uniform in (-1, 1)^62:
 
     L_D = bce(D(x), 1) + bce(D(G(z, y)), 0)            L_G = bce(D(G(z, y)), 1)

@@ -1,7 +1,7 @@
 """CGAN and cDCGAN: the discriminator sees the label as well.
 
 Mirza and Osindero, 2014, with the networks and settings of Fajardo et al. (Expert
-Systems with Applications 169, 2021, tables 10 and 11). Images in [0, 1], z uniform in
+Systems with Applications 169, 2021, table 11). Images in [0, 1], z uniform in
 (-1, 1)^62:
 
     min_G max_D E log D(x, y) + E log(1 - D(G(z, y), y))

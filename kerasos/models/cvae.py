@@ -1,7 +1,7 @@
 """CVAE: a variational autoencoder whose both halves know the label.
 
 Sohn, Lee, Yan, NeurIPS 2015, with the networks and settings of Fajardo et al. (Expert
-Systems with Applications 169, 2021, tables 13 and 14). Images in [0, 1] as Bernoulli
+Systems with Applications 169, 2021, table 13). Images in [0, 1] as Bernoulli
 means, posterior N(mu, sigma^2), prior N(0, I_62) for every label:
 
     L = E_batch [ -log p(x | z, y) + KL(q(z | x, y) || N(0, I)) ],   z = mu + sigma eps

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
-from kerasos.data.pipeline import every_row
+from kerasos.data.pipeline import every_row, with_copies
 
 N = 23
 X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
@@ -27,7 +27,7 @@ def test_shapes_are_static_and_the_dtype_is_the_users():
 
 
 def test_labels_stay_with_their_samples():
-    for balanced in (False, True):
+    for balanced in (False, True, "copies"):
         for x, y in batches(X, Y, 5, balanced=balanced).as_numpy_iterator():
             np.testing.assert_array_equal(y, Y[x[:, 0]])
             np.testing.assert_array_equal(x, X[x[:, 0]])
@@ -69,7 +69,7 @@ def test_counters_of_two_datasets_are_apart():
     assert b.kerasos_epoch.numpy() == 0
 
 
-@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("balanced", [False, True, "copies"])
 @pytest.mark.parametrize("steps", [1, 3, 11])
 def test_epochs_of_any_length_cut_one_stream(steps, balanced):
     """A pass has 4 batches; epochs of 1, 3 and 11 cross its ends."""
@@ -114,6 +114,48 @@ def test_balanced_draws_are_uniform_over_classes_and_inside_them():
     assert np.all(np.abs(counts[90:98] - 375) < 5 * 19)
     assert np.all(np.abs(counts[98:] - 1500) < 5 * 35.4)
     assert counts[:90].min() > 0
+
+
+def test_copies_bring_every_class_to_the_largest():
+    y = np.array([0] * 9 + [1] * 4 + [2] * 2)
+    x = np.arange(15, dtype="uint8")[:, None]
+    order = np.random.default_rng(0).permutation(15)
+    dataset = batches(x[order], y[order], 9, balanced="copies")
+    assert dataset.cardinality() == 3
+    for _ in range(2):
+        counts = np.bincount(rows(dataset).ravel(), minlength=15)
+        assert [counts[y == k].sum() for k in range(3)] == [9, 9, 9]
+        assert counts.min() >= 1 and np.all(counts[:9] == 1)
+    # Drawn once, not in each pass.
+    again = np.bincount(rows(dataset).ravel(), minlength=15)
+    np.testing.assert_array_equal(again, counts)
+    other = batches(x[order], y[order], 9, balanced="copies", seed=1)
+    assert np.any(np.bincount(rows(other).ravel(), minlength=15) != counts)
+
+
+def test_copies_of_a_dataset_are_those_of_the_arrays_and_share_its_samples():
+    options = {"seed": 3, "steps_per_epoch": 4, "shuffle": False}
+    y = np.array([0] * 9 + [1] * 4)
+    x = np.arange(13, dtype="uint8")[:, None]
+    plain = batches(x, y, 5, **options)
+    copied = with_copies(plain)
+    direct = batches(x, y, 5, balanced="copies", **options)
+    for _ in range(2):
+        np.testing.assert_array_equal(rows(copied), rows(direct))
+    assert plain.cardinality() == copied.cardinality() == 4
+    assert copied.kerasos_tables is plain.kerasos_tables
+    assert with_copies(copied) is copied
+    by_class = batches(x, y, 5, balanced=True)
+    assert with_copies(by_class) is by_class
+    assert with_copies(plain.map(lambda x, y: (x, y))) is None
+
+
+def test_a_batch_may_be_larger_than_the_data_without_their_copies():
+    y = np.array([0] * 9 + [1])
+    x = np.arange(10, dtype="uint8")[:, None]
+    assert rows(batches(x, y, 18, balanced="copies")).shape == (1, 18)
+    with pytest.raises(ValueError, match="Expected at most 18. Received: 19"):
+        batches(x, y, 19, balanced="copies")
 
 
 def test_later_changes_to_the_arrays_make_no_difference():
@@ -185,6 +227,7 @@ def test_fit_resumed_at_an_epoch_sees_the_same_batches():
         ({"x": X[:, 0]}, ValueError, r"x\[:, None\]"),
         ({"x": X.astype(str)}, TypeError, "must be numeric"),
         ({"x": np.where(X == 0, np.nan, X)}, ValueError, "must be finite"),
+        ({"balanced": "copy"}, ValueError, "must be False, True or 'copies'"),
         ({"balanced": True, "shuffle": False}, ValueError, "draws samples at random"),
     ],
 )

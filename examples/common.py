@@ -1,0 +1,105 @@
+"""What the training scripts share: flags of the data, devices, callbacks, export."""
+
+import pathlib
+import shutil
+import sys
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+import kerasos
+from kerasos.callbacks import SampleGrid
+from kerasos.plots import is_drawable
+
+_DATASET = flags.DEFINE_string("dataset", "digits", "digits, a TFDS name, .csv, .npz.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data.")
+_COUNTS = flags.DEFINE_string(
+    "class_counts", "20", "Imbalance ratio, counts with commas, protocol, or all."
+)
+_RANGE = flags.DEFINE_list("value_range", None, "low,high where data do not show it.")
+RESUME = flags.DEFINE_bool("resume", False, "Go on from the backup in output_dir.")
+SMOKE = flags.DEFINE_bool("smoke", False, "A few steps, to see that it runs.")
+_TENSORBOARD = flags.DEFINE_string("tensorboard_dir", None, "Folder for TensorBoard.")
+_JIT = flags.DEFINE_enum("jit_compile", "auto", ["auto", "true", "false"], "XLA.")
+SEED = flags.DEFINE_integer("seed", 0, "Fixes the subset, the weights, the noise.")
+
+
+class HistoryCSV(keras.callbacks.CSVLogger):
+    """Keras's logger, with a column for each loss, whatever the first stage logs."""
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        names = [metric.name for metric in self.model.metrics]
+        self.keys = [name for name in names if name.endswith("_loss")]
+
+
+def load():
+    """Returns `(x, y), (x_test, y_test)`, the first thinned out."""
+    return kerasos.data.load(
+        _DATASET.value, class_counts(_COUNTS.value), _DATA_DIR.value, SEED.value
+    )
+
+
+def class_counts(text):
+    """`"20"`, `"40,20,10"`, `"gamo"` or `"all"`, as `kerasos.data.load` takes it."""
+    if text == "all":
+        return None
+    if "," in text:
+        return [int(count) for count in text.split(",")]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def build(method, x, y, options, optimizers=lambda model: {}):
+    """Returns a compiled model, on all devices if there are several.
+
+    Args:
+        method: Class of the model.
+        x, y: Training data.
+        options: Options of `from_data`.
+        optimizers: Function from the model to arguments of `compile`.
+    """
+    if _RANGE.value:
+        options["value_range"] = tuple(float(bound) for bound in _RANGE.value)
+    devices = tf.config.list_logical_devices("GPU")
+    devices = devices or tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.get_strategy()
+    if len(devices) > 1:
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    jit_compile = {"auto": "auto", "true": True, "false": False}[_JIT.value]
+    if SMOKE.value and jit_compile == "auto":
+        jit_compile = False  # XLA compiles for longer than a few steps take
+    with strategy.scope():
+        model = method.from_data(x, y, seed=SEED.value, **options)
+        model.compile(**optimizers(model), jit_compile=jit_compile)
+    return model
+
+
+def callbacks(model, x, y, output, *first):
+    """Losses and pictures; the backup last, so that it covers the others."""
+    backup = output / "backup"
+    if not RESUME.value:
+        shutil.rmtree(backup, ignore_errors=True)
+    result = [*first, HistoryCSV(output / "history.csv", append=RESUME.value)]
+    if is_drawable(model.sample_shape):
+        path = output / "samples.png"
+        result.append(SampleGrid(x, y, path, log_dir=_TENSORBOARD.value))
+    if _TENSORBOARD.value:
+        result.append(keras.callbacks.TensorBoard(_TENSORBOARD.value))
+    return [*result, keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False)]
+
+
+def save(model, output, scores):
+    """Writes `model.keras` and a SavedModel with its card into `output`."""
+    model.save(output / "model.keras")
+    name = pathlib.Path(_DATASET.value).stem
+    card = {
+        "command": " ".join(["python", *sys.argv]),
+        "dataset": name,
+        "scores": scores,
+    }
+    folder = f"{model.method_name}_{name}"
+    model.export(output / "saved_model" / folder, card=card)
