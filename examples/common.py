@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import flags
 
 import kerasos
-from kerasos.callbacks import SampleGrid
+from kerasos.callbacks import AtomicBackup, SampleGrid
 from kerasos.plots import is_drawable
 
 _DATASET = flags.DEFINE_string("dataset", "digits", "digits, a TFDS name, .csv, .npz.")
@@ -89,7 +89,7 @@ def callbacks(model, x, y, output, *first):
         result.append(SampleGrid(x, y, path, log_dir=_TENSORBOARD.value))
     if _TENSORBOARD.value:
         result.append(keras.callbacks.TensorBoard(_TENSORBOARD.value))
-    return [*result, keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False)]
+    return [*result, AtomicBackup(backup)]
 
 
 def save(model, output, scores):

@@ -10,7 +10,7 @@ import time
 import keras
 
 import kerasos
-from kerasos.backup import AtomicBackup
+from kerasos.callbacks import AtomicBackup
 
 # Set by `run_cell.py`.
 backup_seconds = 30.0

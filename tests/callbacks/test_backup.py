@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kerasos
-from kerasos.backup import AtomicBackup
+from kerasos.callbacks import AtomicBackup
 
 
 def build():
