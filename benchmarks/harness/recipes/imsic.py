@@ -14,21 +14,25 @@ def imsic(cell, data_dir, folder):
         cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
     )
     spec = kerasos.data.DataSpec.of(x, y)
-    epochs = cell.steps(parameters["epochs"])
-    if common.trains_classifier(cell):
-        raise NotImplementedError(cell.method.oversampler)
-    share = (0.5, 1.0) if cell.method.training else (0.0, 1.0)
-    balancer, _ = training.oversampler(cell, x, y, folder)
-    x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
-    model = common.with_augmentation(imsic_cnn(spec, seed=cell.repeat), cell)
-    data = kerasos.data.batches(x, y, parameters["batch_size"], seed=cell.repeat)
-    training.fit(model, data, epochs, folder, "classifier", share)
+    if kerasos.get_method(cell.method.oversampler).trains_classifier:  # DGC
+        model, steps = training.oversampler(cell, x, y, folder, (0.0, 1.0))
+        classifier = model.classifier
+    else:
+        balancer, _ = training.oversampler(cell, x, y, folder)
+        x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
+        network = imsic_cnn(spec, seed=cell.repeat)
+        classifier = common.with_augmentation(network, cell)
+        batch, epochs = parameters["batch_size"], cell.steps(parameters["epochs"])
+        data = kerasos.data.batches(x, y, batch, seed=cell.repeat)
+        share = (0.5, 1.0) if cell.method.training else (0.0, 1.0)
+        training.fit(classifier, data, epochs, folder, "classifier", share)
+        steps = epochs * int(data.cardinality())
     scores = class_scores(
-        y_test, common.predicted_labels(model, x_test), spec.num_classes
+        y_test, common.predicted_labels(classifier, x_test), spec.num_classes
     )
     names = {"recall": scores["recall"], "f1": scores["F1"]}
     return {
         f"{name}/{label}": float(values[label])
         for name, values in names.items()
         for label in range(spec.num_classes)
-    }, epochs * int(data.cardinality())
+    }, steps
