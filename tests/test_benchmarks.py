@@ -39,6 +39,33 @@ def test_step_time_reports_units_and_the_matrix_product(tmp_path):
         assert float(row[name]) > 0
 
 
+@pytest.mark.slow  # builds and traces a CVAE
+def test_step_time_holds_a_method_against_its_bare_sum(tmp_path):
+    output = tmp_path / "step_time.csv"
+    options = ["--rounds=1", "--steps=1", "--batch=8", "--shape=8,8,1"]
+    options += ["--sample_batch=16", "--output", output]
+    run("step_time.py", "--method=cvae", *options)
+    (row,) = rows_of(output)
+    # Two convolutions, two transposed ones and four dense layers, each forward and
+    # with two gradients; but none is needed with respect to the data. The transpose
+    # of a convolution is its gradient with respect to the input, and vice versa.
+    assert row["operations"] == (
+        "4 Conv2D, 4 Conv2DBackpropFilter, 3 Conv2DBackpropInput, 12 MatMul"
+    )
+    for mode in ("plain", "xla"):
+        names = ("convolutions", "products", "adam")
+        parts = [float(row[f"{name}_{mode}_ms"]) for name in names]
+        assert min(parts) > 0
+        bare = float(row[f"bare_{mode}_ms"])
+        assert bare == pytest.approx(sum(parts), abs=0.01)
+        ratio = float(row[f"step_{mode}_ms"]) / bare
+        assert float(row[f"step_over_bare_{mode}"]) == pytest.approx(ratio, abs=0.01)
+    assert row["step_over_bare"] == row[f"step_over_bare_{row['default']}"]
+    assert float(row["step_over_least"]) >= float(row["step_over_bare"])
+    rates = float(row["decoder_images_s"]) / float(row["sample_images_s"])
+    assert float(row["sample_over_decoder"]) == pytest.approx(rates, abs=0.01)
+
+
 @pytest.mark.slow  # compiles a GAMO model with XLA
 def test_memory_reports_a_peak_after_each_part():
     lines = run("memory.py", "--points=300", "--features=4", "--steps=1").splitlines()
