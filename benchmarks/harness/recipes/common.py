@@ -4,6 +4,7 @@ import numpy as np
 
 import kerasos
 from harness import datasets
+from kerasos import plots
 from kerasos.evaluation import augmented
 from kerasos.features import feature_fn
 
@@ -43,7 +44,7 @@ def predicted_labels(model, x):
 def draw_samples(model, x, y, folder):
     """Draws real beside generated images, where the method makes images."""
     if model.produces_samples:
-        kerasos.plots.real_and_generated(x, y, model, folder / "samples.png")
+        plots.real_and_generated(x, y, model, folder / "samples.png")
 
 
 def draw_made(x, y, is_synthetic, folder, per_class=8):
@@ -55,5 +56,5 @@ def draw_made(x, y, is_synthetic, folder, per_class=8):
         made = x[is_synthetic & (y == label)][:per_class]
         rows.append([*real, *[None] * (per_class - len(real)), *made])
     blocks = [("real", per_class), ("synthetic", per_class)]
-    figure = kerasos.plots.image_grid(rows, [str(k) for k in labels], None, blocks)
-    kerasos.plots.save_figure(figure, folder / "samples.png")
+    figure = plots.image_grid(rows, [str(k) for k in labels], None, blocks)
+    plots.save_figure(figure, folder / "samples.png")
