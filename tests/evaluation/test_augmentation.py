@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasos.backup import AtomicBackup
+from kerasos.callbacks import AtomicBackup
 from kerasos.data import DataSpec, batches
 from kerasos.evaluation import augmented, fajardo_mlp, gamo_classifier, strong_cnn
 from kerasos.evaluation.augmentation import RandomAffine
