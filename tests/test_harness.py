@@ -224,7 +224,7 @@ def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
 def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     """On digits: a network's features, SMOTE's images, a generator, four scores."""
     arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE")
-    for table in ("gamo", "fajardo", "imsic", "class_fid"):
+    for table in ("gamo", "fajardo", "imsic", "class_fid", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
     found = rows.read(tmp_path / "reproduce.csv")
     scores = {(r["table"], r["metric"]): float(r["mean"]) for r in found}
@@ -239,9 +239,12 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert all(0.1 < scores[name] <= 1.0 for name in shares)  # chance or better
     assert scores["fajardo", "FID_cnn_class9"] > 0
     assert scores["class_fid", "FID_cnn"] > 0
+    assert scores["generator", "judge_accuracy"] > 0.9
+    assert 0 <= scores["generator", "agreement"] <= 1
+    assert scores["generator", "spread"] > 0
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 2
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 3
 
 
 @pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell

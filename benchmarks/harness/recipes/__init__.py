@@ -8,6 +8,13 @@ training steps behind them.
 from harness.recipes.class_fid import class_fid
 from harness.recipes.fajardo import fajardo
 from harness.recipes.gamo import gamo
+from harness.recipes.generator import generator
 from harness.recipes.imsic import imsic
 
-RECIPES = {"gamo": gamo, "class_fid": class_fid, "imsic": imsic, "fajardo": fajardo}
+RECIPES = {
+    "gamo": gamo,
+    "class_fid": class_fid,
+    "imsic": imsic,
+    "fajardo": fajardo,
+    "generator": generator,
+}

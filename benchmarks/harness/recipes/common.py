@@ -37,6 +37,35 @@ def features_of_all(cell, spec, data_dir, folder):
     )
 
 
+class Judge:
+    """Logistic regression on those features, which have seen every class enough.
+
+    Args:
+        features: Function from samples to rows, of `features_of_all`.
+        x, y: A balanced training set.
+        rows: Integer, how many of them, drawn at random.
+    """
+
+    def __init__(self, features, x, y, rows=10_000):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        chosen = np.random.default_rng(0).permutation(len(x))[:rows]
+        self._features = features
+        self._model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        self._model.fit(features(x[chosen]), y[chosen])
+
+    def predict(self, x):
+        return self._model.predict(self._features(x))
+
+
+def judge_of_all(cell, spec, data_dir, folder):
+    """An independent classifier trained on the whole balanced training set."""
+    (x, y), _ = datasets.load(cell.protocol.dataset, None, data_dir, 0)
+    return Judge(features_of_all(cell, spec, data_dir, folder), x, y)
+
+
 def predicted_labels(model, x):
     return np.argmax(model.predict(x, batch_size=1024, verbose=0), axis=-1)
 
