@@ -19,16 +19,18 @@ class GlobalBatchNormalization(keras.layers.Layer):
     Args:
         momentum: Float, share of the old moving average in the new. Default 0.9.
         epsilon: Float, added to the variance. Default 1e-5.
+        gamma_initializer: Of the scale. Default "ones".
 
     Call arguments:
         inputs: Float tensor `(batch, ..., channels)`.
         training: Boolean.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum=0.9, epsilon=1e-5, gamma_initializer="ones", **kwargs):
         super().__init__(**kwargs)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape):
         def weight(name, initializer, trainable):
@@ -40,7 +42,7 @@ class GlobalBatchNormalization(keras.layers.Layer):
                 name=name,
             )
 
-        self.gamma = weight("gamma", "ones", True)
+        self.gamma = weight("gamma", self.gamma_initializer, True)
         self.beta = weight("beta", "zeros", True)
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
@@ -75,4 +77,6 @@ class GlobalBatchNormalization(keras.layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        return {**config, "momentum": self.momentum, "epsilon": self.epsilon}
+        gamma_initializer = keras.initializers.serialize(self.gamma_initializer)
+        config.update(momentum=self.momentum, epsilon=self.epsilon)
+        return {**config, "gamma_initializer": gamma_initializer}
