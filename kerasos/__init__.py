@@ -1,6 +1,7 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
 from kerasos import data
+from kerasos.code_graph import CodeGraph
 from kerasos.models import ACGAN, BAGAN, CDCGAN, CGAN, CVAE, GAMO, OversamplingModel
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
@@ -12,6 +13,7 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "CodeGraph",
     "GAMO",
     "OversamplingModel",
     "__version__",

@@ -35,7 +35,8 @@ def export_model(model, path, card=None, samples=True):
       one int64 seed per row. The noise of a row depends on its seed alone, so a
       row is the same alone or in a batch.
     - `from_latent(latent, labels)` -> `samples`: no random operation inside, so
-      it converts to ONNX.
+      it converts to ONNX. For methods with codes `from_latent(latent, codes, labels)`;
+      `serving_default` draws them.
     - `classify(inputs)` -> `probabilities`, `classes`, where the method trains a
       classifier.
 
@@ -166,6 +167,9 @@ def _signatures(model):
     def from_latent(latent, labels):
         return {"samples": model.to_user(model.generate(latent, labels))}
 
+    def from_latent_and_codes(latent, codes, labels):
+        return from_latent(tf.concat([latent, codes], -1), labels)
+
     def classify(inputs):
         probabilities = model.classifier(inputs, training=False)
         classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
@@ -181,6 +185,9 @@ def _signatures(model):
         "serving_default": (serving_default, [labels, seed]),
         "from_latent": (from_latent, [latent, labels]),
     }
+    if model.num_codes:
+        codes = tf.TensorSpec([None, model.num_codes], tf.float32, name="codes")
+        endpoints["from_latent"] = from_latent_and_codes, [latent, codes, labels]
     if model.classifier is not None:
         endpoints["classify"] = (classify, [inputs])
     return {

@@ -82,19 +82,20 @@ def batches(
     return _dataset_of(tables, y, balanced, order)
 
 
-def with_copies(dataset):
-    """Returns `dataset` with each class brought to the size of the largest.
+def rebalanced(dataset, balanced):
+    """Returns `dataset` with batches of balanced classes.
 
     Args:
-        dataset: Of `batches`. With `balanced=False` the result is what
-            `balanced="copies"` would have given, over the same samples in memory;
-            one that is balanced already stays as it is.
+        dataset: Of `batches`. With `balanced=False` the result is what `balanced`
+            would have given, over the same samples in memory; one that is balanced
+            already, either way, stays as it is.
+        balanced: As in `batches`: True or "copies".
 
     Returns:
         A dataset of `batches`; None if `dataset` is not one.
     """
-    remake = getattr(dataset, "kerasos_with_copies", None)
-    return None if remake is None else remake()
+    remake = getattr(dataset, "kerasos_rebalanced", None)
+    return None if remake is None else remake(balanced)
 
 
 def every_row(dataset, chunk=512):
@@ -159,12 +160,10 @@ def _dataset_of(tables, y, balanced, order):
     dataset.kerasos_largest_label = int(y.max())
     dataset.kerasos_tables = tables
 
-    def remake():
-        if balanced:
-            return dataset
-        return _dataset_of(tables, y, "copies", order)
+    def remake(wanted):
+        return dataset if balanced else _dataset_of(tables, y, wanted, order)
 
-    dataset.kerasos_with_copies = remake
+    dataset.kerasos_rebalanced = remake
     return dataset
 
 

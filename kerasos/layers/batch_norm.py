@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasos.replicas import mean_over_replicas
+
 
 @keras.saving.register_keras_serializable(package="kerasos")
 class GlobalBatchNormalization(keras.layers.Layer):
@@ -17,16 +19,18 @@ class GlobalBatchNormalization(keras.layers.Layer):
     Args:
         momentum: Float, share of the old moving average in the new. Default 0.9.
         epsilon: Float, added to the variance. Default 1e-5.
+        gamma_initializer: Of the scale. Default "ones".
 
     Call arguments:
         inputs: Float tensor `(batch, ..., channels)`.
         training: Boolean.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum=0.9, epsilon=1e-5, gamma_initializer="ones", **kwargs):
         super().__init__(**kwargs)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape):
         def weight(name, initializer, trainable):
@@ -38,7 +42,7 @@ class GlobalBatchNormalization(keras.layers.Layer):
                 name=name,
             )
 
-        self.gamma = weight("gamma", "ones", True)
+        self.gamma = weight("gamma", self.gamma_initializer, True)
         self.beta = weight("beta", "zeros", True)
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
@@ -61,9 +65,9 @@ class GlobalBatchNormalization(keras.layers.Layer):
 
     def _moments(self, x):
         axes = list(range(x.shape.rank - 1))
-        mean = _over_replicas(tf.reduce_mean(x, axes))
+        mean = mean_over_replicas(tf.reduce_mean(x, axes))
         centred = x - mean
-        return mean, centred, _over_replicas(tf.reduce_mean(centred**2, axes))
+        return mean, centred, mean_over_replicas(tf.reduce_mean(centred**2, axes))
 
     def _follow(self, average, value):
         average.assign_add((1.0 - self.momentum) * (value - average))
@@ -73,12 +77,6 @@ class GlobalBatchNormalization(keras.layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        return {**config, "momentum": self.momentum, "epsilon": self.epsilon}
-
-
-def _over_replicas(mean):
-    """The mean over replicas, which hold equally many rows."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return mean
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+        gamma_initializer = keras.initializers.serialize(self.gamma_initializer)
+        config.update(momentum=self.momentum, epsilon=self.epsilon)
+        return {**config, "gamma_initializer": gamma_initializer}

@@ -81,8 +81,35 @@ class CountedDropout(CountedNoise):
     def call(self, inputs, training=False):
         if not training or not self.rate:
             return inputs
-        keep = self.next_uniform(tf.shape(inputs)) >= self.rate
+        keep = self.next_uniform(self.mask_shape(inputs)) >= self.rate
         return tf.where(keep, inputs / (1.0 - self.rate), tf.zeros_like(inputs))
+
+    def mask_shape(self, inputs):
+        """Shape of m, which broadcasts against the inputs."""
+        return tf.shape(inputs)
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable(package="kerasos")
+class CountedSpatialDropout(CountedDropout):
+    """`CountedDropout` of whole maps: one coin for each sample and channel.
+
+    Args:
+        rate: Float in [0, 1), the share of maps set to zero.
+        seed: Integer.
+
+    Call arguments:
+        inputs: Float tensor `(batch, ..., channels)`.
+        training: Boolean; without it the input is returned as it is.
+
+    Reference:
+        Tompson et al., Efficient Object Localization Using Convolutional Networks,
+        CVPR 2015.
+    """
+
+    def mask_shape(self, inputs):
+        shape = tf.shape(inputs)
+        middle = tf.ones(inputs.shape.rank - 2, tf.int32)
+        return tf.concat([shape[:1], middle, shape[-1:]], 0)

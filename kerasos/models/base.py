@@ -40,6 +40,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
+        num_codes: Codes that a sample takes beside noise and label; 0 for most.
     """
 
     produces_samples = True
@@ -47,6 +48,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     model_range = (-1.0, 1.0)
     stages = ("train",)
     pre_oversample = False
+    num_codes = 0
 
     def __init__(self, *, spec, noise_dim, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -81,7 +83,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def generate(self, latent, labels):
         """Maps latents `(batch, latent_dim)` to samples in `model_range`.
 
-        Inference mode, no random operation inside.
+        Inference mode, no random operation inside. Where there are codes they are
+        the last `num_codes` columns, beside the `latent_dim` of the noise.
         """
         raise NotImplementedError
 
@@ -105,6 +108,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def prefers_jit(self):
         """Whether XLA is the faster choice for these networks on one device."""
         return False
+
+    @property
+    def batch_balance(self):
+        """How `fit` balances its batches: as `balanced` of `kerasos.data.batches`."""
+        return "copies" if self.pre_oversample else False
 
     @property
     def latent_dim(self):

@@ -68,6 +68,17 @@ class Sampling:
         Raises:
             ValueError: If a label is not one that the model can generate.
         """
+        return self._sample_in_chunks([labels], seed, batch_size, verbose)
+
+    def _sample_in_chunks(self, columns, seed, batch_size, verbose):
+        """The work of `sample`, for a method that takes more than labels a row.
+
+        Args:
+            columns: List of arrays of one length, what `_sample_function` takes
+                behind the noise; first the labels.
+            seed, batch_size, verbose: As in `sample`.
+        """
+        labels, *others = columns
         labels = self._check_sampled_labels(labels)
         if batch_size < 1:
             raise ValueError(
@@ -79,12 +90,12 @@ class Sampling:
         generate = self._sample_function()
         progress, started = None, time.monotonic()
         for start in range(0, len(labels), batch_size):
-            chunk = labels[start : start + batch_size]
+            chunk, *rest = (c[start : start + batch_size] for c in (labels, *others))
             # Drawn row after row, so that the chunk size does not matter.
             noise = noise_source.standard_normal(
                 (len(chunk), self.noise_dim), dtype="float32"
             )
-            samples[start : start + len(chunk)] = generate(noise, chunk)
+            samples[start : start + len(chunk)] = generate(noise, chunk, *rest)
             slow = verbose == "auto" and time.monotonic() - started > 3.0
             if progress is None and (slow or verbose == 1):
                 progress = keras.utils.Progbar(len(labels), unit_name="sample")
@@ -100,9 +111,11 @@ class Sampling:
                 tf.TensorSpec((None, self.noise_dim), tf.float32),
                 tf.TensorSpec((None,), tf.int32),
             ]
+            if self.num_codes:
+                signature.append(tf.TensorSpec((None, self.num_codes), tf.float32))
             function = tf.function(self._samples, input_signature=signature)
             self.__dict__["_compiled_samples"] = function
-        return lambda noise, labels: function(noise, labels).numpy()
+        return lambda *inputs: function(*inputs).numpy()
 
     def _check_sampled_labels(self, labels):
         labels = np.asarray(labels)

@@ -91,3 +91,16 @@ def test_the_config_rebuilds_the_layer():
     config = keras.saving.serialize_keras_object(layer)
     copy = keras.saving.deserialize_keras_object(config)
     assert (copy.momentum, copy.epsilon) == (0.7, 0.01)
+
+
+def test_the_scale_may_start_around_one():
+    start = keras.initializers.RandomNormal(1.0, 0.02, seed=3)
+    layer = GlobalBatchNormalization(gamma_initializer=start)
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    for built in (layer, copy):
+        built.build((None, 400))
+    gamma = layer.gamma.numpy()
+    assert abs(gamma.mean() - 1.0) < 0.005 and abs(gamma.std() - 0.02) < 0.005
+    np.testing.assert_array_equal(copy.gamma, gamma)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.counted_noise import CountedDropout
+from kerasos.layers.counted_noise import CountedDropout, CountedSpatialDropout
 
 ONES = np.ones((500, 40), "float32")
 
@@ -37,6 +37,28 @@ def test_draws_depend_on_seed_and_count_alone():
     assert np.any(other != a[0])
 
 
+def test_spatial_dropout_keeps_or_drops_whole_maps():
+    ones = np.ones((200, 3, 2, 40), "float32")
+    out = CountedSpatialDropout(0.25, seed=1)(ones, training=True).numpy()
+    np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1, :1], out.shape))
+    coins = out[:, 0, 0]
+    assert set(np.unique(coins)) == {0.0, np.float32(1 / 0.75)}
+    # Five standard deviations of 8,000 coins.
+    assert abs((coins == 0).mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / coins.size)
+    # Each sample and each map has its own.
+    assert len(np.unique(coins, axis=0)) == 200
+    assert len(np.unique(coins, axis=1)[0]) == 40
+
+
+@pytest.mark.parametrize("kind", [CountedDropout, CountedSpatialDropout])
+def test_the_config_rebuilds_the_layer(kind):
+    layer = kind(0.3, seed=5)
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    assert type(copy) is kind and (copy.rate, copy.seed) == (0.3, 5)
+
+
 def test_a_saved_layer_goes_on_counting(tmp_path):
     model = keras.Sequential([keras.Input((40,)), CountedDropout(0.5, seed=3)])
     model(ONES, training=True)
@@ -46,15 +68,20 @@ def test_a_saved_layer_goes_on_counting(tmp_path):
     np.testing.assert_array_equal(loaded(ONES, training=True), expected)
 
 
-def test_replicas_see_what_one_device_would(two_replicas):
-    alone = CountedDropout(0.5, seed=3)
-    expected = [alone(ONES, training=True).numpy() for _ in range(2)]
+@pytest.mark.parametrize(
+    ("kind", "ones"),
+    [(CountedDropout, ONES), (CountedSpatialDropout, ONES[:40].reshape(40, 2, 2, 10))],
+)
+def test_replicas_see_what_one_device_would(kind, ones, two_replicas):
+    alone = kind(0.5, seed=3)
+    expected = [alone(ones, training=True).numpy() for _ in range(2)]
     with two_replicas.scope():
-        layer = CountedDropout(0.5, seed=3)
+        layer = kind(0.5, seed=3)
 
     @tf.function
     def step():
-        return two_replicas.run(lambda: layer(ONES[:250], training=True))
+        half = ones[: len(ones) // 2]
+        return two_replicas.run(lambda: layer(half, training=True))
 
     for whole in expected:
         parts = two_replicas.experimental_local_results(step())

@@ -1,0 +1,101 @@
+"""Pictures of a graph of codes."""
+
+import numpy as np
+
+from kerasos.plots import DPI, save_figure
+
+_OBSERVED, _LATENT = "#f0e6c8", "#cfe3f5"
+_PITCH = np.array((1.6, 0.7))  # inches between layers and between rows
+_BENDS = (0.0, 0.15, -0.15, 0.3, -0.3)
+
+
+def plot_code_graph(graph, path=None):
+    """Draws a `CodeGraph` and, if there is a path, writes the picture.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figure_size(graph), dpi=DPI, layout="constrained")
+    draw_code_graph(figure.add_subplot(), graph)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def figure_size(graph):
+    """Inches that a picture of the graph needs: `(width, height)`."""
+    last = max(layer for layer, _ in positions(graph).values())
+    return 1.6 + _PITCH[0] * last, 0.6 + _PITCH[1] * graph.num_codes
+
+
+def positions(graph):
+    """Returns `{variable: (layer, -row)}`: a layer is longer paths from the left.
+
+    Observed codes are layer 0; l_i is in the row of c_i.
+    """
+    import networkx
+
+    layers = {}
+    for layer, nodes in enumerate(
+        networkx.topological_generations(graph.to_networkx())
+    ):
+        layers.update(dict.fromkeys(nodes, layer))
+    return {name: (layers[name], -int(name[1:])) for name in graph.variables}
+
+
+def draw_code_graph(axes, graph, edge_styles=None):
+    """Draws the graph into matplotlib axes.
+
+    Args:
+        axes: `matplotlib.axes.Axes`.
+        graph: A `CodeGraph`.
+        edge_styles: Dict from `(parent, latent)` to options of
+            `matplotlib.patches.FancyArrowPatch`. Default: black arrows.
+    """
+    places, styles = positions(graph), edge_styles or {}
+    for i, parents in enumerate(graph.parents):
+        for parent in parents:
+            start, end = places[parent], places[f"l{i}"]
+            others = [p for n, p in places.items() if n not in (parent, f"l{i}")]
+            options = {
+                "arrowstyle": "-|>",
+                "connectionstyle": f"arc3,rad={_clear_bend(start, end, others)}",
+                "color": "black",
+                "shrinkA": 16,
+                "shrinkB": 16,
+                **styles.get((parent, f"l{i}"), {}),
+            }
+            axes.annotate("", xy=end, xytext=start, arrowprops=options)
+    for variable, name in zip(graph.variables, graph.display_names, strict=True):
+        colour = _OBSERVED if variable.startswith("c") else _LATENT
+        axes.text(
+            *places[variable],
+            name,
+            ha="center",
+            va="center",
+            fontsize=10,
+            bbox={"boxstyle": "round,pad=0.4", "facecolor": colour},
+        )
+    columns, rows = zip(*places.values(), strict=True)
+    axes.set(xlim=(-0.6, max(columns) + 0.6), ylim=(min(rows) - 0.6, 0.6))
+    axes.set_axis_off()
+
+
+def _clear_bend(start, end, others):
+    """The first bend with which an edge keeps a third of an inch off other nodes.
+
+    Where there is none, the one that keeps off most.
+    """
+    start, end = np.array(start) * _PITCH, np.array(end) * _PITCH
+    others = np.array(others).reshape(-1, 2) * _PITCH
+    across = np.array((end - start)[::-1]) * (1, -1)
+    at = np.linspace(0.0, 1.0, 33)[:, None]
+    distances = []
+    for bend in _BENDS:
+        middle = (start + end) / 2 + bend * across  # as arc3 has it
+        curve = (1 - at) ** 2 * start + 2 * at * (1 - at) * middle + at**2 * end
+        gaps = np.linalg.norm(curve[:, None] - others, axis=-1)
+        distances.append(min(gaps.min(initial=np.inf), 1 / 3))
+    return _BENDS[int(np.argmax(distances))]
