@@ -1,7 +1,17 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
 from kerasos import data
-from kerasos.models import ACGAN, BAGAN, CDCGAN, CGAN, CVAE, GAMO, OversamplingModel
+from kerasos.models import (
+    ACGAN,
+    BAGAN,
+    CDCGAN,
+    CGAN,
+    CVAE,
+    DOS,
+    GAMO,
+    GAMO2pix,
+    OversamplingModel,
+)
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
 from kerasos.version import __version__
@@ -12,7 +22,9 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "DOS",
     "GAMO",
+    "GAMO2pix",
     "OversamplingModel",
     "__version__",
     "data",

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasos.replicas import mean_over_replicas
+
 
 @keras.saving.register_keras_serializable(package="kerasos")
 class GlobalBatchNormalization(keras.layers.Layer):
@@ -61,9 +63,9 @@ class GlobalBatchNormalization(keras.layers.Layer):
 
     def _moments(self, x):
         axes = list(range(x.shape.rank - 1))
-        mean = _over_replicas(tf.reduce_mean(x, axes))
+        mean = mean_over_replicas(tf.reduce_mean(x, axes))
         centred = x - mean
-        return mean, centred, _over_replicas(tf.reduce_mean(centred**2, axes))
+        return mean, centred, mean_over_replicas(tf.reduce_mean(centred**2, axes))
 
     def _follow(self, average, value):
         average.assign_add((1.0 - self.momentum) * (value - average))
@@ -74,11 +76,3 @@ class GlobalBatchNormalization(keras.layers.Layer):
     def get_config(self):
         config = super().get_config()
         return {**config, "momentum": self.momentum, "epsilon": self.epsilon}
-
-
-def _over_replicas(mean):
-    """The mean over replicas, which hold equally many rows."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return mean
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
