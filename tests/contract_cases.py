@@ -187,6 +187,74 @@ CASES = [
         losses=("c_loss", "d_loss", "g_c_loss", "g_d_loss"),
     ),
     Case(
+        "gamo2pix",
+        "vae",
+        options={"gamo_rounds": 1, "decoder_batch": 4, "pix_latent_dim": 6},
+        data=two_kinds_of_images,
+        losses=(
+            "e_loss",
+            "c_loss",
+            "d_loss",
+            "g_c_loss",
+            "g_d_loss",
+            "reconstruction_loss",
+            "kl_loss",
+        ),
+        round=3,
+        full=True,
+        needs_imbalance=True,
+        option=("gamo_rounds", "gamo_round"),
+        step_size=0.01,
+    ),
+    Case(
+        "gamo2pix",
+        "shared",
+        options={
+            "gamo_rounds": 1,
+            "decoder_batch": 4,
+            "shared": True,
+            "discriminator": False,
+            "generator": "copies",
+        },
+        losses=("e_loss", "c_loss", "reconstruction_loss", "kl_loss"),
+        round=3,
+        jit=True,
+        step_size=0.01,
+    ),
+    Case(
+        "gamo2pix",
+        "began",
+        options={
+            "gamo_rounds": 1,
+            "decoder": "began",
+            "decoder_batch": 4,
+            "filters": 3,
+            "discriminator": False,
+            "generator": "pairs",
+        },
+        losses=("e_loss", "c_loss", "pix_loss", "pix_d_loss", "convergence"),
+        round=3,
+    ),
+    Case(
+        "dos",
+        "images",
+        options={"warmup_epochs": 0, "max_overload": 2, "ce_weight": "rho"},
+        data=two_kinds_of_images,
+        losses=("c_loss", "cluster_loss"),
+        needs_imbalance=True,
+    ),
+    Case(
+        "dos",
+        "rows",
+        options={"warmup_epochs": 0, "neighbors": 3},
+        data=rows,
+        losses=("c_loss", "cluster_loss"),
+        full=True,
+        jit=True,
+        needs_imbalance=True,
+        option=("neighbors", "neighbours"),
+    ),
+    Case(
         "cgan",
         "images",
         data=two_kinds_of_images,
@@ -310,6 +378,15 @@ def _generation_units(model):
     return [v for v in model.generator.trainable_variables if id(v) not in trunk]
 
 
+def _every(name):
+    """Returns a function from a model to the variables of a list of networks."""
+
+    def read(model):
+        return [v for net in getattr(model, name) for v in net.trainable_variables]
+
+    return read
+
+
 def _discriminator_of_acgan(model):
     head = model.discriminator_head.trainable_variables
     return [*model.trunk.trainable_variables, *head]
@@ -317,6 +394,14 @@ def _discriminator_of_acgan(model):
 
 MNIST_IR_100 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 TEN_CLASSES = (12, 4, 4, 4, 4, 4, 4, 4, 4, 4)
+
+GAMO_CONV = {
+    "cTMU": (_variables("generator.trunk"), 45_504),
+    "IGUs": (_generation_units, 65 * 36),
+    "F": (_variables("feature_extractor"), 829_792),
+    "M": (_variables("classifier_head"), 165_514),
+    "D": (_variables("discriminator"), 166_913),
+}
 
 PINS = [
     Pin(
@@ -344,14 +429,77 @@ PINS = [
         "gamo",
         "conv",
         TEN_CLASSES,
-        {
-            "cTMU": (_variables("generator.trunk"), 45_504),
-            "IGUs": (_generation_units, 65 * 36),
-            "F": (_variables("feature_extractor"), 829_792),
-            "M": (_variables("classifier_head"), 165_514),
-            "D": (_variables("discriminator"), 166_913),
-        },
+        GAMO_CONV,
         options={"variant": "conv"},
+    ),
+    Pin(
+        "gamo2pix",
+        "vae",
+        TEN_CLASSES,
+        {
+            **GAMO_CONV,
+            "heads": (_every("heads"), 9 * 91_464),
+            "decoders": (_every("decoders"), 9 * 191_713),
+        },
+    ),
+    Pin(
+        "gamo2pix",
+        "shared",
+        (12, 4, 4),
+        {
+            "F": GAMO_CONV["F"],
+            "M": (_variables("classifier_head"), 165_514 - 7 * 129),
+            # The label comes in beside 512 features and beside 100 latents.
+            "head": (_every("heads"), 91_464 + 3 * 128),
+            "decoder": (_every("decoders"), 191_713 + 3 * 1_568),
+        },
+        options={"shared": True, "generator": "copies", "discriminator": False},
+    ),
+    Pin(
+        "gamo2pix",
+        "began",
+        (12, 4),
+        {
+            "F": GAMO_CONV["F"],
+            "M": (_variables("classifier_head"), 165_514 - 8 * 129),
+            # Dense 3136, six Conv 3x3x64, Conv 3x3x1.
+            "G": (_every("decoders"), 513 * 3_136 + 6 * 36_928 + 577),
+            # Conv; 64, 128 and 192 filters, twice each and once to halve; Dense 64;
+            # the decoder from there.
+            "D": (
+                _every("critics"),
+                (9 + 1) * 64
+                + 3 * 36_928
+                + (9 * 64 + 1) * 128
+                + 2 * (9 * 128 + 1) * 128
+                + (9 * 128 + 1) * 192
+                + (9 * 192 + 1) * 192
+                + (49 * 192 + 1) * 64
+                + 65 * 3_136
+                + 6 * 36_928
+                + 577,
+            ),
+        },
+        options={"decoder": "began", "generator": "copies", "discriminator": False},
+    ),
+    Pin(
+        "dos",
+        "conv",
+        TEN_CLASSES,
+        {
+            "f": (_variables("feature_extractor"), 829_792),
+            "g": (_variables("classifier_head"), 165_514),
+        },
+    ),
+    Pin(
+        "dos",
+        "dense",
+        TEN_CLASSES,
+        {
+            "f": (_variables("feature_extractor"), 235_146 - 1_290),
+            "g": (_variables("classifier_head"), 1_290),
+        },
+        options={"variant": "dense"},
     ),
     Pin(
         "gamo",

@@ -98,6 +98,22 @@ def rebalanced(dataset, balanced):
     return None if remake is None else remake(balanced)
 
 
+def overloaded(dataset, plan):
+    """Returns `dataset` with rows repeated, and with a mark beside each.
+
+    Args:
+        dataset: Of `batches`, with `balanced=False`.
+        plan: Function from the labels `(n,)` to `(repeats, marks)`, integer arrays
+            `(n,)`: how often a pass visits a row, and what comes with it.
+
+    Returns:
+        A dataset of `(x, y, mark)` over the same samples in memory, with as many
+        batches an epoch as `dataset`; None if `dataset` is not one of those.
+    """
+    remake = getattr(dataset, "kerasos_overloaded", None)
+    return None if remake is None else remake(plan)
+
+
 def every_row(dataset, chunk=512):
     """Yields the training samples behind a dataset, a part at a time.
 
@@ -124,9 +140,10 @@ def every_row(dataset, chunk=512):
             yield tuple(part.numpy() for part in pair)
 
 
-def _dataset_of(tables, y, balanced, order):
+def _dataset_of(tables, y, balanced, order, copies=None):
     batch_size, shuffle, seed, steps_per_epoch = order
-    copies = _rows_with_copies(y, seed) if balanced == "copies" else None
+    if balanced == "copies":
+        copies = _rows_with_copies(y, seed)
     num_rows = len(y) if copies is None else len(copies)
     _check_sizes(num_rows, batch_size, steps_per_epoch)
     per_pass = num_rows // batch_size
@@ -164,6 +181,15 @@ def _dataset_of(tables, y, balanced, order):
         return dataset if balanced else _dataset_of(tables, y, wanted, order)
 
     dataset.kerasos_rebalanced = remake
+
+    def remake_overloaded(plan):
+        repeats, marks = plan(y)
+        rows = np.repeat(np.arange(len(y)), repeats) if np.any(repeats != 1) else None
+        with_marks = (*tables, HostTable(marks.astype("int32")))
+        return _dataset_of(with_marks, y, False, (*order[:3], steps), rows)
+
+    if not balanced and copies is None:
+        dataset.kerasos_overloaded = remake_overloaded
     return dataset
 
 

@@ -93,6 +93,10 @@ class ConvexGenerator(keras.layers.Layer):
         """Puts the real points of class `label`, `(anchors, num_features)`."""
         self.anchors[f"{label}"].assign(points)
 
+    def get_anchors(self, label):
+        """Returns the real points of class `label` as a tensor."""
+        return tf.convert_to_tensor(self.anchors[f"{label}"])
+
     def class_variables(self, label):
         """Variables that a step on class `label` moves: the trunk and its unit."""
         unit = [self.kernels[f"{label}"], self.biases[f"{label}"]]

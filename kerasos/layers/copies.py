@@ -53,6 +53,11 @@ class RandomCombination(keras.layers.Layer):
         bank[first : first + self.anchor_counts[label]] = points
         self.bank.assign(bank)
 
+    def get_anchors(self, label):
+        """Returns the real points of class `label` as a tensor."""
+        first = sum(self.anchor_counts[:label])
+        return self.bank[first : first + self.anchor_counts[label]]
+
     def class_variables(self, label):
         """Nothing is trained."""
         del label

@@ -39,6 +39,17 @@ class MeanAndScale(keras.layers.Layer):
         return {**super().get_config(), "floor": self.floor}
 
 
+def scale_of(log_variance, limit=10.0):
+    """The standard deviation, `exp(log_variance / 2)`, in float32.
+
+    Args:
+        log_variance: Float tensor, clipped to +-`limit` so that nothing overflows.
+        limit: Float.
+    """
+    log_variance = tf.cast(log_variance, tf.float32)
+    return tf.exp(0.5 * tf.clip_by_value(log_variance, -limit, limit))
+
+
 def reparameterize(mean, scale, noise):
     """`z = mean + scale * noise`: a draw whose gradient reaches mean and scale."""
     return mean + scale * noise

@@ -62,6 +62,17 @@ def gaussian_loss(mean, x, log_variance):
     return 0.5 * tf.reduce_sum(terms, tf.range(1, tf.rank(terms)))
 
 
+def squared_loss(mean, x):
+    """`sum((x - mean)^2)`: a Gaussian of variance 1/2, up to a constant.
+
+    Args:
+        mean: Float tensor `(batch, ...)`.
+        x: Float tensor of the same shape.
+    """
+    terms = tf.math.squared_difference(_float32(x), _float32(mean))
+    return tf.reduce_sum(terms, tf.range(1, tf.rank(terms)))
+
+
 def _float32(tensor):
     # Sums over pixels and logarithms lose their meaning in half precision.
     return tf.cast(tensor, tf.float32)

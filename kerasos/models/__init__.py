@@ -5,7 +5,9 @@ from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
+from kerasos.models.dos import DOS
 from kerasos.models.gamo import GAMO
+from kerasos.models.gamo2pix import GAMO2pix
 
 __all__ = [
     "ACGAN",
@@ -13,6 +15,8 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "DOS",
     "GAMO",
+    "GAMO2pix",
     "OversamplingModel",
 ]

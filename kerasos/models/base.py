@@ -104,6 +104,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def on_epoch_start(self, epoch):
         """Called outside the graph when `fit` begins epoch `epoch`, from 0."""
 
+    def arrange(self, dataset):
+        """Returns the dataset that `fit` trains on, from the one that it was given."""
+        return dataset
+
     @property
     def prefers_jit(self):
         """Whether XLA is the faster choice for these networks on one device."""
@@ -321,6 +325,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             self, x, y, batch_size, shuffle, validation_split, validation_data
         )
         kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
+        dataset = self.arrange(dataset)
         own = StageCallback(dataset, epochs)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             own.set_model(self)
@@ -359,7 +364,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def from_config(cls, config):
         config = {
             name: keras.saving.deserialize_keras_object(value)
-            if isinstance(value, dict) and "class_name" in value
+            if _is_network(value)
             else value
             for name, value in copy.deepcopy(config).items()  # Keras empties it
         }
@@ -385,3 +390,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             for layer in self._flatten_layers()
             for generator in getattr(layer, "_seed_generators", [])
         ]
+
+
+def _is_network(value):
+    """Whether an entry of a config is a serialised object, or a list of them."""
+    if isinstance(value, list) and value:
+        return all(_is_network(part) for part in value)
+    return isinstance(value, dict) and "class_name" in value

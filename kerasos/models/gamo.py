@@ -34,13 +34,13 @@ from kerasos.data.anchors import choose_anchors
 from kerasos.data.spec import DataSpec, as_arrays
 from kerasos.layers.convex import one_hot_of_sizes
 from kerasos.losses import adversarial, classification
-from kerasos.metrics import ACSA, GMean
 from kerasos.models.base import OversamplingModel
 from kerasos.models.gamo_anchors import AnchorBank
 from kerasos.models.gamo_build import build_generator
 from kerasos.models.gamo_fakes import GeneratedBatches
 from kerasos.models.gamo_more_anchors import fill_up_anchors
 from kerasos.models.training import DEFAULT_BATCH_SIZE, num_rows, watching
+from kerasos.models.validation import ClassifierValidation
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import leaky_mlp
@@ -92,7 +92,7 @@ OPTIONS = (
 
 
 @register_method("gamo")
-class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
+class GAMO(GeneratedBatches, AnchorBank, ClassifierValidation, OversamplingModel):
     """Trains a convex generator against a classifier and a discriminator.
 
     `GAMO.from_data(x, y)` builds the networks of the paper; the constructor takes
@@ -186,11 +186,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         if discriminator is not None:
             names += ["d_loss", "g_d_loss"]
         self.track(*names, "g_c_loss")
-        self.val_metrics = [
-            keras.metrics.Mean(name="loss"),
-            ACSA(spec.num_classes, name="acsa"),
-            GMean(spec.num_classes, name="g_mean"),
-        ]
+        self.make_val_metrics()
 
     @classmethod
     def from_data(cls, x, y=None, *, seed=None, **options):
@@ -235,7 +231,7 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         )
         variant = options.pop("variant", "dense")
         check_choice("variant", variant, ("dense", "conv"))
-        _check_imbalance(spec)
+        check_imbalance(spec, "GAMO")
         if variant == "conv" and not spec.is_image:
             raise ValueError(
                 "`variant='conv'` needs images (height, width, channels). Received "
@@ -303,16 +299,9 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
             **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA for
                 the dense variant on one device), `run_eagerly`.
         """
-        g_optimizer = keras.optimizers.get(g_optimizer or _adam())
-        if g_d_optimizer is None:
-            g_d_optimizer = g_optimizer.from_config(g_optimizer.get_config())
-        optimizers = {
-            "c_optimizer": c_optimizer or _adam(),
-            "d_optimizer": d_optimizer or _adam(),
-            "e_optimizer": e_optimizer or _adam(),
-            "g_d_optimizer": g_d_optimizer,
-            "g_optimizer": g_optimizer,
-        }
+        optimizers = gamo_optimizers(
+            c_optimizer, d_optimizer, g_optimizer, e_optimizer, g_d_optimizer
+        )
         self.compile_players(optimizers, **kwargs)
 
     def player_variables(self):
@@ -420,9 +409,10 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         size = self._samples_per_class(x)
         groups = [minority] if self.g_update == "joint" else [[k] for k in minority]
         # Replicas share the rows of each class, so a row holds all classes.
-        noise = self.normal(size, len(minority) * self.noise_dim, "generator")
-        noise = tf.reshape(noise, (size, len(minority), self.noise_dim))
-        noise = tf.reshape(tf.transpose(noise, (1, 0, 2)), (-1, self.noise_dim))
+        width = self.generator.latent_dim
+        noise = self.normal(size, len(minority) * width, "generator")
+        noise = tf.reshape(noise, (size, len(minority), width))
+        noise = tf.reshape(tf.transpose(noise, (1, 0, 2)), (-1, width))
         parts = tf.split(noise, [size * len(group) for group in groups])
         totals = {}
         for group, part in zip(groups, parts, strict=True):
@@ -459,22 +449,6 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
             self.minimize(loss, tape, variables, self.g_d_optimizer)
             losses["g_d_loss"] = loss
         return losses
-
-    # Validation.
-
-    def test_step(self, data):
-        x, y = data
-        logits = self.classifier_head(self._features(self.to_model(x)))
-        loss = self.c_loss_fn(logits, tf.one_hot(y, self.spec.num_classes))
-        mean_loss, *scores = self.val_metrics
-        mean_loss.update_state(loss)
-        for score in scores:
-            score.update_state(y, tf.cast(logits, tf.float32))
-        return {metric.name: metric.result() for metric in self.val_metrics}
-
-    @property
-    def metrics(self):
-        return super().metrics + self.val_metrics
 
     # Sampling.
 
@@ -516,14 +490,28 @@ class GAMO(GeneratedBatches, AnchorBank, OversamplingModel):
         return config
 
 
-def _check_imbalance(spec):
+def check_imbalance(spec, name):
+    """Raises unless there is a class to generate for."""
     if not spec.minority_labels:
         raise ValueError(
-            "GAMO needs classes of different sizes: it generates for every class "
+            f"{name} needs classes of different sizes: it generates for every class "
             f"smaller than the largest. Received: class_counts={spec.class_counts}. "
             "Balanced data need no oversampling."
         )
 
 
-def _adam():
+def gamo_optimizers(c, d, g, e, g_d):
+    """Optimizers by name; None becomes the paper's Adam, or for `g_d` a copy of `g`."""
+    g = keras.optimizers.get(g or adam())
+    return {
+        "c_optimizer": c or adam(),
+        "d_optimizer": d or adam(),
+        "e_optimizer": e or adam(),
+        "g_d_optimizer": g.from_config(g.get_config()) if g_d is None else g_d,
+        "g_optimizer": g,
+    }
+
+
+def adam():
+    """The optimizer of the paper's players."""
     return keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.999)

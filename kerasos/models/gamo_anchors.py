@@ -76,7 +76,7 @@ class AnchorBank:
                 f"{type(self.generator).__name__}."
             )
         noise = np.random.default_rng(seed).standard_normal(
-            (num_samples, self.noise_dim), dtype="float32"
+            (num_samples, self.generator.latent_dim), dtype="float32"
         )
         report = {}
         for label in self.sampled_labels:

@@ -30,7 +30,7 @@ class GeneratedBatches:
             tf.cast(position[:, None] >= edges[None, 1:-1], tf.int32), axis=1
         )
         labels = tf.gather(tf.constant(self.generator.labels, tf.int32), slot)
-        noise = self.normal(rows, self.noise_dim, "fake")
+        noise = self.normal(rows, self.generator.latent_dim, "fake")
         if replicas == 1 and isinstance(rows, int):
             fake = self._padded_samples(noise, position, slot, edges)
         else:

@@ -36,7 +36,7 @@ def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     Returns:
         A `keras.Model`.
     """
-    inputs, hidden = _inputs(num_inputs)
+    inputs, hidden = joined_inputs(num_inputs)
     for index, width in enumerate(units):
         hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
         hidden = keras.layers.LeakyReLU(negative_slope=slope)(hidden)
@@ -58,7 +58,7 @@ def normalized_mlp(num_inputs, num_outputs, seed, name, units=(256, 256)):
     Returns:
         A `keras.Model`.
     """
-    inputs, hidden = _inputs(num_inputs)
+    inputs, hidden = joined_inputs(num_inputs)
     for index, width in enumerate(units):
         hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
         hidden = GlobalBatchNormalization(name=f"{name}_norm_{index}")(hidden)
@@ -67,8 +67,12 @@ def normalized_mlp(num_inputs, num_outputs, seed, name, units=(256, 256)):
     return keras.Model(inputs, outputs, name=name)
 
 
-def _inputs(widths):
-    """Returns one input or a list of them, and their concatenation."""
+def joined_inputs(widths):
+    """Returns one input or a list of them, and their concatenation.
+
+    Args:
+        widths: Width of one row, or a tuple of widths for a list of inputs.
+    """
     if not isinstance(widths, tuple):
         inputs = keras.Input((widths,))
         return inputs, inputs
