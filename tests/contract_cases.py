@@ -97,6 +97,14 @@ class Case:
         )
 
 
+DGC_LOSSES = (
+    "loss",
+    "reconstruction_loss",
+    "mmd_loss",
+    "c_loss",
+    "oversampled_c_loss",
+)
+
 CASES = [
     Case("none", "images", full=True, adds_samples=False),
     Case("random", "images", full=True),
@@ -329,6 +337,25 @@ CASES = [
         jit=True,
         step_size=0.05,
     ),
+    Case(
+        "dgc",
+        "images",
+        data=two_kinds_of_images,
+        options={"latent_dim": 4, "width": 16, "draws": 3, "rows_per_class": 6},
+        losses=DGC_LOSSES,
+        full=True,
+        option=("latent_oversampling", "latent_oversample"),
+        step_size=0.02,
+    ),
+    Case(
+        "dgc",
+        "rows",
+        data=rows,
+        options={"width": 16, "draws": 3, "ce_reduction": "mean"},
+        losses=DGC_LOSSES,
+        jit=True,
+        step_size=0.02,
+    ),
 ]
 
 
@@ -390,6 +417,10 @@ def _every(name):
 def _discriminator_of_acgan(model):
     head = model.discriminator_head.trainable_variables
     return [*model.trunk.trainable_variables, *head]
+
+
+def _encoder_of_dgc(model):
+    return model.encoder_variables
 
 
 MNIST_IR_100 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
@@ -558,6 +589,16 @@ PINS = [
         {
             "encoder": (_variables("encoder"), 6_695_484),
             "decoder": (_variables("decoder"), 6_650_433),
+        },
+    ),
+    Pin(
+        "dgc",
+        "28",
+        TEN_CLASSES,
+        {
+            "encoder": (_encoder_of_dgc, 28_364_544),
+            "decoder": (_variables("decoder"), 13_753_601),
+            "label head": (_variables("classifier_head"), 650),
         },
     ),
 ]

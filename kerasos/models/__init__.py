@@ -5,6 +5,7 @@ from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
+from kerasos.models.dgc import DGC
 from kerasos.models.dos import DOS
 from kerasos.models.gamo import GAMO
 from kerasos.models.gamo2pix import GAMO2pix
@@ -15,6 +16,7 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "DGC",
     "DOS",
     "GAMO",
     "GAMO2pix",

@@ -87,8 +87,12 @@ class ConditionalModel(OversamplingModel):
         if not (spec.is_image or "model_range" in settings):
             settings["column_mean"], settings["column_scale"] = standardization(x)
         model = cls(**networks, spec=spec, seed=seed, **settings, **options)
+        model.keep_from(x, y)
         model.compile()
         return model
+
+    def keep_from(self, x, y):
+        """Called by `from_data` with the arrays, for models that keep some of them."""
 
     @classmethod
     def build_networks(cls, spec, seed, options):
