@@ -8,10 +8,9 @@ cut off by a crash or a full disk, counts as not run.
 """
 
 import csv
-import fcntl
-import io
-import os
 import pathlib
+
+from kerasos.evaluation.result_rows import append_rows, read_rows
 
 COLUMNS = (
     "paper,table,dataset,setting,method,metric,mean,std,"
@@ -28,20 +27,9 @@ def append(path, rows):
         path: CSV file; made with a header where there is none.
         rows: List of dicts with the names in `COLUMNS`, except `part`.
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", newline="", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _cut_torn_line(file)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        if os.fstat(file.fileno()).st_size == 0:
-            writer.writeheader()
-        for number, row in enumerate(rows, 1):
-            writer.writerow({**row, "part": f"{number}/{len(rows)}"})
-        file.write(text.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+    total = len(rows)
+    rows = [{**row, "part": f"{n}/{total}"} for n, row in enumerate(rows, 1)]
+    append_rows(path, COLUMNS, rows)
 
 
 def read(path):
@@ -50,21 +38,8 @@ def read(path):
     Raises:
         ValueError: If the file has other columns.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        lines = file.read().split("\n")
-    # What follows the last line break was cut off.
-    reader = csv.DictReader(lines[:-1])
-    if reader.fieldnames and list(reader.fieldnames) != COLUMNS:
-        raise ValueError(
-            f"A table of results must have the columns {COLUMNS}. Received: "
-            f"{reader.fieldnames} in {path}. Give another file."
-        )
     cells = {}
-    for row in reader:
+    for row in read_rows(path, COLUMNS):
         if row["part"]:
             cells.setdefault(row["cell"], {})[row["part"]] = row
     complete = []
@@ -87,14 +62,3 @@ def published(folder):
         with open(path, newline="", encoding="utf-8") as file:
             rows.extend(csv.DictReader(file))
     return rows
-
-
-def _cut_torn_line(file):
-    """Removes what a killed writer left behind the last line break."""
-    file.seek(0)
-    text = file.read()
-    whole = text.rfind("\n") + 1
-    if whole < len(text):
-        file.seek(0)
-        file.truncate(len(text[:whole].encode("utf-8")))
-    file.seek(0, os.SEEK_END)

@@ -7,6 +7,8 @@ from kerasos.evaluation.classifiers import (
     imsic_cnn,
     strong_cnn,
 )
+from kerasos.evaluation.compare import compare
+from kerasos.evaluation.comparison import Comparison
 from kerasos.evaluation.diagnostics import (
     GeneratorDiagnosis,
     GeneratorReport,
@@ -15,15 +17,21 @@ from kerasos.evaluation.diagnostics import (
 from kerasos.evaluation.downstream import DownstreamScore
 from kerasos.evaluation.fid import fid, frechet_distance
 from kerasos.evaluation.quick import QuickClassifier
-from kerasos.evaluation.significance import paired_t_test, ranking_agreement
+from kerasos.evaluation.significance import (
+    holm,
+    paired_t_test,
+    ranking_agreement,
+)
 from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
+    "Comparison",
     "DownstreamScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
     "QuickClassifier",
     "augmented",
+    "compare",
     "diagnose",
     "fajardo_mlp",
     "fid",
@@ -31,6 +39,7 @@ __all__ = [
     "frechet_distance",
     "gamo_classifier",
     "imsic_cnn",
+    "holm",
     "paired_t_test",
     "ranking_agreement",
     "search_sample_weight",

@@ -18,10 +18,16 @@ class PairedTest(NamedTuple):
         return self.p_value < level
 
 
-def paired_t_test(scores, reference):
+def paired_t_test(scores, reference, test_ratio=0.0):
     """Two-sided paired t-test over repeats that share data and seeds.
 
-        d_r = scores_r - reference_r,    t = mean(d) / (sd(d) / sqrt(R)),  R - 1 df
+        d_r = scores_r - reference_r
+        t = mean(d) / (sd(d) sqrt(1 / R + test_ratio)),    R - 1 degrees of freedom
+
+    `test_ratio=0` is the ordinary test. Folds of one cross-validation share training
+    rows, so their scores are no independent repeats, and it finds differences where
+    there are none; with `test_ratio = n_test / n_train` the variance is corrected for
+    that (Nadeau and Bengio, eq. 9 with their estimate of the correlation).
 
     If all differences are equal (up to rounding), p is 0, or 1 if they are 0 (ours:
     t has no value then). Repeats that share test images are not independent, so do
@@ -30,15 +36,18 @@ def paired_t_test(scores, reference):
     Args:
         scores: Floats `(R,)`, one score a repeat, R at least 2.
         reference: Floats `(R,)`, those of the other method, in the same order.
+        test_ratio: Float, at least 0: test rows over training rows of a fold; 1 for
+            two folds, 0.25 for five. Default 0: the repeats are independent.
 
     Returns:
         A `PairedTest`; t is 0 or infinite if all differences are equal.
 
     Raises:
         ValueError: If the scores are not two finite vectors of one length of 2 or
-            more.
+            more, or `test_ratio` is negative.
 
     Reference:
+        Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
         He, Lin, Yuan, Tzeng, Interpretable Minority Synthesis for Imbalanced
         Classification, IJCAI 2021 (table 1).
 
@@ -58,6 +67,11 @@ def paired_t_test(scores, reference):
             "Scores must be finite. Received: NaN or infinity. Leave such repeats "
             "out of both."
         )
+    if not test_ratio >= 0:
+        raise ValueError(
+            "`test_ratio` must be test rows over training rows, at least 0. Received: "
+            f"{test_ratio!r}."
+        )
     differences = scores - reference
     mean, df = float(differences.mean()), len(differences) - 1
     rounding = 1e-12 * max(np.abs(scores).max(), np.abs(reference).max())
@@ -67,8 +81,37 @@ def paired_t_test(scores, reference):
         return PairedTest(mean, float(np.copysign(np.inf, mean)), 0.0, df)
     from scipy import stats
 
-    test = stats.ttest_rel(scores, reference)
-    return PairedTest(mean, float(test.statistic), float(test.pvalue), df)
+    error = differences.std(ddof=1) * np.sqrt(1.0 / len(differences) + test_ratio)
+    statistic = float(mean / error)
+    return PairedTest(mean, statistic, float(2 * stats.t.sf(abs(statistic), df)), df)
+
+
+def holm(p_values):
+    """Returns p-values that hold for several tests at once (Holm's procedure).
+
+        p'_(i) = max_{j <= i} min(1, (m - j + 1) p_(j)),    p_(1) <= ... <= p_(m)
+
+    Args:
+        p_values: Floats in [0, 1].
+
+    Returns:
+        Float array in the order given.
+
+    Reference:
+        Holm. A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian
+        Journal of Statistics 1979.
+
+    Example:
+
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p_values = np.asarray(p_values, "float64")
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * factors)
+    return np.minimum(adjusted, 1.0)
 
 
 def ranking_agreement(scores, reference):

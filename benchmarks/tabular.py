@@ -1,0 +1,224 @@
+"""Ways of rebalancing tables, on many tables, by what classifiers then score.
+
+    python benchmarks/tabular.py --data_dir DIR --output_dir OUT
+
+For every `*.csv` of the folder (last column `target`) `kerasos.evaluation.compare` runs
+`--repeats` times `--folds` stratified folds, the smallest table first, and keeps each
+finished row in `OUT/rows/TABLE/rows.csv`: the same command goes on where a killed run
+stopped. After each table `OUT/tabular.csv` gets the rows of all finished tables and
+`OUT/tabular.md` their summary, with a diagram of the mean ranks for each classifier
+(Demsar. Statistical comparisons of classifiers over multiple data sets. JMLR 7, 2006).
+Repeated rows of a table stay in, so in `flare-F` equal rows are on both sides.
+"""
+
+import os
+import pathlib
+
+import pandas as pd
+from absl import app, flags, logging
+from harness import reporting_plots, reporting_ranks
+
+_DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
+_OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder to write to.")
+_TABLES = flags.DEFINE_list("tables", None, "Names of tables; default: all.")
+_METHODS = flags.DEFINE_list(
+    "methods",
+    "none,class_weights,threshold,random,smote,cvae,cgan,gamo",
+    "As in `compare`.",
+)
+_CLASSIFIERS = flags.DEFINE_list(
+    "classifiers", "logistic_regression,gradient_boosting", "As in `compare`."
+)
+_REPEATS = flags.DEFINE_integer("repeats", 5, "Of the cross-validation.", 1)
+_FOLDS = flags.DEFINE_integer("folds", 2, "Of each repeat.", 2)
+_THREADS = flags.DEFINE_integer("threads", 0, "Processor threads; 0: all.", 0)
+_SEED = flags.DEFINE_integer("seed", 0, "Fixes folds, samplers and classifiers.")
+_NOTE = flags.DEFINE_string("note", "", "For the column of that name.")
+
+# Columns of codes that a CSV file cannot tell from numbers. Text needs no mention.
+CATEGORICAL = {
+    "car": ["Doors", "Persons"],
+    "flare-F": [
+        *("LargestSpotSize", "SpotDistribution", "Activity", "Evolution"),
+        *("Prev24Hour", "HistComplex", "BecomeHist", "Area"),
+        *("C-class", "M-class", "X-class"),
+    ],
+}
+METRIC = "balanced_accuracy"
+SIMPLE = ("none", "class_weights", "threshold", "random", "smote")
+
+
+def read(path):
+    """Returns the frame and the labels of a table."""
+    frame = pd.read_csv(path)
+    y = frame.pop("target").to_numpy()
+    codes = CATEGORICAL.get(path.stem, [])
+    return frame.astype(dict.fromkeys(codes, "category")), y
+
+
+def limit_threads(count):
+    """Holds TensorFlow, BLAS and OpenMP to so many threads; before they start."""
+    import tensorflow as tf
+    from threadpoolctl import threadpool_limits
+
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
+    threadpool_limits(count)
+
+
+def run(path, output):
+    """Compares on one table; returns its rows."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
+    from kerasos.evaluation import compare
+
+    frame, y = read(path)
+    result = compare(
+        frame,
+        y,
+        _METHODS.value,
+        _CLASSIFIERS.value,
+        RepeatedStratifiedKFold(
+            n_splits=_FOLDS.value, n_repeats=_REPEATS.value, random_state=_SEED.value
+        ),
+        random_state=_SEED.value,
+        output_dir=output / "rows" / path.stem,
+    )
+    rows = result.rows.copy()
+    rows.insert(0, "table", path.stem)
+    return rows.assign(threads=_THREADS.value, note=_NOTE.value)
+
+
+def ranks_of(rows, classifier):
+    """Returns `reporting_ranks.Ranks` over the tables, or None for too few."""
+    means = rows[rows.classifier == classifier].groupby(["method", "table"])[METRIC]
+    table = {}
+    for (method, name), value in means.mean().round(12).items():
+        table.setdefault(method, {})[name] = value
+    return reporting_ranks.rank(table, METRIC, 1.0)
+
+
+def against_none(rows):
+    """Returns a frame by method: mean rank, and points of balanced accuracy to none.
+
+    A case is a table with a classifier; `losses` are those more than 2 points below.
+    """
+    means = rows.groupby(["table", "classifier", "method"])[METRIC].mean().unstack()
+    ranks = means.round(12).rank(axis=1, ascending=False).mean()
+    points = 100 * means.sub(means["none"], axis=0)
+    return pd.DataFrame(
+        {
+            "rank": ranks,
+            "points": points.mean(),
+            "ahead": (points > 0).sum(),
+            "behind": (points < 0).sum(),
+            "losses": (points < -2).sum(),
+            "worst": points.min(),
+            "worst_case": [" / ".join(points[m].idxmin()) for m in points],
+        }
+    ).sort_values("rank", kind="stable")
+
+
+def verdict(summary):
+    """Sentences on the best method with a network."""
+    deep = [name for name in summary.index if name not in SIMPLE]
+    if not deep:
+        return []
+    best = summary.loc[deep[0]]
+    found = [f"Best with a network: `{deep[0]}`, mean rank {best['rank']:.2f}."]
+    if "smote" in summary.index:
+        smote = summary["rank"]["smote"]
+        word = "ahead of" if best["rank"] < smote else "not ahead of"
+        found.append(f"That is {word} `smote`, {smote:.2f}.")
+    if best.losses:
+        found.append(
+            f"It is more than 2 points below `none` in {best.losses:.0f} cases, "
+            f"{-best.worst:.1f} in the worst ({best.worst_case})."
+        )
+    else:
+        found.append("It is nowhere more than 2 points below `none`.")
+    return found
+
+
+def markdown(rows, pictures):
+    """Returns the summary of the finished tables."""
+    summary = against_none(rows)
+    names = list(dict.fromkeys(rows.table))
+    cases = rows.groupby(["table", "classifier"]).ngroups
+    text = [
+        "# Rebalancing tables",
+        "",
+        f"{len(names)} tables ({', '.join(names)}), {rows.classifier.nunique()} "
+        f"classifiers, {rows.fold.nunique()} folds; balanced accuracy. {cases} cases "
+        "(a table with a classifier). Losses: cases more than 2 points below `none`.",
+        "",
+        " ".join(verdict(summary)),
+        "",
+        "| method | mean rank | points to `none` | ahead | behind | losses | worst | "
+        "seconds to resample |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    seconds = rows.groupby("method").resample_seconds.mean()
+    for name, row in summary.iterrows():
+        text.append(
+            f"| {name} | {row['rank']:.2f} | {row.points:+.2f} | {row.ahead} | "
+            f"{row.behind} | {row.losses} | {row.worst:+.1f} ({row.worst_case}) | "
+            f"{seconds[name]:.1f} |"
+        )
+    for classifier in dict.fromkeys(rows.classifier):
+        part = rows[rows.classifier == classifier]
+        means = part.groupby(["table", "method"], sort=False)[METRIC].mean().unstack()
+        means = means[summary.index]
+        text += ["", f"## {classifier}", ""]
+        if classifier in pictures:
+            text += [f"![Mean ranks]({pictures[classifier]})", ""]
+        text.append(f"| table | {' | '.join(means)} |")
+        text.append("|---" * (len(means.columns) + 1) + "|")
+        for table, values in means.iterrows():
+            cells = [
+                f"**{value:.3f}**" if value == values.max() else f"{value:.3f}"
+                for value in values
+            ]
+            text.append(f"| {table} | {' | '.join(cells)} |")
+    return "\n".join([*text, "", rows.versions.iloc[0] + ".", ""])
+
+
+def write(rows, output):
+    """Writes the rows, the summary and the pictures."""
+    output.mkdir(parents=True, exist_ok=True)
+    draft = output / "tabular.csv.part"
+    rows.to_csv(draft, index=False)
+    os.replace(draft, output / "tabular.csv")
+    pictures = {}
+    for classifier in dict.fromkeys(rows.classifier):
+        ranks = ranks_of(rows, classifier)
+        if ranks is not None:
+            figure = reporting_plots.critical_difference(ranks)
+            pictures[classifier] = f"tabular_ranks_{classifier}.png"
+            figure.savefig(output / pictures[classifier], dpi=150, facecolor="white")
+    (output / "tabular.md").write_text(markdown(rows, pictures), encoding="utf-8")
+
+
+def main(_):
+    logging.set_verbosity(logging.ERROR)
+    if _THREADS.value:
+        limit_threads(_THREADS.value)
+    paths = sorted(pathlib.Path(_DATA.value).glob("*.csv"))
+    if _TABLES.value:
+        known = {path.stem: path for path in paths}
+        missing = [name for name in _TABLES.value if name not in known]
+        if missing or not known:
+            raise app.UsageError(f"No table {missing} among {list(known)}.")
+        paths = [known[name] for name in _TABLES.value]
+    paths.sort(key=lambda path: path.stat().st_size)
+    output, found = pathlib.Path(_OUTPUT.value), []
+    for path in paths:
+        print(path.stem, flush=True)
+        found.append(run(path, output))
+        write(pd.concat(found, ignore_index=True), output)
+    print((output / "tabular.md").read_text(encoding="utf-8").split("\n## ")[0])
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,282 @@
+"""What `compare` sets against each other: ways of rebalancing, and classifiers."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import has_fit_parameter
+
+from kerasos.data.tabular_columns import column_kind
+from kerasos.over_sampling.prior_correction import shift_priors
+from kerasos.registry import list_methods
+from kerasos.suggest import unknown_name_message
+
+REFERENCE = "none"
+# Without new rows: nothing, weights of the classes, another threshold.
+UNSAMPLED = (REFERENCE, "class_weights", "threshold")
+CLASSIFIERS = {
+    "logistic_regression": LogisticRegression(max_iter=1000),
+    "gradient_boosting": HistGradientBoostingClassifier(),
+    "mlp": MLPClassifier(max_iter=300),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way of rebalancing: its name in the rows, and what it does.
+
+    Attributes:
+        name: As the user called it.
+        kind: "none", "class_weights", "threshold" or "sampler".
+        sampler: Object with `fit_resample`, or None.
+    """
+
+    name: str
+    kind: str
+    sampler: object = None
+
+    def resample(self, X, y, seed):
+        """Returns a balanced `(X, y)`; the same where nothing is sampled."""
+        if self.sampler is None:
+            return X, y
+        return seeded(self.sampler, seed).fit_resample(X, y)
+
+
+def make_methods(methods):
+    """Returns a list of `Method`, `none` first.
+
+    Args:
+        methods: List of names, or dict of a name to a name or a sampler.
+
+    Raises:
+        ValueError: If a name is unknown, or there is nothing to compare.
+        TypeError: If an object has no `fit_resample`.
+    """
+    if isinstance(methods, str):
+        methods = [methods]
+    if not isinstance(methods, dict):
+        unnamed = [type(m).__name__ for m in methods if not isinstance(m, str)]
+        if unnamed:
+            raise TypeError(
+                "Samplers need a name. Expected a list of names, or a dict of name to "
+                f"sampler. Received objects in a list: {unnamed}. Use "
+                "`{'my sampler': sampler}`."
+            )
+        methods = {name: name for name in methods}
+    found = [_method(name, value) for name, value in methods.items()]
+    if REFERENCE not in methods:
+        found.insert(0, Method(REFERENCE, REFERENCE))
+    elif methods[REFERENCE] != REFERENCE:
+        raise ValueError(
+            "The name 'none' is the classifier on the data as they are. Received: "
+            f"{methods[REFERENCE]!r} under that name. Choose another."
+        )
+    if len(found) < 2:
+        raise ValueError(
+            "There is nothing to compare with `none`. Expected one more method at "
+            f"least. Received: {list(methods)}."
+        )
+    return sorted(found, key=lambda method: method.name != REFERENCE)
+
+
+def _method(name, value):
+    if not isinstance(value, str):
+        if not hasattr(value, "fit_resample"):
+            raise TypeError(
+                f"The method {name!r} must be a name or a sampler with "
+                f"`fit_resample`. Received: {type(value).__name__}."
+            )
+        return Method(name, "sampler", value)
+    if value in UNSAMPLED:
+        return Method(name, value)
+    known = [*UNSAMPLED, *(m for m in list_methods() if m not in UNSAMPLED)]
+    if value not in known:
+        raise ValueError(unknown_name_message("method", value, known, "compare"))
+    return Method(name, "sampler", _named_sampler(value))
+
+
+def _named_sampler(name):
+    if name == "random":
+        from imblearn.over_sampling import RandomOverSampler
+
+        return RandomOverSampler()
+    if name == "smote":
+        from kerasos.over_sampling.table_smote import TableSMOTE
+
+        return TableSMOTE()
+    from kerasos.over_sampling.deep import DeepOverSampler
+
+    return DeepOverSampler(name)
+
+
+def make_classifiers(classifiers, methods):
+    """Returns a dict of name to unfitted classifier.
+
+    Args:
+        classifiers: None (all of `CLASSIFIERS`), a list of their names, or a dict of
+            name to classifier.
+        methods: List of `Method`, whose needs are checked.
+
+    Raises:
+        ValueError: If a name is unknown.
+        TypeError: If a classifier lacks what is needed.
+    """
+    if isinstance(classifiers, str):
+        classifiers = [classifiers]
+    if not isinstance(classifiers, dict):
+        names = list(CLASSIFIERS) if classifiers is None else list(classifiers)
+        for name in names:
+            if name not in CLASSIFIERS:
+                raise ValueError(
+                    unknown_name_message("classifier", name, CLASSIFIERS, "compare")
+                    + " Or give your own in a dict."
+                )
+        classifiers = {name: CLASSIFIERS[name] for name in names}
+    if not classifiers:
+        raise ValueError("There is no classifier. Expected one at least.")
+    weighted = any(method.kind == "class_weights" for method in methods)
+    for name, classifier in classifiers.items():
+        if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
+            raise TypeError(
+                f"The classifier {name!r} must have `fit` and `predict_proba`. "
+                f"Received: {classifier!r}. Wrap it in scikit-learn's "
+                "`CalibratedClassifierCV`."
+            )
+        if weighted and not has_fit_parameter(_last(classifier), "sample_weight"):
+            raise TypeError(
+                "'class_weights' needs classifiers whose `fit` takes `sample_weight`. "
+                f"Received: {name!r}, a {type(_last(classifier)).__name__}, which does "
+                "not. Leave out one of the two."
+            )
+    return classifiers
+
+
+def _last(classifier):
+    return classifier.steps[-1][1] if isinstance(classifier, Pipeline) else classifier
+
+
+def encoder_for(classifier, X):
+    """Returns an unfitted transformer from the frame to what the classifier takes.
+
+    One-hot for categories. Numbers are standardised, and medians put where they are
+    missing, except for gradient boosting, which does not ask for it. A pipeline gets
+    the frame as it is.
+    """
+    if isinstance(classifier, Pipeline):
+        return FunctionTransformer()
+    kinds = {name: column_kind(X[name], name) for name in X}
+    categories = [name for name in X if kinds[name] == "categorical"]
+    numbers = [name for name in X if kinds[name] != "categorical"]
+    steps = [FunctionTransformer(_to_float)]
+    if not isinstance(classifier, HistGradientBoostingClassifier):
+        imputer = SimpleImputer(
+            strategy="median", add_indicator=True, keep_empty_features=True
+        )
+        steps += [imputer, StandardScaler()]
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    text = FunctionTransformer(_to_text)
+    return ColumnTransformer(
+        [
+            ("numbers", make_pipeline(*steps), numbers),
+            ("categories", make_pipeline(text, one_hot), categories),
+        ],
+        sparse_threshold=0.0,
+    )
+
+
+def _to_float(frame):
+    columns = [
+        frame[name].to_numpy("float64", na_value=np.nan)[:, None] for name in frame
+    ]
+    return np.hstack(columns)
+
+
+def _to_text(frame):
+    missing = frame.isna().to_numpy()
+    return np.where(missing, "missing", frame.astype(object).astype(str).to_numpy())
+
+
+class Rebalanced(BaseEstimator):
+    """A classifier fitted as a method says; what `compare` evaluates.
+
+    Args:
+        classifier: Unfitted.
+        kind: As in `Method`.
+        seed: Integer.
+    """
+
+    def __init__(self, classifier, kind, seed):
+        self.classifier = classifier
+        self.kind = kind
+        self.seed = seed
+
+    def fit(self, x, y):
+        """Fits on encoded rows and integer labels."""
+        classifier = seeded(self.classifier, self.seed)
+        fit_params = {}
+        if self.kind == "class_weights":
+            prefix = ""
+            if isinstance(classifier, Pipeline):
+                prefix = f"{classifier.steps[-1][0]}__"
+            weights = compute_sample_weight("balanced", y)
+            fit_params[f"{prefix}sample_weight"] = weights
+        counts = np.bincount(y)
+        counts = counts[counts > 0]
+        self._priors = None
+        if self.kind == "threshold":
+            if len(counts) == 2 and counts.min() > 1:
+                folds = int(min(5, counts.min()))
+                classifier = TunedThresholdClassifierCV(
+                    classifier,
+                    scoring="balanced_accuracy",
+                    cv=StratifiedKFold(folds, shuffle=True, random_state=self.seed),
+                )
+            else:
+                self._priors = counts / counts.sum()
+        self.fitted_ = classifier.fit(x, y, **fit_params)
+        return self
+
+    def predict(self, x, num_classes):
+        """Returns labels `(n,)` and probabilities `(n, num_classes)`."""
+        classes = self.fitted_.classes_
+        found = self.fitted_.predict_proba(x)
+        if self._priors is not None:
+            equal = np.full(len(classes), 1.0 / len(classes))
+            labels = classes[shift_priors(found, self._priors, equal).argmax(axis=1)]
+        else:
+            labels = self.fitted_.predict(x)
+        probabilities = np.zeros((len(found), num_classes))
+        probabilities[:, classes] = found
+        return np.asarray(labels), probabilities
+
+
+def seeded(estimator, seed):
+    """Returns a clone with every `random_state`, nested ones too, set to `seed`."""
+    copy = clone(estimator, safe=False)
+    if not hasattr(copy, "get_params"):
+        return copy
+    names = [
+        name
+        for name in copy.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    return copy.set_params(**dict.fromkeys(names, seed)) if names else copy
+
+
+def as_frame(X):
+    """Returns a table as a frame whose columns are named by strings."""
+    if isinstance(X, pd.DataFrame):
+        return X.reset_index(drop=True)
+    X = np.asarray(X)
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    return frame.infer_objects() if X.dtype == object else frame

@@ -1,0 +1,73 @@
+"""A CSV of results that several processes append to and no kill can break."""
+
+import csv
+import io
+import os
+import pathlib
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows: one process at a time there
+    fcntl = None
+
+
+def append_rows(path, columns, rows):
+    """Appends rows in one write under a lock; they are on disk when it returns.
+
+    What a killed writer left behind the last line break is removed first.
+
+    Args:
+        path: CSV file; made with a header, and its folder, where there is none.
+        columns: Names of the columns, in order.
+        rows: List of dicts with these names.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+", newline="", encoding="utf-8") as file:
+        _lock(file, exclusive=True)
+        _cut_torn_line(file)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        if os.fstat(file.fileno()).st_size == 0:
+            writer.writeheader()
+        writer.writerows(rows)
+        file.write(text.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(path, columns):
+    """Returns the whole rows as dicts of strings; an empty list without a file.
+
+    Raises:
+        ValueError: If the file has other columns.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        _lock(file, exclusive=False)
+        text = file.read()
+    # What follows the last line break was cut off.
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
+    if reader.fieldnames and list(reader.fieldnames) != list(columns):
+        raise ValueError(
+            f"A table of results must have the columns {list(columns)}. Received: "
+            f"{reader.fieldnames} in {path}. Give another file."
+        )
+    return list(reader)
+
+
+def _lock(file, exclusive):
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+
+
+def _cut_torn_line(file):
+    file.seek(0)
+    text = file.read()
+    whole = text.rfind("\n") + 1
+    if whole < len(text):
+        file.seek(0)
+        file.truncate(len(text[:whole].encode("utf-8")))
+    file.seek(0, os.SEEK_END)
