@@ -1,13 +1,23 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
 from kerasos import data
-from kerasos.models import ACGAN, BAGAN, CDCGAN, CGAN, CVAE, GAMO, OversamplingModel
+from kerasos.models import (
+    ACGAN,
+    BAGAN,
+    CDCGAN,
+    CGAN,
+    CVAE,
+    GAMO,
+    ActiveGAN,
+    OversamplingModel,
+)
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
 from kerasos.version import __version__
 
 __all__ = [
     "ACGAN",
+    "ActiveGAN",
     "BAGAN",
     "CDCGAN",
     "CGAN",
