@@ -11,6 +11,7 @@ from kerasos.models import (
     DGC,
     DOS,
     GAMO,
+    ActiveGAN,
     GAMO2pix,
     OversamplingModel,
 )
@@ -20,6 +21,7 @@ from kerasos.version import __version__
 
 __all__ = [
     "ACGAN",
+    "ActiveGAN",
     "BAGAN",
     "CDCGAN",
     "CGAN",

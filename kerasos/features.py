@@ -51,10 +51,21 @@ class FeatureFn:
         num_features: Integer.
     """
 
-    def __init__(self, name, spec, num_features, compute, batch_size):
+    def __init__(self, name, spec, num_features, compute, batch_size, network):
         self.name, self.spec, self.num_features = name, spec, num_features
         self.batch_size = batch_size
         self._compute = compute
+        self._network = network
+
+    def network(self):
+        """Returns the features as a frozen `keras.Model`, for use inside a graph.
+
+        It maps samples in the units of the spec to `(batch, num_features)`, and is
+        saved with a model that holds it.
+        """
+        network = self._network()
+        network.trainable = False
+        return network
 
     def __call__(self, x):
         """Returns the features of `x`, an array in the units of the spec.
@@ -123,13 +134,17 @@ def feature_fn(name, spec, x=None, y=None, *, seed=0, batch_size=64, **options):
                 f"{name!r} features need grey or RGB images (height, width, 1 or 3). "
                 f"Received: samples of shape {spec.shape}. Use 'cnn' or 'pca'."
             )
-        width, compute = _BUILDERS[name](spec, **options)
+        width, compute, network = _BUILDERS[name](spec, **options)
     elif name == "pixels":
         width, compute = spec.num_features, lambda part: _unit_rows(part, spec)
+
+        def network():
+            return keras.Model(*_unit_rows_layers(spec), name="pixels")
+
     else:
         x = _check_given(name, spec, x, y)
-        width, compute = _BUILDERS[name](spec, x, y, seed, **options)
-    return FeatureFn(name, spec, width, compute, batch_size)
+        width, compute, network = _BUILDERS[name](spec, x, y, seed, **options)
+    return FeatureFn(name, spec, width, compute, batch_size, network)
 
 
 def _pca(spec, x, y, seed, num_components, max_rows):
@@ -146,7 +161,16 @@ def _pca(spec, x, y, seed, num_components, max_rows):
         )
     pca = PCA(num_components, random_state=derive_seed(seed, "pca", "solver"))
     pca.fit(_unit_rows(x, spec))
-    return num_components, lambda part: pca.transform(_unit_rows(part, spec))
+
+    def network():
+        sample, rows = _unit_rows_layers(spec)
+        project = keras.layers.Dense(num_components, name="projection")
+        model = keras.Model(sample, project(rows), name="pca")
+        kernel = pca.components_.T
+        project.set_weights([kernel, -pca.mean_ @ kernel])
+        return model
+
+    return num_components, lambda part: pca.transform(_unit_rows(part, spec)), network
 
 
 def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
@@ -174,7 +198,7 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
             _write_whole(path, {f"{i:02d}": w for i, w in enumerate(weights)})
     scaled = model.layers[1].output
     inner = keras.Model(model.input, model.get_layer("features")(scaled))
-    return inner.output.shape[-1], inner.predict_on_batch
+    return inner.output.shape[-1], inner.predict_on_batch, lambda: inner
 
 
 def _vgg16(spec, size, layer, weights):
@@ -234,7 +258,7 @@ def _pretrained(name, build):
 
 
 def _image_features(spec, network, size, prepare):
-    """Returns the width and a function from raw images to the network's output."""
+    """Returns the width, a function of raw images and a function to the model."""
     low, high = spec.value_range
     scale = 255.0 / (high - low)
     image = keras.Input(spec.shape, dtype="float32")
@@ -249,7 +273,17 @@ def _image_features(spec, network, size, prepare):
     def compute(part):
         return model.predict_on_batch(part.astype("float32"))
 
-    return model.output.shape[-1], compute
+    return model.output.shape[-1], compute, lambda: model
+
+
+def _unit_rows_layers(spec):
+    """Returns an input of raw samples and what `_unit_rows` makes of it."""
+    low, high = spec.value_range
+    dtype = spec.dtype if spec.dtype == "uint8" else "float32"
+    sample = keras.Input(spec.shape, dtype=dtype)
+    scale = 1.0 / (high - low)
+    scaled = keras.layers.Rescaling(scale, offset=-low * scale)(sample)
+    return sample, keras.layers.Flatten()(scaled)
 
 
 def _unit_rows(x, spec):

@@ -104,6 +104,10 @@ DGC_LOSSES = (
     "c_loss",
     "oversampled_c_loss",
 )
+ACTIVE_LOSSES = (
+    *("d_loss", "g_loss", "p_loss"),
+    *("reward", "margin", "uncertain", "hard_score", "log_std"),
+)
 
 CASES = [
     Case("none", "images", full=True, adds_samples=False),
@@ -320,6 +324,63 @@ CASES = [
         step_size=0.03,
     ),
     Case(
+        "activegan",
+        "images",
+        data=two_kinds_of_images,
+        options={
+            "latent_dim": 8,
+            "g_steps_per_d": 1,
+            "eps": 1.0,
+            "warmup": 0.5,
+            "policy_steps": 2,
+            "buffer_size": 20,
+            "features": "pixels",
+            "svm": {"kernel": "linear", "C": 1.0},
+        },
+        losses=ACTIVE_LOSSES,
+        round=2,
+        step_size=0.003,
+        spread=10.0,
+    ),
+    Case(
+        "activegan",
+        "rows",
+        data=rows,
+        options={
+            "latent_dim": 8,
+            "eps": 1.0,
+            "warmup": 0.5,
+            "policy_steps": 2,
+            "buffer_size": 40,
+            "reward_baseline": True,
+            "svm": {"kernel": "rbf", "C": 10.0},
+        },
+        losses=ACTIVE_LOSSES,
+        round=2,
+        full=True,
+        jit=True,
+        option=("policy_steps", "policy_step"),
+        step_size=0.03,
+    ),
+    Case(
+        "activegan",
+        "critic",
+        data=rows,
+        options={
+            "latent_dim": 8,
+            "policy": "critic",
+            "eps": 1.0,
+            "reward_every": 2,
+            "warmup": 0.5,
+            "policy_steps": 2,
+            "buffer_size": 40,
+            "svm": {"kernel": "rbf", "C": 10.0},
+        },
+        losses=ACTIVE_LOSSES[:-1],
+        round=2,
+        step_size=0.03,
+    ),
+    Case(
         "cvae",
         "images",
         options={"latent_dim": 8},
@@ -370,6 +431,7 @@ class Pin:
         networks: `{name: (function from the model to a list of variables, number
             of parameters)}`; together every trainable variable, each once.
         size: Height and width of an image.
+        channels: Channels of an image.
         options: Options of `from_data`.
     """
 
@@ -378,6 +440,7 @@ class Pin:
     counts: tuple
     networks: dict
     size: int = 28
+    channels: int = 1
     options: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -385,7 +448,7 @@ class Pin:
         return f"{self.method}-{self.variant}"
 
     def build(self):
-        x, y = images(self.counts, self.size)
+        x, y = images(self.counts, self.size, self.channels)
         return kerasos.get_method(self.method).from_data(x, y, seed=0, **self.options)
 
 
@@ -414,6 +477,11 @@ def _every(name):
     return read
 
 
+def _discriminator_of_activegan(model):
+    head = model.classifier_head.trainable_variables
+    return [*_discriminator_of_acgan(model), *head]
+
+
 def _discriminator_of_acgan(model):
     head = model.discriminator_head.trainable_variables
     return [*model.trunk.trainable_variables, *head]
@@ -424,6 +492,7 @@ def _encoder_of_dgc(model):
 
 
 MNIST_IR_100 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
+ACTIVE_OPTIONS = {"features": "pixels", "svm": {"kernel": "linear", "C": 1.0}}
 TEN_CLASSES = (12, 4, 4, 4, 4, 4, 4, 4, 4, 4)
 
 GAMO_CONV = {
@@ -581,6 +650,30 @@ PINS = [
             "D": (_discriminator_of_acgan, 6_559_169),
             "C": (_variables("classifier_head"), 132_746),
         },
+    ),
+    Pin(
+        "activegan",
+        "infogan",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 6_650_433),
+            "D": (_discriminator_of_activegan, 6_559_169 + 132_746),
+            # 784-128-128-62, and 62 standard deviations.
+            "theta": (_variables("policy_network"), 124_990 + 62),
+        },
+        options=ACTIVE_OPTIONS,
+    ),
+    Pin(
+        "activegan",
+        "acgan",
+        TEN_CLASSES,
+        {
+            "G": (_variables("generator"), 2_994_051),
+            "D": (_discriminator_of_activegan, 1_664_875),
+        },
+        size=32,
+        channels=3,
+        options={**ACTIVE_OPTIONS, "lam": 0},
     ),
     Pin(
         "cvae",

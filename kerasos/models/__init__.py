@@ -1,6 +1,7 @@
 """The methods, one file each."""
 
 from kerasos.models.acgan import ACGAN
+from kerasos.models.activegan import ActiveGAN
 from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
@@ -12,6 +13,7 @@ from kerasos.models.gamo2pix import GAMO2pix
 
 __all__ = [
     "ACGAN",
+    "ActiveGAN",
     "BAGAN",
     "CDCGAN",
     "CGAN",

@@ -86,6 +86,7 @@ class ConditionalModel(OversamplingModel):
         networks, settings = cls.build_networks(spec, seed, options)
         if not (spec.is_image or "model_range" in settings):
             settings["column_mean"], settings["column_scale"] = standardization(x)
+        networks.update(cls.learn_parts(x, y, spec, seed, networks, settings, options))
         model = cls(**networks, spec=spec, seed=seed, **settings, **options)
         model.keep_from(x, y)
         model.compile()
@@ -98,6 +99,18 @@ class ConditionalModel(OversamplingModel):
     def build_networks(cls, spec, seed, options):
         """Takes its own entries out of `options`; returns networks and settings."""
         raise NotImplementedError
+
+    @classmethod
+    def learn_parts(cls, x, y, spec, seed, parts, settings, options):
+        """Returns further arguments of the constructor, learnt from the data.
+
+        Args:
+            x, y, spec, seed: The data.
+            parts, settings: What `build_networks` returned.
+            options: Those left; it takes its own entries out.
+        """
+        del x, y, spec, seed, parts, settings, options
+        return {}
 
     @property
     def prefers_jit(self):

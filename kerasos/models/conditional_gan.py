@@ -1,6 +1,7 @@
 """The steps of D and G that CGAN, cDCGAN and ACGAN share."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasos.losses import adversarial
@@ -30,7 +31,8 @@ class ConditionalGAN(ConditionalModel):
         prior: Noise of training: "uniform" in (-1, 1), or "normal".
         loss: "ce", or "ls" for least squares.
         fake_labels: Labels of generated samples in training: "batch", those of the
-            real batch, or "uniform" over the classes.
+            real batch, "uniform" over the classes, or "deficit": a class as often as
+            it has samples fewer than the largest.
         lr_g, lr_d: Learning rates of the default optimizers.
         **kwargs: Those of `ConditionalModel`.
     """
@@ -50,8 +52,14 @@ class ConditionalGAN(ConditionalModel):
     ):
         check_choice("prior", prior, ("uniform", "normal"))
         check_choice("loss", loss, LOSSES)
-        check_choice("fake_labels", fake_labels, ("batch", "uniform"))
+        check_choice("fake_labels", fake_labels, ("batch", "uniform", "deficit"))
         super().__init__(noise_dim=generator.input_shape[0][-1], **kwargs)
+        if fake_labels == "deficit" and not self.spec.minority_labels:
+            raise ValueError(
+                "`fake_labels='deficit'` draws the classes that are smaller than the "
+                "largest. Received: balanced data, with "
+                f"{self.spec.majority_count} samples in each class. Use 'uniform'."
+            )
         self.generator = generator
         self.decoder_shape = generator.output_shape[1:]
         self.prior = prior
@@ -75,17 +83,29 @@ class ConditionalGAN(ConditionalModel):
         one_hot = tf.one_hot(labels, self.spec.num_classes)
         return tf.cast(self.generator([latent, one_hot], training=False), tf.float32)
 
-    def draw_fakes(self, one_hot):
-        """Latents and one-hot labels of this step's generated batch."""
+    def draw_fakes(self, one_hot, tag=""):
+        """Latents and one-hot labels of a generated batch of this step.
+
+        Args:
+            one_hot: Labels of the real batch.
+            tag: Tells several batches of one step apart.
+        """
         rows = num_rows(one_hot)
         if self.prior == "normal":
-            latent = self.normal(rows, self.noise_dim, "latent")
+            latent = self.normal(rows, self.noise_dim, f"latent{tag}")
         else:
-            latent = self.uniform(rows, "latent", 2.0, self.noise_dim) - 1.0
+            latent = self.uniform(rows, f"latent{tag}", 2.0, self.noise_dim) - 1.0
+        num_classes = self.spec.num_classes
         if self.fake_labels == "uniform":
-            num_classes = self.spec.num_classes
-            place = self.uniform(rows, "labels", num_classes)
+            place = self.uniform(rows, f"labels{tag}", num_classes)
             one_hot = tf.one_hot(tf.cast(place, tf.int32), num_classes)
+        elif self.fake_labels == "deficit":
+            counts = np.array(self.spec.class_counts, "float64")
+            shares = np.cumsum(counts.max() - counts)
+            bounds = tf.constant(shares[:-1] / shares[-1], tf.float32)
+            place = self.uniform(rows, f"labels{tag}")
+            labels = tf.reduce_sum(tf.cast(place[:, None] >= bounds, tf.int32), axis=1)
+            one_hot = tf.one_hot(labels, num_classes)
         return latent, one_hot
 
     def adversarial_steps(self, x, one_hot, latent, fake_one_hot):

@@ -1,0 +1,527 @@
+"""ActiveGAN: an AC-GAN that is rewarded for samples a classifier is unsure of.
+
+Kong, Tong, Klinkigt, Watanabe, Akira, Murakami, AAAI 2019. An SVM with class
+probabilities P(y | x) is fitted to the labelled data and stays as it is. With the two
+largest of a generated sample's probabilities p1 >= p2 and u_m = p1 - p2,
+
+    r = alpha r_m + (1 - alpha) exp(-sum_y P log P)                          (eq. 9)
+    r_m = exp(-u_m) if u_m <= eps, else 0                                    (eq. 8)
+
+G and D are those of AC-GAN, and G is also led to what has a large reward:
+
+    L_D = bce(D(x), 1) + bce(D(x'), 0) + ce(C(x), y) + ce(C(x'), y')        (eq. 4)
+    L_G = bce(D(x'), 1) + ce(C(x'), y') - lambda mean(r log p(x' | theta))  (eq. 5, 12)
+
+x' = G(z, y'). p is a Gaussian whose mean is a network of x'; r is a number, through
+which no gradient passes. A step is `g_steps_per_d` updates of G, and of theta, then one
+of D on a fresh batch. No code of the authors is public. What the paper leaves open, and
+what is chosen:
+
+- p is said to have the dimension of z, and to be the likelihood of an image: both
+  cannot be. Here it is the density of the z that made x' given x' (`policy="latent"`);
+  `POLICIES` names three other readings. None of them follows the slope of r: G learns
+  to raise log p, most of all where r is large. With "latent" it is a term that makes z
+  decodable, weighted by r, and it spreads the samples; only "critic" follows r.
+- Log densities, per dimension: those of 784 underflow. With them the paper's lambda of
+  .1 changes nothing that can be measured; 1 does (`preset="paper"` takes .1).
+- r_e is not truncated and reaches the number of classes (`entropy="normalised"`).
+- The SVM: grid, folds and calibration, in `kerasos.svm`.
+- The paper's features are those of VGG16; the default is a network trained on the
+  labelled data, which needs no download.
+- Warm-up, buffer, the number of G's updates, budgets: see the options.
+
+With `lam=0` it is AC-GAN, in its own joint form: each player has one loss. (The three
+steps of `kerasos.ACGAN` are those of Fajardo et al.)
+"""
+
+import keras
+import tensorflow as tf
+
+from kerasos.layers.sample_buffer import SampleBuffer
+from kerasos.losses.classification import cross_entropy_loss
+from kerasos.losses.uncertainty import ENTROPIES
+from kerasos.models import active_build
+from kerasos.models.active_policy import POLICIES, PolicyTerm, serialized
+from kerasos.models.active_reward import HardSamples, check_margin
+from kerasos.models.conditional import latent_dim_of
+from kerasos.models.conditional_gan import GAN_OPTIONS, ConditionalGAN, adam
+from kerasos.models.training import watching
+from kerasos.networks import activegan as networks
+from kerasos.registry import register_method
+from kerasos.suggest import check_choice
+
+# "latent" does little below 1; the others harm the samples above these.
+LAMBDAS = {"latent": 1.0, "image": 0.1, "buffer": 0.1, "critic": 0.05}
+PRESETS = {
+    "paper": {"lam": 0.1},
+    "imbalanced": {"fake_labels": "deficit", "class_weight": "balanced"},
+}
+LEARNING_RATE = 2e-4
+# Values of the log that mean something only in steps with rewards.
+_OF_REWARDS = ("reward", "margin", "uncertain", "hard_score")
+SETTINGS = (
+    "policy",
+    "lam",
+    "alpha",
+    "eps",
+    "entropy",
+    "reward_every",
+    "reward_baseline",
+    "constant_reward",
+    "kappa",
+    "g_steps_per_d",
+    "warmup",
+    "policy_steps",
+    "buffer_size",
+    "max_margin",
+    "lr_p",
+)
+
+
+@register_method("activegan")
+class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
+    """Trains an AC-GAN to generate samples that a classifier finds hard.
+
+    `ActiveGAN.from_data(x, y)` fits the classifier to the labelled data and builds the
+    networks; the constructor takes your own. The paper trains with batches of 100; ours
+    are 10,000 updates of G for MNIST, 50,000 for CIFAR-10, two in each step.
+
+    Args:
+        generator: Keras model from `[noise, one_hot]` to samples.
+        trunk: Keras model from samples to D's features.
+        discriminator_head: Keras model from features to one logit.
+        classifier_head: Keras model from features to `(batch, num_classes)` logits.
+        reward_classifier: Keras model from samples in the user's units to class
+            probabilities; it is not trained.
+        policy_network: `GaussianPolicy` from rows to latents ("latent") or to rows
+            ("image"), Keras model from rows to a score ("critic"), else None.
+        embedding: Keras model from rows to vectors, for "buffer", else None.
+        policy: The density of a sample: "latent" (default), "image", "buffer" or
+            "critic" (ours: a network regressed on the rewards, whose score G raises).
+        lam: Weight of the term. Default by policy: 1, .1, .1, .05 (ours; paper: .1).
+            0 is AC-GAN.
+        alpha: Share of the margin's reward, .5 (paper).
+        eps: Margin above which its reward is 0, .2 (paper).
+        entropy: "paper", or "normalised" (ours) where there are many classes.
+        reward_every: Updates of G from one with rewards to the next, 1; the term
+            then counts as many times as much.
+        reward_baseline: Ours, off: subtracts the running mean of r.
+        constant_reward: Ours: a number in place of r, the control that tells the
+            reward from the mere spreading of samples. Default None.
+        kappa: Weight of the buffer in the loss of theta, 1 (ours).
+        g_steps_per_d: Updates of G for one of D, 2 (ours; "a specified number").
+        warmup: Share of the epochs given to `fit` that train without the term, .2
+            (ours), at least one epoch; 0 for none.
+        policy_steps: Updates of theta on the buffer after the warm-up, 1,000 (ours).
+        buffer_size: Generated samples kept, 2,000 (ours).
+        max_margin: Default of `sample`; None takes all samples. With `lam=0` it is
+            AC-GAN+F, for which the paper's best are .2 (CIFAR-10) and .15 (MNIST).
+        lr_p: Learning rate of theta, 2e-4.
+        **kwargs: As in `CGAN`: `spec`, `prior`, `loss`, `fake_labels` ("uniform"
+            here; "deficit" draws smaller classes more), `lr_g`, `lr_d` (2e-4; the
+            paper searches 2e-4 and 1e-3), `pre_oversample`, `seed`, `name`.
+
+    `from_data` also takes:
+        preset: "paper" (`lam=.1`), or "imbalanced" (`fake_labels="deficit"` and
+            `class_weight="balanced"`); other options go before it.
+        networks: "acgan" (colour images from 32x32, z normal), "infogan" (other
+            images, z uniform) or "dense" (rows). Default: what fits the data.
+        latent_dim: Width of the noise: 100 for "acgan", else 62.
+        adaptive_std: Whether the standard deviations of the policy depend on the
+            sample. Default False.
+        features: Of the classifier: a name in `kerasos.features`, a `FeatureFn` or a
+            Keras model. The paper: "vgg16". Default: "cnn" for images, "pixels" for
+            rows.
+        svm: None: settings by grid search; a dict of them, e.g. `{"kernel": "rbf",
+            "C": 10.0}`; or any scikit-learn classifier with `predict_proba`, fitted
+            here. An SVM becomes part of the model, arrays in its file, and runs
+            under XLA and on replicas. An estimator is called on the host, not under
+            `jit_compile=True`, and is given again after loading: `set_estimator`.
+        class_weight: Of the SVM: None, or "balanced".
+
+    Raises:
+        ValueError: If an option's value is unknown or does not fit the data.
+
+    Example:
+
+    >>> model = kerasos.ActiveGAN.from_data(x, y, seed=0)
+    >>> model.fit(kerasos.data.batches(x, y, 100, steps_per_epoch=250), epochs=20)
+    >>> hard = model.sample([3] * 100, max_margin=0.2)
+    >>> model.reward(hard).mean()
+
+    Reference:
+        Kong, Tong, Klinkigt, Watanabe, Akira, Murakami. Active Generative Adversarial
+        Network for Image Classification, AAAI 2019.
+    """
+
+    options = (
+        *GAN_OPTIONS,
+        *SETTINGS,
+        "preset",
+        "networks",
+        "prior",
+        "adaptive_std",
+        "features",
+        "svm",
+        "class_weight",
+    )
+    stages = ("acgan", "active")
+
+    def __init__(
+        self,
+        generator,
+        trunk,
+        discriminator_head,
+        classifier_head,
+        reward_classifier,
+        policy_network=None,
+        embedding=None,
+        *,
+        policy="latent",
+        lam=None,
+        alpha=0.5,
+        eps=0.2,
+        entropy="paper",
+        reward_every=1,
+        reward_baseline=False,
+        constant_reward=None,
+        kappa=1.0,
+        g_steps_per_d=2,
+        warmup=0.2,
+        policy_steps=1000,
+        buffer_size=2000,
+        max_margin=None,
+        lr_p=LEARNING_RATE,
+        **kwargs,
+    ):
+        for name, value in (("lr_g", LEARNING_RATE), ("lr_d", LEARNING_RATE)):
+            kwargs.setdefault(name, value)
+        kwargs.setdefault("fake_labels", "uniform")
+        check_choice("policy", policy, POLICIES)
+        check_choice("entropy", entropy, ENTROPIES)
+        lam = LAMBDAS[policy] if lam is None else lam
+        for name, value in (("alpha", alpha), ("eps", eps), ("warmup", warmup)):
+            _check_number(name, value, most=1.0)
+        for name, value in (("lam", lam), ("kappa", kappa)):
+            _check_number(name, value)
+        if max_margin is not None:
+            check_margin(max_margin)
+        counts = {"reward_every": reward_every, "g_steps_per_d": g_steps_per_d}
+        for name, value in {**counts, "buffer_size": buffer_size}.items():
+            _check_count(name, value, 1)
+        _check_count("policy_steps", policy_steps, 0)
+        super().__init__(generator, **kwargs)
+        self.trunk = trunk
+        self.discriminator_head = discriminator_head
+        self.classifier_head = classifier_head
+        reward_classifier.trainable = False
+        self.reward_classifier = reward_classifier
+        self.policy = policy
+        self.lam, self.alpha, self.eps = float(lam), float(alpha), float(eps)
+        self.entropy = entropy
+        self.reward_every = int(reward_every)
+        self.reward_baseline = bool(reward_baseline)
+        self.constant_reward = constant_reward
+        self.kappa = float(kappa)
+        self.g_steps_per_d = int(g_steps_per_d)
+        self.warmup = float(warmup)
+        self.policy_steps = int(policy_steps)
+        self.buffer_size = int(buffer_size)
+        self.max_margin = max_margin
+        self.lr_p = float(lr_p)
+        self.policy_network = self.embedding = self.buffer = None
+        self.planned_epochs = None
+        self.track("d_loss", "g_loss")
+        if self.lam:
+            self._add_policy(policy_network, embedding)
+        if not self.lam or not self.warmup:
+            self.stages = ("active" if self.lam else "acgan",)
+            self.stage = self.stages[0]
+
+    def _add_policy(self, policy_network, embedding):
+        needed = {"embedding" if self.policy == "buffer" else "policy_network"}
+        given = {"policy_network": policy_network, "embedding": embedding}
+        for name, part in given.items():
+            if (part is not None) != (name in needed):
+                raise ValueError(
+                    f"`policy={self.policy!r}` takes {' and '.join(needed)} and no "
+                    f"other network of the two. Received: {name}={part}."
+                )
+        self.policy_network, self.embedding = policy_network, embedding
+        self.buffer = SampleBuffer(
+            self.buffer_size,
+            self.decoder_shape,
+            self.noise_dim,
+            self.model_range if self.column_mean is None else None,
+            name="buffer",
+        )
+        self.policy_fitted = self._counter("policy_fitted")
+        if self.reward_baseline:
+            self.reward_mean = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(-1.0),  # none yet
+                trainable=False,
+                aggregation="only_first_replica",
+                name="reward_mean",
+            )
+        if policy_network is not None:
+            self.track("p_loss")
+        self.track("reward", "margin", "uncertain", "hard_score")
+        if self._has_log_std:
+            self.track("log_std")
+
+    @property
+    def _has_log_std(self):
+        return hasattr(self.policy_network, "raw_log_std")
+
+    @classmethod
+    def build_networks(cls, spec, seed, options):
+        preset = options.pop("preset", None)
+        if preset is not None:
+            check_choice("preset", preset, PRESETS)
+            for name, value in PRESETS[preset].items():
+                options.setdefault(name, value)
+        kind = options.pop("networks", None) or networks.kind_of(spec.shape)
+        check_choice("networks", kind, networks.KINDS)
+        latent_dim = latent_dim_of(options, networks.LATENT_DIM[kind])
+        parts = networks.networks(kind, spec.shape, latent_dim, spec.num_classes, seed)
+        settings = {
+            "model_range": (-1.0, 1.0) if kind == "acgan" else (0.0, 1.0),
+            "prior": options.pop("prior", "normal" if kind == "acgan" else "uniform"),
+        }
+        if kind == "dense":
+            del settings["model_range"]
+        return parts, settings
+
+    @classmethod
+    def learn_parts(cls, x, y, spec, seed, parts, settings, options):
+        features = options.pop("features", None)
+        svm, class_weight = options.pop("svm", None), options.pop("class_weight", None)
+        adaptive = options.pop("adaptive_std", False)
+        policy = options.get("policy", "latent")
+        check_choice("policy", policy, POLICIES)
+        if not isinstance(features, keras.Model):
+            features = active_build.labelled_features(features, spec, x, y, seed)
+        learnt = {
+            "reward_classifier": active_build.reward_classifier(
+                features, x, y, svm, seed, class_weight
+            )
+        }
+        if options.get("lam") == 0:
+            return learnt
+        latent_dim = parts["generator"].input_shape[0][-1]
+        if policy == "buffer":
+            rows = active_build.policy_rows(x, spec, settings)
+            learnt["embedding"] = active_build.whitening(rows, latent_dim, seed)
+        else:
+            learnt["policy_network"] = active_build.policy_network(
+                policy, adaptive, spec.num_features, latent_dim, seed
+            )
+        return learnt
+
+    def compile(self, d_optimizer=None, g_optimizer=None, p_optimizer=None, **kwargs):
+        """Sets one optimizer a player; by default Adam with its rate and .5.
+
+        Args:
+            d_optimizer: Moves the discriminator and its class head.
+            g_optimizer: Moves the generator.
+            p_optimizer: Moves theta, or the critic.
+            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
+
+        Raises:
+            ValueError: If XLA is asked for and the rewards need the host.
+        """
+        if kwargs.get("jit_compile") is True and self._estimator_layers:
+            raise ValueError(
+                "`jit_compile=True` compiles whole steps, and the rewards of this "
+                "model come from a scikit-learn estimator outside them. Leave "
+                "`jit_compile` out, or build the model with `svm=None`."
+            )
+        optimizers = {
+            "p_optimizer": p_optimizer or adam(self.lr_p),
+            "d_optimizer": d_optimizer or adam(self.lr_d),
+            "g_optimizer": g_optimizer or adam(self.lr_g),
+        }
+        self.compile_players(optimizers, **kwargs)
+
+    @property
+    def prefers_jit(self):
+        return super().prefers_jit and not self._estimator_layers
+
+    def player_variables(self):
+        players = {
+            "d_optimizer": [
+                *self.trunk.trainable_variables,
+                *self.discriminator_head.trainable_variables,
+                *self.classifier_head.trainable_variables,
+            ],
+            "g_optimizer": self.generator.trainable_variables,
+        }
+        if self.policy_network is not None:
+            players["p_optimizer"] = self.policy_network.trainable_variables
+        return players
+
+    # Stages.
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Trains through the warm-up and with rewards; see `OversamplingModel.fit`.
+
+        Args:
+            x, y, batch_size: As there; the paper's batches have 100 samples.
+            epochs: All epochs of the run, of which the first `warmup` are AC-GAN.
+                A resumed run is given the same number.
+            **kwargs: The other arguments of `OversamplingModel.fit`.
+
+        Returns:
+            A `keras.callbacks.History`. With rewards it also holds `reward` (mean
+            r), `margin`, `uncertain` (the share of margins up to eps), `hard_score`
+            (D's probability of "real", weighted by r: near 0 the hard samples are
+            mere noise), and `log_std` of the policy.
+        """
+        self.planned_epochs = int(epochs)
+        return super().fit(x, y, batch_size, epochs, **kwargs)
+
+    def stage_at(self, epoch):
+        if len(self.stages) == 1 or self.planned_epochs is None:
+            return self.stages[-1]
+        warmup = max(1, round(self.warmup * self.planned_epochs))
+        return "acgan" if epoch < warmup else "active"
+
+    def on_stage_begin(self, stage):
+        if not self.lam:
+            return
+        if stage == "acgan":
+            # What it trains makes an earlier fit of theta void.
+            self.policy_fitted.assign(0)
+        elif not int(keras.ops.convert_to_numpy(self.policy_fitted)):
+            self.fit_policy()
+            self.policy_fitted.assign(1)
+
+    # Training.
+
+    def source_logits(self, x, one_hot, training=False):
+        return self.judge(x, training)[0]
+
+    def judge(self, x, training=False):
+        """Returns D's logits of the source, `(batch, 1)`, and of the classes."""
+        features = self.trunk(x, training=training)
+        return (
+            self.discriminator_head(features, training=training),
+            self.classifier_head(features, training=training),
+        )
+
+    def train_step(self, data):
+        x, one_hot = self.real_batch(data)
+        logs = {}
+        for number in range(self.g_steps_per_d):
+            fakes = self.draw_fakes(one_hot, f"_g{number}")
+            for name, value in self._generator_step(*fakes, number).items():
+                logs.setdefault(name, []).append(value)
+        latent, fake_one_hot = self.draw_fakes(one_hot, "_d")
+        fake = self.generator([latent, fake_one_hot], training=True)
+        d_loss = self._discriminator_step(x, one_hot, fake, fake_one_hot)
+        due = logs.pop("due", None)
+        scored = {
+            k: logs.pop(k) for k in ("reward", "margin", "uncertain") if k in logs
+        }
+        result = self.finish_step(
+            d_loss=d_loss, **{k: tf.add_n(v) / len(v) for k, v in logs.items()}
+        )
+        for name, values in scored.items():
+            for value, weight in zip(values, due, strict=True):
+                self.tracker(name).update_state(value, sample_weight=weight)
+            result[name] = self.tracker(name).result()
+        return result
+
+    def _discriminator_step(self, x, one_hot, fake, fake_one_hot):
+        variables = self.player_variables()["d_optimizer"]
+        fake = tf.stop_gradient(fake)
+        with watching(variables) as tape:
+            # One after the other: a joint batch would tell them apart by its norm.
+            loss = self._joint_loss(x, one_hot, 1.0)[0]
+            loss += self._joint_loss(fake, fake_one_hot, 0.0)[0]
+        self.minimize(loss, tape, variables, self.d_optimizer)
+        return loss
+
+    def _generator_step(self, latent, one_hot, number):
+        variables = self.generator.trainable_variables
+        active = bool(self.lam) and self.stage == "active"
+        logs = {}
+        with watching(variables) as tape:
+            fake = self.generator([latent, one_hot], training=True)
+            loss, source = self._joint_loss(fake, one_hot, 1.0)
+            if active:
+                with tape.stop_recording():
+                    scored = self.batch_rewards(fake, number)
+                loss -= self.lam * self.policy_value(scored["weight"], latent, fake)
+        self.minimize(loss, tape, variables, self.g_optimizer)
+        fake = tf.stop_gradient(tf.cast(fake, tf.float32))
+        if active:
+            logs = self._reward_logs(scored, source)
+        if self.lam:
+            self._keep(latent, one_hot, fake, scored if active else None)
+        if active and self.policy_network is not None:
+            logs["p_loss"] = self.policy_step(scored, latent, fake, number)
+            if self._has_log_std:
+                logs["log_std"] = self.mean_log_std()
+        return {"g_loss": loss, **logs}
+
+    def _joint_loss(self, x, one_hot, target):
+        """`bce(D(x), target) + ce(C(x), y)`, and the source logits."""
+        source, classes = self.judge(x, training=True)
+        loss = tf.reduce_mean(self.source_loss_fn(source, target))
+        return loss + tf.reduce_mean(cross_entropy_loss(classes, one_hot)), source
+
+    def _reward_logs(self, scored, source):
+        score = tf.sigmoid(tf.reshape(tf.cast(source, tf.float32), [-1]))
+        reward = scored["reward"] * scored["due"]
+        of_hard = tf.reduce_sum(reward * score)
+        uncertain = tf.cast(scored["margin"] <= self.eps, tf.float32)
+        return {
+            "due": scored["due"],
+            "reward": tf.reduce_mean(scored["reward"]),
+            "margin": tf.reduce_mean(scored["margin"]),
+            "uncertain": tf.reduce_mean(uncertain),
+            "hard_score": tf.math.divide_no_nan(of_hard, tf.reduce_sum(reward)),
+        }
+
+    def _keep(self, latent, one_hot, fake, scored):
+        """Puts the batch into the buffer; without a reward it is of no use to rhat."""
+        reward, keep = tf.zeros_like(latent)[:, 0], None
+        if scored is not None:
+            reward = scored["reward"]
+            if self.policy == "critic" and self.reward_every > 1:
+                keep = scored["due"] > 0.0
+        labels = tf.argmax(one_hot, axis=-1)
+        self.buffer.push(
+            keep, samples=fake, latents=latent, labels=labels, rewards=reward
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        for name in (
+            "trunk",
+            "discriminator_head",
+            "classifier_head",
+            "reward_classifier",
+            "policy_network",
+            "embedding",
+        ):
+            config[name] = serialized(getattr(self, name))
+        return {**config, **{name: getattr(self, name) for name in SETTINGS}}
+
+
+def _check_number(name, value, most=None):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+        raise ValueError(
+            f"`{name}` must be a number of at least 0. Received: {value!r}."
+        )
+    if most is not None and value > most:
+        raise ValueError(f"`{name}` must lie in [0, {most:g}]. Received: {value!r}.")
+
+
+def _check_count(name, value, least):
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: {value!r}."
+        )
