@@ -59,8 +59,8 @@ class DGC(EncoderPretraining, RowBank, ConditionalModel):
 
     `DGC.from_data(x, y)` builds the networks of the authors' code; the constructor
     takes your own. The authors train for 50 epochs of batches of 100 (images of
-    28x28), or 30 of 25 (64x64). A prediction takes `num_classes * draws` decoder
-    passes.
+    28x28), or 30 of 25 (64x64). A prediction takes `num_classes * draws` passes through
+    the decoder.
 
     Args:
         trunk: Keras model from samples to features.

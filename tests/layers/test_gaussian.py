@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.gaussian import MeanAndScale, reparameterize
+from kerasos.layers.gaussian import MeanAndLogVariance, MeanAndScale, reparameterize
 
 
 def test_the_first_half_is_the_mean_and_the_second_the_scale():
@@ -45,3 +45,24 @@ def test_a_draw_has_the_moments_asked_for_and_their_gradients():
     by_mean, by_scale = tape.gradient(total, [mean, scale])
     assert float(by_mean[0, 0]) == pytest.approx(len(noise))
     assert float(by_scale[0, 0]) == pytest.approx(noise.sum(), rel=1e-3)
+
+
+def test_a_log_variance_is_clipped_and_has_a_floor():
+    outputs = tf.constant([[1.5, 0.0, -1e4, 2 * np.log(3.0)], [0, 0, 1e4, 0]])
+    mean, scale = MeanAndLogVariance()(tf.cast(outputs, tf.float32))
+    np.testing.assert_array_equal(mean, outputs[:, :2])
+    # sqrt(1e-8 + exp(-50)) = 1e-4, and exp(log 9)^(1/2) = 3.
+    expected = [[1e-4, 3.0], [np.exp(25.0), 1.0]]
+    np.testing.assert_allclose(scale, expected, rtol=1e-5)
+    copy = MeanAndLogVariance.from_config(MeanAndLogVariance(0.25).get_config())
+    np.testing.assert_allclose(copy(tf.constant([[0.0, -1e4]]))[1], [[0.5]])
+
+
+def test_the_gradient_of_a_log_variance_stays_finite():
+    outputs = tf.constant([[0.0, -200.0], [0.0, -40.0], [0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        _, scale = MeanAndLogVariance()(outputs)
+    gradient = tape.gradient(scale, outputs).numpy()[:, 1]
+    assert np.all(np.isfinite(gradient))
+    assert gradient[0] == 0.0 and gradient[2] == pytest.approx(0.5)
