@@ -34,6 +34,8 @@ def script():
     others = {name: flags.FLAGS[name] for name in names if name in flags.FLAGS}
     for name in others:
         delattr(flags.FLAGS, name)
+    if str(SCRIPT.parent) not in sys.path:
+        sys.path.append(str(SCRIPT.parent))  # where it finds `csv_table`
     spec = importlib.util.spec_from_file_location("balance_csv", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

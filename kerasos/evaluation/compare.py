@@ -341,7 +341,7 @@ def _splits(X, codes, classes, cv, random_state):
         cv = RepeatedStratifiedKFold(
             n_splits=folds, n_repeats=repeats, random_state=seed
         )
-    if not hasattr(cv, "split"):
+    if not hasattr(cv, "get_n_splits"):
         raise TypeError(
             "`cv` must be an integer or one of scikit-learn's splitters. Received: "
             f"{cv!r}."

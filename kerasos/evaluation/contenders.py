@@ -9,7 +9,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
+from sklearn.metrics import roc_curve
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -232,15 +233,10 @@ class Rebalanced(BaseEstimator):
             fit_params[f"{prefix}sample_weight"] = weights
         counts = np.bincount(y)
         counts = counts[counts > 0]
-        self._priors = None
+        self._priors = self._threshold = None
         if self.kind == "threshold":
             if len(counts) == 2 and counts.min() > 1:
-                folds = int(min(5, counts.min()))
-                classifier = TunedThresholdClassifierCV(
-                    classifier,
-                    scoring="balanced_accuracy",
-                    cv=StratifiedKFold(folds, shuffle=True, random_state=self.seed),
-                )
+                self._threshold = best_threshold(classifier, x, y, self.seed)
             else:
                 self._priors = counts / counts.sum()
         self.fitted_ = classifier.fit(x, y, **fit_params)
@@ -253,11 +249,36 @@ class Rebalanced(BaseEstimator):
         if self._priors is not None:
             equal = np.full(len(classes), 1.0 / len(classes))
             labels = classes[shift_priors(found, self._priors, equal).argmax(axis=1)]
+        elif self._threshold is not None:
+            labels = classes[(found[:, 1] >= self._threshold).astype(int)]
         else:
             labels = self.fitted_.predict(x)
         probabilities = np.zeros((len(found), num_classes))
         probabilities[:, classes] = found
         return np.asarray(labels), probabilities
+
+
+def best_threshold(classifier, x, y, seed):
+    """Returns the probability from which on the second class has the better score.
+
+    The score is balanced accuracy on rows that the classifier was not fitted on, over
+    at most five stratified folds; the threshold lies between two of their
+    probabilities.
+
+    Args:
+        classifier: Unfitted, of two classes.
+        x, y: Encoded rows and integer labels, two rows a class at least.
+        seed: Integer, for the folds.
+    """
+    folds = int(min(5, np.unique(y, return_counts=True)[1].min()))
+    cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    found = cross_val_predict(classifier, x, y, cv=cv, method="predict_proba")[:, 1]
+    positive = y == y.max()
+    wrong, right, values = roc_curve(positive, found, drop_intermediate=False)
+    best = int(np.argmax(right - wrong))
+    if not 0 < best < len(values) - 1:  # all rows to one class: nothing to gain
+        return 0.5
+    return float(values[best : best + 2].mean())
 
 
 def seeded(estimator, seed):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasos.evaluation import paired_t_test, ranking_agreement
+from kerasos.evaluation import holm, paired_t_test, ranking_agreement
 
 
 def test_paired_t_test_is_its_formula():
@@ -52,3 +52,40 @@ def test_ranking_agreement_counts_pairs():
     assert ranking_agreement(measured, reverse)[0] == pytest.approx(-1)
     with pytest.raises(ValueError, match="at least two methods"):
         ranking_agreement(measured, {"a": 1, "z": 2})
+
+
+def test_the_corrected_test_is_its_formula():
+    scores = [0.91, 0.88, 0.93, 0.90, 0.92, 0.89]
+    reference = [0.90, 0.85, 0.91, 0.86, 0.91, 0.87]
+    d = np.subtract(scores, reference)
+    t = d.mean() / np.sqrt((1 / 6 + 1.0) * d.var(ddof=1))  # two folds, three times
+    test = paired_t_test(scores, reference, test_ratio=1.0)
+    assert test.statistic == pytest.approx(t)
+    assert test.p_value == pytest.approx(2 * stats.t.sf(t, 5))
+    plain = stats.ttest_rel(scores, reference)
+    assert paired_t_test(scores, reference).p_value == pytest.approx(plain.pvalue)
+    assert test.p_value > 10 * plain.pvalue
+    with pytest.raises(ValueError, match="test_ratio"):
+        paired_t_test(scores, reference, test_ratio=-0.1)
+
+
+def test_the_corrected_test_holds_its_level_where_the_plain_one_does_not():
+    """Two classifiers of one quality, differences that share half their variance."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(400, 1))
+    differences = (rng.normal(size=(400, 10)) + shared) / np.sqrt(2)
+    zero = np.zeros(10)
+    plain = np.mean([paired_t_test(d, zero).significant() for d in differences])
+    corrected = np.mean(
+        [paired_t_test(d, zero, test_ratio=1.0).significant() for d in differences]
+    )
+    assert plain > 0.3 and corrected < 0.08
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.2]), [0.04, 0.09, 0.09, 0.2])
+    np.testing.assert_allclose(holm([0.6, 0.7]), [1.0, 1.0])
+    np.testing.assert_allclose(holm([0.02]), [0.02])
+    # Never smaller than one that came before it.
+    np.testing.assert_allclose(holm([0.01, 0.011]), [0.02, 0.02])
+    assert holm([]).shape == (0,)

@@ -400,6 +400,20 @@ def test_the_rule_is_what_trains(monkeypatch):
     assert len(sampler.history_["c_loss"]) == 3
 
 
+def test_steps_at_once_change_nothing(monkeypatch):
+    X, y = rows()
+    results = []
+    for steps in (1, 5, 50):  # of 8 in an epoch
+        monkeypatch.setattr(deep, "STEPS_AT_ONCE", steps)
+        sampler = pairs(epochs=2, batch_size=4)
+        results.append(sampler.fit_resample(X, y)[0])
+        assert sampler.model_.steps_per_execution == steps
+        assert sampler.model_.steps_done.numpy() == 16
+        assert len(sampler.history_["c_loss"]) == 2
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
 def test_earlier_stages_come_on_top():
     class Staged:
         stages = ("first", "last")

@@ -1,0 +1,54 @@
+"""The script that compares methods on a CSV file, as a user runs it."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPT = ROOT / "examples" / "compare_methods.py"
+
+
+def run(*options, folder):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.mark.slow  # reason: starts Python and TensorFlow twice
+def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
+    rng = np.random.default_rng(0)
+    with open(tmp_path / "shop.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["age", "zip", "member", "churned"])
+        for row in range(80):
+            age = "" if row % 9 == 0 else rng.integers(18, 60) + 20 * (row > 59)
+            zip_code = rng.choice(["0150", "9000"])
+            writer.writerow([age, zip_code, row % 3 == 0, "no yes".split()[row > 59]])
+    options = ["--input=shop.csv", "--target=churned", "--output_dir=out"]
+    options += ["--classifiers=logistic_regression", "--repeats=2"]
+    wrong = run(*options, "--methods=smoted", folder=tmp_path)
+    assert wrong.returncode == 1
+    last = wrong.stderr.strip().splitlines()[-1]
+    assert last.startswith("compare_methods: ") and "'smote'" in last
+    result = run(*options, "--methods=class_weights,random", folder=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "With logistic regression" in result.stdout
+    assert "report.html" in result.stdout
+    with open(tmp_path / "out" / "rows.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 3
+    assert {row["method"] for row in rows} == {"none", "class_weights", "random"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page and "http" not in page
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "## logistic_regression" in report and "no: 60, yes: 20" in report
