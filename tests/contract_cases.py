@@ -216,7 +216,6 @@ CASES = [
         full=True,
         needs_imbalance=True,
         option=("gamo_rounds", "gamo_round"),
-        step_size=0.01,
     ),
     Case(
         "gamo2pix",

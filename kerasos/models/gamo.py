@@ -223,6 +223,13 @@ class GAMO(GeneratedBatches, AnchorBank, ClassifierValidation, OversamplingModel
             TypeError: If an option is unknown.
             ValueError: If the data are not fit to train on, or are balanced.
         """
+        model = cls.uncompiled(x, y, seed, options)
+        model.compile()
+        return model
+
+    @classmethod
+    def uncompiled(cls, x, y, seed, options):
+        """As `from_data`, without optimizers: a part of another model has its own."""
         check_options(options, OPTIONS, "GAMO.from_data")
         seed = fresh_seed() if seed is None else int(seed)
         x, y = as_arrays(x, y)
@@ -275,7 +282,6 @@ class GAMO(GeneratedBatches, AnchorBank, ClassifierValidation, OversamplingModel
             **options,
         )
         model.set_anchor_samples(anchors)
-        model.compile()
         return model
 
     def compile(

@@ -204,7 +204,7 @@ class GAMO2pix(VariationalDecoders, BeganDecoders, GAMO):
                     f"samples of shape {x.shape[1:]}. For rows take `kerasos.GAMO`, "
                     "whose own samples are rows."
                 )
-            gamo = GAMO.from_data(x, y, seed=seed, variant="conv", **options)
+            gamo = GAMO.uncompiled(x, y, seed, {**options, "variant": "conv"})
         else:
             gamo = _trained(given, x, y, options, own)
             own["gamo_rounds"] = 0

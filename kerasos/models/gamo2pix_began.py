@@ -9,10 +9,10 @@ half of real images and half made by GAMO, and G the decoder:
     M = l(x) + |gamma l(x) - l(G(h))|
 """
 
-import numpy as np
 import tensorflow as tf
 
 from kerasos.models.training import watching
+from kerasos.random import replica_context
 from kerasos.replicas import mean_over_replicas
 
 BALANCE_RATE = 0.001
@@ -24,15 +24,11 @@ class BeganDecoders:
 
     def _make_balances(self, decoders):
         """Weights of k and M, and the decoders of the lowest M so far."""
-        count = len(decoders)
-        for name, start in (
-            ("balances", 0.0),
-            ("convergences", 0.0),
-            ("lowest_convergences", np.inf),
-        ):
+        # A convergence of 0 means none yet.
+        for name in ("balances", "convergences", "lowest_convergences"):
             weight = self.add_weight(
-                shape=(count,),
-                initializer=lambda shape, dtype, start=start: tf.fill(shape, start),
+                shape=(len(decoders),),
+                initializer="zeros",
                 trainable=False,
                 aggregation="only_first_replica",
                 name=name,
@@ -63,21 +59,23 @@ class BeganDecoders:
         }
 
     def _mixed_batch(self, part):
-        """Images, features, labels; the first features belong to the first images."""
+        """Images, features, labels, and which features are those of the images."""
         images, features, labels = self._real_batch(part)
         rows = images.shape[0]
-        real = (rows + 1) // 2
-        noise = self.normal(rows, self.generator.latent_dim, f"features_{part}")[real:]
+        noise = self.normal(rows, self.generator.latent_dim, f"features_{part}")
         if self.shared:
-            made = self.generator(noise, labels[real:], training=False)
+            made = self.generator(noise, labels, training=False)
         else:
             sizes = [0] * self.spec.num_classes
-            sizes[self.parts[part][0]] = rows - real
+            sizes[self.parts[part][0]] = rows
             made = self.generator.grouped(noise, sizes, training=False)
-        return images, tf.concat([features[:real], made], 0), labels
+        # Every other row of the batch of all replicas.
+        _, replica = replica_context()
+        is_real = (replica * rows + tf.range(rows)) % 2 == 0
+        return images, tf.where(is_real[:, None], features, made), labels, is_real
 
     def _fake(self, part, batch):
-        _, features, labels = batch
+        _, features, labels, _ = batch
         return tf.cast(self._run(self.decoders[part], features, labels), tf.float32)
 
     def _error(self, part, images):
@@ -86,9 +84,13 @@ class BeganDecoders:
         return tf.reduce_mean(tf.abs(images - decoded))
 
     def _decoder_loss(self, part, batch):
-        images, fake = batch[0], self._fake(part, batch)
-        real = (images.shape[0] + 1) // 2
-        pairs = tf.reduce_mean(tf.abs(images[:real] - fake[:real]))
+        images, _, _, is_real = batch
+        fake = self._fake(part, batch)
+        distances = tf.reduce_mean(tf.abs(images - fake), (1, 2, 3))
+        # This replica's share of all real rows, so that means of shares are the mean.
+        replicas, _ = replica_context()
+        number = (images.shape[0] * replicas + 1) // 2 / replicas
+        pairs = tf.reduce_sum(tf.where(is_real, distances, 0.0)) / number
         return self._error(part, fake) + self.pair_weight * pairs
 
     def _follow(self, real, fake):
@@ -103,7 +105,7 @@ class BeganDecoders:
         smooth = tf.where(old > 0.0, smooth, convergence)
         self.convergences.assign(smooth)
         lowest = tf.convert_to_tensor(self.lowest_convergences)
-        better = smooth < lowest
+        better = tf.logical_or(lowest == 0.0, smooth < lowest)
         self.lowest_convergences.assign(tf.where(better, smooth, lowest))
         for part, (kept, own) in enumerate(
             zip(self.kept_decoders, self.decoders, strict=True)
