@@ -1,7 +1,16 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
 from kerasos import data
-from kerasos.models import ACGAN, BAGAN, CDCGAN, CGAN, CVAE, GAMO, OversamplingModel
+from kerasos.models import (
+    ACGAN,
+    BAGAN,
+    CDCGAN,
+    CGAN,
+    CVAE,
+    GAMO,
+    DeepSMOTE,
+    OversamplingModel,
+)
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
 from kerasos.version import __version__
@@ -12,6 +21,7 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "DeepSMOTE",
     "GAMO",
     "OversamplingModel",
     "__version__",

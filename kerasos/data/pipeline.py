@@ -82,19 +82,35 @@ def batches(
     return _dataset_of(tables, y, balanced, order)
 
 
-def with_copies(dataset):
-    """Returns `dataset` with each class brought to the size of the largest.
+def rebalanced(dataset, balanced):
+    """Returns `dataset` with batches of balanced classes.
 
     Args:
-        dataset: Of `batches`. With `balanced=False` the result is what
-            `balanced="copies"` would have given, over the same samples in memory;
-            one that is balanced already stays as it is.
+        dataset: Of `batches`. With `balanced=False` the result is what `balanced`
+            would have given, over the same samples in memory; one that is balanced
+            already, either way, stays as it is.
+        balanced: As in `batches`: True or "copies".
 
     Returns:
         A dataset of `batches`; None if `dataset` is not one.
     """
-    remake = getattr(dataset, "kerasos_with_copies", None)
-    return None if remake is None else remake()
+    remake = getattr(dataset, "kerasos_rebalanced", None)
+    return None if remake is None else remake(balanced)
+
+
+def uniform_from(dataset, epoch):
+    """Returns `dataset` with rows drawn class by class from an epoch on.
+
+    Args:
+        dataset: Of `batches`.
+        epoch: Integer, the first epoch, from 0, whose batches are those of
+            `balanced=True`. Earlier ones stay as they are.
+
+    Returns:
+        A dataset of `batches`; None if `dataset` is not one.
+    """
+    remake = getattr(dataset, "kerasos_uniform_from", None)
+    return None if remake is None else remake(epoch)
 
 
 def every_row(dataset, chunk=512):
@@ -123,7 +139,7 @@ def every_row(dataset, chunk=512):
             yield tuple(part.numpy() for part in pair)
 
 
-def _dataset_of(tables, y, balanced, order):
+def _dataset_of(tables, y, balanced, order, uniform_epoch=None):
     batch_size, shuffle, seed, steps_per_epoch = order
     copies = _rows_with_copies(y, seed) if balanced == "copies" else None
     num_rows = len(y) if copies is None else len(copies)
@@ -136,6 +152,9 @@ def _dataset_of(tables, y, balanced, order):
         first_rows, rows = _pass_order(
             num_rows, batch_size, steps, seed if shuffle else None, copies
         )
+    if uniform_epoch is not None and balanced is not True:
+        late = _balanced_order(y, batch_size, steps, seed)
+        first_rows, rows = _switched((first_rows, rows), late, uniform_epoch, steps)
     epoch = EpochCounter()
 
     def gather(item):
@@ -159,12 +178,14 @@ def _dataset_of(tables, y, balanced, order):
     dataset.kerasos_largest_label = int(y.max())
     dataset.kerasos_tables = tables
 
-    def remake():
-        if balanced:
-            return dataset
-        return _dataset_of(tables, y, "copies", order)
+    def remake(wanted):
+        return dataset if balanced else _dataset_of(tables, y, wanted, order)
 
-    dataset.kerasos_with_copies = remake
+    def remake_from(epoch):
+        return _dataset_of(tables, y, balanced, order, epoch)
+
+    dataset.kerasos_rebalanced = remake
+    dataset.kerasos_uniform_from = remake_from
     return dataset
 
 
@@ -232,6 +253,20 @@ def _balanced_order(y, batch_size, steps, seed):
         return tf.gather(by_class, tf.gather(first_of, label) + member)
 
     return from_batch, draw
+
+
+def _switched(early, late, epoch, steps):
+    """Returns the functions of `early` before that epoch and of `late` from it on."""
+
+    def from_batch(first):
+        parts = [
+            first_rows(first).map(lambda item, rows=rows: tf.cast(rows(item), tf.int64))
+            for first_rows, rows in (early, late)
+        ]
+        taken = tf.where(first < epoch * steps, tf.constant(steps, tf.int64), 0)
+        return parts[0].take(taken).concatenate(parts[1].take(steps - taken))
+
+    return from_batch, lambda index: index
 
 
 def _check_sizes(num_rows, batch_size, steps_per_epoch):

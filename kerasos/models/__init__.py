@@ -5,6 +5,7 @@ from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
+from kerasos.models.deepsmote import DeepSMOTE
 from kerasos.models.gamo import GAMO
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "DeepSMOTE",
     "GAMO",
     "OversamplingModel",
 ]

@@ -107,6 +107,16 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return False
 
     @property
+    def batch_balance(self):
+        """How `fit` balances its batches: as `balanced` of `kerasos.data.batches`."""
+        return "copies" if self.pre_oversample else False
+
+    @property
+    def uniform_from(self):
+        """Epoch from which `fit` draws its batches class by class, or None."""
+        return None
+
+    @property
     def latent_dim(self):
         return self.noise_dim
 

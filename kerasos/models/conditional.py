@@ -88,12 +88,16 @@ class ConditionalModel(OversamplingModel):
             settings["column_mean"], settings["column_scale"] = standardization(x)
         model = cls(**networks, spec=spec, seed=seed, **settings, **options)
         model.compile()
+        model.keep_from(x, y)
         return model
 
     @classmethod
     def build_networks(cls, spec, seed, options):
         """Takes its own entries out of `options`; returns networks and settings."""
         raise NotImplementedError
+
+    def keep_from(self, x, y):
+        """Takes what the model keeps of its data beside `spec`: here nothing."""
 
     @property
     def prefers_jit(self):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.data.pipeline import batches, with_copies
+from kerasos.data.pipeline import batches, rebalanced, uniform_from
 from kerasos.seeds import derive_seed
 
 DEFAULT_BATCH_SIZE = 32
@@ -26,9 +26,9 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
                 "the dataset, with `kerasos.data.batches(x, y, batch_size)`."
             )
         check_dataset(model.spec, x)
-        return (balanced_by_copies(x) if model.pre_oversample else x), validation
+        return balanced_dataset(model, x), validation
     if isinstance(x, tf.distribute.DistributedDataset):
-        return (balanced_by_copies(x) if model.pre_oversample else x), validation
+        return balanced_dataset(model, x), validation
     if y is None:
         raise ValueError(
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
@@ -44,11 +44,11 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         x,
         y,
         batch_size or DEFAULT_BATCH_SIZE,
-        balanced="copies" if model.pre_oversample else False,
+        balanced=model.batch_balance,
         shuffle=shuffle,
         seed=derive_seed(model.seed, "batches"),
     )
-    return dataset, validation
+    return balanced_dataset(model, dataset), validation
 
 
 def check_validates(model):
@@ -60,18 +60,29 @@ def check_validates(model):
         )
 
 
-def balanced_by_copies(dataset):
-    """Returns the dataset that `pre_oversample=True` trains on."""
-    balanced = with_copies(dataset)
-    if balanced is None:
-        raise ValueError(
-            "`pre_oversample=True` repeats rows of the smaller classes, which needs "
-            "the rows. Expected arrays, or a dataset of `kerasos.data.batches` as it "
-            f"is. Received: a {type(dataset).__name__}. Pass one of the two, or "
-            "balance your dataset yourself and build the model without "
-            "`pre_oversample`."
+def balanced_dataset(model, dataset):
+    """Returns the dataset that the model trains on."""
+    if model.batch_balance:
+        dataset = rebalanced(dataset, model.batch_balance) or _refuse(model, dataset)
+    if model.uniform_from is not None:
+        balanced = uniform_from(dataset, model.uniform_from)
+        dataset = balanced or _refuse(model, dataset)
+    return dataset
+
+
+def _refuse(model, dataset):
+    what = "`real_sampling='balanced'` draws rows"
+    way = "take `real_sampling='natural'`"
+    if model.pre_oversample:
+        what = "`pre_oversample=True` repeats rows"
+        way = (
+            "balance your dataset yourself and build the model without `pre_oversample`"
         )
-    return balanced
+    raise ValueError(
+        f"{what} of the smaller classes, which needs the rows. Expected arrays, or "
+        "a dataset of `kerasos.data.batches` as it is. Received: a "
+        f"{type(dataset).__name__}. Pass one of the two, or {way}."
+    )
 
 
 def check_dataset(spec, dataset):

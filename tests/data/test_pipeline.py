@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
-from kerasos.data.pipeline import every_row, with_copies
+from kerasos.data.pipeline import every_row, rebalanced, uniform_from
 
 N = 23
 X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
@@ -138,16 +138,45 @@ def test_copies_of_a_dataset_are_those_of_the_arrays_and_share_its_samples():
     y = np.array([0] * 9 + [1] * 4)
     x = np.arange(13, dtype="uint8")[:, None]
     plain = batches(x, y, 5, **options)
-    copied = with_copies(plain)
+    copied = rebalanced(plain, "copies")
     direct = batches(x, y, 5, balanced="copies", **options)
     for _ in range(2):
         np.testing.assert_array_equal(rows(copied), rows(direct))
     assert plain.cardinality() == copied.cardinality() == 4
     assert copied.kerasos_tables is plain.kerasos_tables
-    assert with_copies(copied) is copied
+    assert rebalanced(copied, "copies") is copied
     by_class = batches(x, y, 5, balanced=True)
-    assert with_copies(by_class) is by_class
-    assert with_copies(plain.map(lambda x, y: (x, y))) is None
+    assert rebalanced(by_class, "copies") is by_class
+    assert rebalanced(plain.map(lambda x, y: (x, y)), "copies") is None
+
+
+def test_class_draws_of_a_dataset_are_those_of_the_arrays():
+    y = np.array([0] * 9 + [1] * 4)
+    x = np.arange(13, dtype="uint8")[:, None]
+    plain = batches(x, y, 5, seed=3)
+    drawn, direct = rebalanced(plain, True), batches(x, y, 5, balanced=True, seed=3)
+    for _ in range(2):
+        np.testing.assert_array_equal(rows(drawn), rows(direct))
+    assert drawn.cardinality() == plain.cardinality() == 2  # passes keep their length
+    assert drawn.kerasos_tables is plain.kerasos_tables
+    assert rebalanced(drawn, True) is drawn
+
+
+@pytest.mark.parametrize("balanced", [False, "copies"])
+def test_rows_are_drawn_class_by_class_from_an_epoch_on(balanced):
+    y = np.array([0] * 9 + [1] * 4)
+    x = np.arange(13, dtype="uint8")[:, None]
+    plain = batches(x, y, 5, balanced, seed=3, steps_per_epoch=3)
+    switched = uniform_from(plain, 2)
+    by_class = batches(x, y, 5, balanced=True, seed=3, steps_per_epoch=3)
+    by_class.kerasos_epoch.assign(2)
+    late = rows(by_class)
+    for expected in (rows(plain), rows(plain), late):
+        np.testing.assert_array_equal(rows(switched), expected)
+    assert switched.cardinality() == 3
+    switched.kerasos_epoch.assign(2)  # a run that goes on there
+    np.testing.assert_array_equal(rows(switched), late)
+    assert uniform_from(plain.map(lambda x, y: (x, y)), 0) is None
 
 
 def test_a_batch_may_be_larger_than_the_data_without_their_copies():

@@ -1,0 +1,76 @@
+"""How far two samples of latents are from one distribution."""
+
+import tensorflow as tf
+
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def imq_mmd(a, b, scales=SCALES, sigma2=1.0):
+    """Squared maximum mean discrepancy of two samples, inverse multiquadratics.
+
+        mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean k(a_i, b_j)
+        k(u, v) = sum_s C_s / (C_s + |u - v|^2),      C_s = 2 d sigma2 s
+
+    The unbiased estimate (Gretton et al., 2012, lemma 6) with the kernel of
+    Tolstikhin et al. (2018) at their seven scales. Its mean over samples of one
+    distribution is 0, so it can be negative: take no square root.
+
+    Args:
+        a: Float tensor `(..., n, d)`; leading axes are separate problems, classes for
+            instance.
+        b: Float tensor `(..., m, d)`.
+        scales: Positive floats s. Default: authors' code.
+        sigma2: Float, variance of the prior in each of the d dimensions, 1 for a
+            standard normal.
+
+    Returns:
+        Float32 tensor `(...)`. A sample of one row has no pairs; its mean is 0.
+
+    Reference:
+        Tolstikhin, Bousquet, Gelly, Schoelkopf. Wasserstein Auto-Encoders, ICLR 2018.
+    """
+    a, b = tf.cast(a, tf.float32), tf.cast(b, tf.float32)
+    base = 2.0 * tf.cast(tf.shape(a)[-1], tf.float32) * sigma2
+    within = _mean_of_pairs(_kernel(a, a, base, scales))
+    within += _mean_of_pairs(_kernel(b, b, base, scales))
+    return within - 2.0 * tf.reduce_mean(_kernel(a, b, base, scales), (-2, -1))
+
+
+def moments_loss(latents):
+    """Squared distance of a sample's mean and covariance to those of N(0, I).
+
+        mean_i m_i^2 + mean_{i, j} (S_ij - [i = j])^2
+
+    What the encoder is brought near to before training (Tolstikhin et al., authors'
+    code, where the standard normal is itself a sample; exact moments are less noisy).
+
+    Args:
+        latents: Float tensor `(n, d)`, n at least 2.
+
+    Returns:
+        Float32 scalar.
+    """
+    latents = tf.cast(latents, tf.float32)
+    mean = tf.reduce_mean(latents, 0)
+    centred = latents - mean
+    freedom = tf.cast(tf.shape(latents)[0], tf.float32) - 1.0
+    covariance = tf.matmul(centred, centred, transpose_a=True) / freedom
+    excess = covariance - tf.eye(tf.shape(latents)[1])
+    return tf.reduce_mean(tf.square(mean)) + tf.reduce_mean(tf.square(excess))
+
+
+def _kernel(a, b, base, scales):
+    """All k(a_i, b_j), `(..., n, m)`."""
+    squares = [tf.reduce_sum(tf.square(x), -1, keepdims=True) for x in (a, b)]
+    distances = squares[0] + tf.linalg.matrix_transpose(squares[1])
+    distances -= 2.0 * tf.matmul(a, b, transpose_b=True)
+    distances = tf.maximum(distances, 0.0)  # rounding
+    return tf.add_n([base * s / (base * s + distances) for s in scales])
+
+
+def _mean_of_pairs(kernel):
+    """Mean of `(..., n, n)` off the diagonal."""
+    rows = tf.shape(kernel)[-1]
+    kernel *= 1.0 - tf.eye(rows)
+    rows = tf.cast(rows, tf.float32)
+    return tf.reduce_sum(kernel, (-2, -1)) / tf.maximum(rows * (rows - 1.0), 1.0)
