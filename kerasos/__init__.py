@@ -12,6 +12,7 @@ from kerasos.models import (
     DOS,
     GAMO,
     ActiveGAN,
+    DeepSMOTE,
     GAMO2pix,
     OversamplingModel,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "CodeGraph",
     "DGC",
     "DOS",
+    "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
     "OversamplingModel",

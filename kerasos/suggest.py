@@ -1,6 +1,7 @@
 """Error messages that name the nearest valid spelling."""
 
 import difflib
+import numbers
 
 
 def nearest_name(name, choices):
@@ -70,4 +71,19 @@ def check_choice(name, value, choices):
     if value not in choices:
         raise ValueError(
             f"Invalid `{name}`. " + unknown_name_message(name, value, choices)
+        )
+
+
+def check_count(name, value, least=1):
+    """Raises `ValueError` unless `value` is an integer of at least `least`.
+
+    Args:
+        name: String, the name of the argument.
+        value: What was received.
+        least: Integer. Default 1.
+    """
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: {value!r}."
         )

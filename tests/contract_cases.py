@@ -408,6 +408,25 @@ CASES = [
         option=("latent_oversampling", "latent_oversample"),
         step_size=0.02,
     ),
+    Case(
+        "deepsmote",
+        "images",
+        options={"k_neighbors": 3, "filters": 4, "latent_dim": 8},
+        data=two_kinds_of_images,
+        losses=("loss", "reconstruction_loss", "penalty_loss"),
+        full=True,
+        option=("k_neighbors", "k_neighbor"),
+        step_size=0.1,
+    ),
+    Case(
+        "deepsmote",
+        "rows",
+        options={"k_neighbors": 3, "rows_per_class": 10, "permute_target": False},
+        data=wide_rows,
+        losses=("loss", "reconstruction_loss", "penalty_loss"),
+        jit=True,
+        step_size=0.1,
+    ),
 ]
 
 
@@ -684,5 +703,17 @@ PINS = [
             "decoder": (_variables("decoder"), 13_753_601),
             "label head": (_variables("classifier_head"), 650),
         },
+    ),
+    Pin(
+        "deepsmote",
+        "28",
+        TEN_CLASSES,
+        {
+            # Convolutions without biases, normalised but the first; Dense 300.
+            "encoder": (_variables("encoder"), 2_753_536 + 1_792 + 153_900),
+            # Dense 25088; three deconvolutions, two of them normalised.
+            "decoder": (_variables("decoder"), 7_551_488 + 2_624_641),
+        },
+        options={"k_neighbors": 3},
     ),
 ]

@@ -114,6 +114,21 @@ def overloaded(dataset, plan):
     return None if remake is None else remake(plan)
 
 
+def uniform_from(dataset, epoch):
+    """Returns `dataset` with rows drawn class by class from an epoch on.
+
+    Args:
+        dataset: Of `batches`.
+        epoch: Integer, the first epoch, from 0, whose batches are those of
+            `balanced=True`. Earlier ones stay as they are.
+
+    Returns:
+        A dataset of `batches`; None if `dataset` is not one.
+    """
+    remake = getattr(dataset, "kerasos_uniform_from", None)
+    return None if remake is None else remake(epoch)
+
+
 def every_row(dataset, chunk=512):
     """Yields the training samples behind a dataset, a part at a time.
 
@@ -140,7 +155,7 @@ def every_row(dataset, chunk=512):
             yield tuple(part.numpy() for part in pair)
 
 
-def _dataset_of(tables, y, balanced, order, copies=None):
+def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
     batch_size, shuffle, seed, steps_per_epoch = order
     if balanced == "copies":
         copies = _rows_with_copies(y, seed)
@@ -154,6 +169,9 @@ def _dataset_of(tables, y, balanced, order, copies=None):
         first_rows, rows = _pass_order(
             num_rows, batch_size, steps, seed if shuffle else None, copies
         )
+    if uniform_epoch is not None and balanced is not True:
+        late = _balanced_order(y, batch_size, steps, seed)
+        first_rows, rows = _switched((first_rows, rows), late, uniform_epoch, steps)
     epoch = EpochCounter()
 
     def gather(item):
@@ -190,6 +208,11 @@ def _dataset_of(tables, y, balanced, order, copies=None):
 
     if not balanced and copies is None:
         dataset.kerasos_overloaded = remake_overloaded
+
+    def remake_from(epoch):
+        return _dataset_of(tables, y, balanced, order, uniform_epoch=epoch)
+
+    dataset.kerasos_uniform_from = remake_from
     return dataset
 
 
@@ -257,6 +280,20 @@ def _balanced_order(y, batch_size, steps, seed):
         return tf.gather(by_class, tf.gather(first_of, label) + member)
 
     return from_batch, draw
+
+
+def _switched(early, late, epoch, steps):
+    """Returns the functions of `early` before that epoch and of `late` from it on."""
+
+    def from_batch(first):
+        parts = [
+            first_rows(first).map(lambda item, rows=rows: tf.cast(rows(item), tf.int64))
+            for first_rows, rows in (early, late)
+        ]
+        taken = tf.where(first < epoch * steps, tf.constant(steps, tf.int64), 0)
+        return parts[0].take(taken).concatenate(parts[1].take(steps - taken))
+
+    return from_batch, lambda index: index
 
 
 def _check_sizes(num_rows, batch_size, steps_per_epoch):

@@ -6,6 +6,7 @@ from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
+from kerasos.models.deepsmote import DeepSMOTE
 from kerasos.models.dgc import DGC
 from kerasos.models.dos import DOS
 from kerasos.models.gamo import GAMO
@@ -20,6 +21,7 @@ __all__ = [
     "CVAE",
     "DGC",
     "DOS",
+    "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
     "OversamplingModel",

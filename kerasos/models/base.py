@@ -119,6 +119,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return "copies" if self.pre_oversample else False
 
     @property
+    def uniform_from(self):
+        """Epoch from which `fit` draws its batches class by class, or None."""
+        return None
+
+    @property
     def latent_dim(self):
         return self.noise_dim
 

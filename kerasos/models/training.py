@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.data.pipeline import batches, rebalanced
+from kerasos.data.pipeline import batches, rebalanced, uniform_from
 from kerasos.seeds import derive_seed
 
 DEFAULT_BATCH_SIZE = 32
@@ -48,7 +48,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         shuffle=shuffle,
         seed=derive_seed(model.seed, "batches"),
     )
-    return dataset, validation
+    return balanced_dataset(model, dataset), validation
 
 
 def check_validates(model):
@@ -62,24 +62,27 @@ def check_validates(model):
 
 def balanced_dataset(model, dataset):
     """Returns the dataset that the model trains on."""
-    if not model.batch_balance:
-        return dataset
-    balanced = rebalanced(dataset, model.batch_balance)
-    if balanced is None:
-        what = "`real_sampling='balanced'` draws rows"
-        way = "take `real_sampling='natural'`, which weighs the classes instead"
-        if model.pre_oversample:
-            what = "`pre_oversample=True` repeats rows"
-            way = (
-                "balance your dataset yourself and build the model without "
-                "`pre_oversample`"
-            )
-        raise ValueError(
-            f"{what} of the smaller classes, which needs the rows. Expected arrays, or "
-            "a dataset of `kerasos.data.batches` as it is. Received: a "
-            f"{type(dataset).__name__}. Pass one of the two, or {way}."
+    if model.batch_balance:
+        dataset = rebalanced(dataset, model.batch_balance) or _refuse(model, dataset)
+    if model.uniform_from is not None:
+        balanced = uniform_from(dataset, model.uniform_from)
+        dataset = balanced or _refuse(model, dataset)
+    return dataset
+
+
+def _refuse(model, dataset):
+    what = "`real_sampling='balanced'` draws rows"
+    way = "take `real_sampling='natural'`"
+    if model.pre_oversample:
+        what = "`pre_oversample=True` repeats rows"
+        way = (
+            "balance your dataset yourself and build the model without `pre_oversample`"
         )
-    return balanced
+    raise ValueError(
+        f"{what} of the smaller classes, which needs the rows. Expected arrays, or "
+        "a dataset of `kerasos.data.batches` as it is. Received: a "
+        f"{type(dataset).__name__}. Pass one of the two, or {way}."
+    )
 
 
 def check_dataset(spec, dataset):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
-from kerasos.data.pipeline import every_row, rebalanced
+from kerasos.data.pipeline import every_row, rebalanced, uniform_from
 
 N = 23
 X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
@@ -160,6 +160,23 @@ def test_class_draws_of_a_dataset_are_those_of_the_arrays():
     assert drawn.cardinality() == plain.cardinality() == 2  # passes keep their length
     assert drawn.kerasos_tables is plain.kerasos_tables
     assert rebalanced(drawn, True) is drawn
+
+
+@pytest.mark.parametrize("balanced", [False, "copies"])
+def test_rows_are_drawn_class_by_class_from_an_epoch_on(balanced):
+    y = np.array([0] * 9 + [1] * 4)
+    x = np.arange(13, dtype="uint8")[:, None]
+    plain = batches(x, y, 5, balanced, seed=3, steps_per_epoch=3)
+    switched = uniform_from(plain, 2)
+    by_class = batches(x, y, 5, balanced=True, seed=3, steps_per_epoch=3)
+    by_class.kerasos_epoch.assign(2)
+    late = rows(by_class)
+    for expected in (rows(plain), rows(plain), late):
+        np.testing.assert_array_equal(rows(switched), expected)
+    assert switched.cardinality() == 3
+    switched.kerasos_epoch.assign(2)  # a run that goes on there
+    np.testing.assert_array_equal(rows(switched), late)
+    assert uniform_from(plain.map(lambda x, y: (x, y)), 0) is None
 
 
 def test_a_batch_may_be_larger_than_the_data_without_their_copies():
