@@ -222,9 +222,9 @@ def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
 
 @pytest.mark.slow  # a process that loads TensorFlow for each cell
 def test_a_tiny_cell_of_each_kind_runs(tmp_path):
-    """On digits: a network's features, SMOTE's images, a generator, four scores."""
-    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE")
-    for table in ("gamo", "fajardo", "imsic", "class_fid"):
+    """On digits: features, SMOTE's images, a generator, a classifier, five scores."""
+    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE,DGC")
+    for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
     found = rows.read(tmp_path / "reproduce.csv")
     scores = {(r["table"], r["metric"]): float(r["mean"]) for r in found}
@@ -239,9 +239,10 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert all(0.1 < scores[name] <= 1.0 for name in shares)  # chance or better
     assert scores["fajardo", "FID_cnn_class9"] > 0
     assert scores["class_fid", "FID_cnn"] > 0
+    assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 2
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 3
 
 
 @pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell

@@ -6,8 +6,15 @@ training steps behind them.
 """
 
 from harness.recipes.class_fid import class_fid
+from harness.recipes.dgc import dgc
 from harness.recipes.fajardo import fajardo
 from harness.recipes.gamo import gamo
 from harness.recipes.imsic import imsic
 
-RECIPES = {"gamo": gamo, "class_fid": class_fid, "imsic": imsic, "fajardo": fajardo}
+RECIPES = {
+    "gamo": gamo,
+    "class_fid": class_fid,
+    "imsic": imsic,
+    "fajardo": fajardo,
+    "dgc": dgc,
+}
