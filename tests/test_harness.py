@@ -222,9 +222,9 @@ def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
 
 @pytest.mark.slow  # a process that loads TensorFlow for each cell
 def test_a_tiny_cell_of_each_kind_runs(tmp_path):
-    """On digits: a network's features, SMOTE's images, a generator, four scores."""
-    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE")
-    for table in ("gamo", "fajardo", "imsic", "class_fid", "generator"):
+    """On digits: features, SMOTE's images, a generator, a classifier, five scores."""
+    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE,DGC")
+    for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
     found = rows.read(tmp_path / "reproduce.csv")
     scores = {(r["table"], r["metric"]): float(r["mean"]) for r in found}
@@ -242,6 +242,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert scores["generator", "judge_accuracy"] > 0.9
     assert 0 <= scores["generator", "agreement"] <= 1
     assert scores["generator", "spread"] > 0
+    assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
     assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 3

@@ -14,6 +14,7 @@ RECIPE_VERSIONS = {
     "imsic": 1,
     "fajardo": 1,
     "generator": 1,
+    "dgc": 1,
 }
 
 

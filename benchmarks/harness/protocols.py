@@ -233,6 +233,7 @@ GAMO += [
 # He, Lin, Yuan, Tzeng. Interpretable Minority Synthesis for Imbalanced Classification
 # (IMSIC), IJCAI 2021.
 
+DGC_TRAINING = {"epochs": 50, "batch_size": 100}  # Wang et al., authors' code
 IMSIC = [
     Protocol(
         paper="IMSIC2021",
@@ -245,7 +246,7 @@ IMSIC = [
         methods=(
             Method("SMOTE", "smote"),
             Method("InfoGAN", "infogan", {"preset": "table1"}),
-            Method("DGC", "dgc", {"preset": "table1"}),
+            Method("DGC", "dgc", training=DGC_TRAINING),
             Method("IMSIC", "imsic", {"preset": "table1"}),
             Method("None (ours)", "none"),
             Method("Random (ours)", "random"),
@@ -449,6 +450,41 @@ OURS = [
     )
 ]
 
+# Wang, Lyu, Jing. Deep generative model for robust imbalance classification, CVPR
+# 2020. The settings for SVHN are those for MNIST; the paper does not state them.
+
+DGC = [
+    Protocol(
+        paper="DGC2020",
+        tables=("2", "3"),
+        dataset=dataset,
+        setting=f"IR={ratio}",
+        class_counts=counts,
+        recipe="dgc",
+        parameters={},
+        methods=(Method("DGC", "dgc", training=trained),),
+        outputs={
+            "acsa": ("2", f"IR={ratio}", "ACSA"),
+            "f_macro": ("2", f"IR={ratio}", "F_macro"),
+            "g_macro": ("2", f"IR={ratio}", "G_macro"),
+            "rmi": ("3", f"IR={ratio}", "RMI"),
+            "pma": ("3", f"IR={ratio}", "PMA"),
+        },
+        repeats=5,
+    )
+    for dataset, ratio, counts, trained in (
+        ("MNIST", "100", "gamo", DGC_TRAINING),
+        ("Fashion-MNIST", "100", "gamo", DGC_TRAINING),
+        ("SVHN", "56.25", CIFAR_COUNTS, DGC_TRAINING),
+        (
+            "CelebA-Small",
+            "100",
+            [15000, 1500, 750, 300, 150],
+            {"epochs": 30, "batch_size": 25},
+        ),
+    )
+]
+
 # No paper's: small cells on data that need no download, to try the harness.
 
 
@@ -538,6 +574,20 @@ TRIAL = [
         (Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),),
         GENERATOR_OUTPUTS,
     ),
+    _trial(
+        "dgc",
+        "dgc",
+        {},
+        (
+            Method(
+                "DGC",
+                "dgc",
+                {"width": 8, "draws": 2, "lr": 1e-3},
+                {"epochs": 1, "batch_size": 50},
+            ),
+        ),
+        {"acsa": "ACSA", "rmi": "RMI", "pma": "PMA"},
+    ),
 ]
 
-PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE, *OURS, *TRIAL)
+PROTOCOLS = (*GAMO, *IMSIC, *FAJARDO, *ACTIVE, *DGC, *OURS, *TRIAL)

@@ -2,8 +2,10 @@
 
 from kerasos.data.arrays import as_arrays
 from kerasos.data.datasets import load
+from kerasos.data.dsprites import dsprites
 from kerasos.data.imbalance import resolve_class_counts, subsample
 from kerasos.data.pipeline import batches
+from kerasos.data.shapes import draw_shapes, shapes
 from kerasos.data.spec import DataSpec
 
 __all__ = [
@@ -11,8 +13,11 @@ __all__ = [
     "TabularEncoder",
     "as_arrays",
     "batches",
+    "draw_shapes",
+    "dsprites",
     "load",
     "resolve_class_counts",
+    "shapes",
     "subsample",
 ]
 

@@ -1,4 +1,4 @@
-"""Labelled data sets as arrays: scikit-learn's digits, TFDS images, files."""
+"""Labelled data sets as arrays: digits, drawn shapes, TFDS images, files."""
 
 import os
 import pathlib
@@ -7,9 +7,12 @@ import numpy as np
 
 from kerasos.data.arrays import check_labels
 from kerasos.data.imbalance import subsample
+from kerasos.data.shapes import shapes
 from kerasos.suggest import nearest_name
 
 _DIGITS_TEST_PER_CLASS = 50
+_SHAPES_PER_CLASS = 5_000, 1_000  # for training, for test
+_DSPRITES_TEST_PER_CLASS = 5_000
 _TEST_SHARE = 0.2
 _SPLIT_SEED = 0  # fixed, so that a change of `seed` never moves the test set
 
@@ -19,6 +22,10 @@ def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
 
     - `"digits"`: scikit-learn's 1,797 images `(8, 8, 1)` uint8, scaled from
       0..16 to 0..255; 50 images of each class are the test set.
+    - `"shapes"`: drawn squares, ellipses and hearts, `(64, 64, 1)` uint8, 5,000 of each
+      and 1,000 for test; see `kerasos.data.shapes`, which also tells their factors.
+    - `"dsprites"`: the 737,280 images of TFDS's set of that name, 0 and 255, with the
+      shape for a label; 5,000 of each are the test set. See `kerasos.data.dsprites`.
     - A TensorFlow Datasets name, e.g. `"mnist"`: uint8 images, its own splits
       `train` and `test`. Downloaded unless `data_dir` holds it.
     - A `.npz` path: arrays `x_train, y_train, x_test, y_test`, or `x, y`.
@@ -67,12 +74,18 @@ def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
         (x, y), test = _READERS[suffix](name)
     elif name == "digits":
         (x, y), test = _read_digits()
+    elif name == "shapes":
+        x, y, _ = shapes(sum(_SHAPES_PER_CLASS), seed=_SPLIT_SEED)
+        (x, y), test = _split(x, y, np.full(3, _SHAPES_PER_CLASS[1]))
+    elif name == "dsprites":
+        (x, y), test = _read_dsprites(data_dir)
     else:
         (x, y), test = _read_tfds(name, data_dir)
     indices = np.arange(len(y))
     if class_counts is not None:
         indices = subsample(y, class_counts, seed, dataset=name)
         x, y = x[indices], y[indices]
+    x = np.asarray(x)  # of a large set only what is wanted is read
     return ((x, y), test, indices) if return_indices else ((x, y), test)
 
 
@@ -83,6 +96,17 @@ def _read_digits():
     x = np.rint(digits.images[..., None] * (255 / 16)).astype("uint8")
     y = digits.target.astype("int64")
     return _split(x, y, np.full(10, _DIGITS_TEST_PER_CLASS))
+
+
+def _read_dsprites(data_dir):
+    from kerasos.data.dsprites import StoredSprites
+
+    sprites = StoredSprites.of(data_dir)
+    test_counts = np.minimum(
+        _DSPRITES_TEST_PER_CLASS, np.bincount(sprites.factors[:, 0]) // 2
+    )
+    train, (x, y) = _split(sprites, sprites.factors[:, 0], test_counts)
+    return train, (np.asarray(x), y)
 
 
 def prepared_builder(name, data_dir=None):
@@ -113,10 +137,10 @@ def prepared_builder(name, data_dir=None):
 
     known = tfds.list_builders(with_community_datasets=False)
     if name.split("/")[0].split(":")[0] not in known:
-        nearest = nearest_name(name, ["digits", *known])
+        nearest = nearest_name(name, ["digits", "shapes", *known])
         hint = f' Did you mean "{nearest}"?' if nearest else ""
         raise ValueError(
-            '`name` must be "digits", a TensorFlow Datasets name, or a path '
+            '`name` must be "digits", "shapes", a TensorFlow Datasets name, or a path '
             f"that ends in .csv or .npz. Received: {name!r}.{hint}"
         )
     builder = tfds.builder(name, data_dir=data_dir)

@@ -6,6 +6,7 @@ training steps behind them.
 """
 
 from harness.recipes.class_fid import class_fid
+from harness.recipes.dgc import dgc
 from harness.recipes.fajardo import fajardo
 from harness.recipes.gamo import gamo
 from harness.recipes.generator import generator
@@ -17,4 +18,5 @@ RECIPES = {
     "imsic": imsic,
     "fajardo": fajardo,
     "generator": generator,
+    "dgc": dgc,
 }
