@@ -48,6 +48,8 @@ class DeepOverSampler(BaseOverSampler):
     allowed; `kerasos.data.TabularEncoder` makes a matrix in [-1, 1] of them and brings
     samples back into the container, with the same columns and dtypes. Numbers that
     are codes belong into a categorical column: `frame.astype({"zip": "category"})`.
+    Methods with the option `pre_oversample` (CVAE, CGAN, ACGAN) learn tables with it:
+    their batches hold as many rows of each class (R- variants of Fajardo et al.).
     For convex methods (GAMO) numbers are scaled affinely, so a sample is a convex
     combination of real rows, rounded where the column holds whole numbers; a category
     is the one with most weight among the parents. Other methods get quantiles.
@@ -242,6 +244,8 @@ class DeepOverSampler(BaseOverSampler):
         x = self._encode(X)
         if self.encoder_ is not None and issubclass(method, keras.Model):
             params.setdefault("value_range", (-1.0, 1.0))
+            if "pre_oversample" in getattr(method, "options", ()):
+                params.setdefault("pre_oversample", True)
         self._warn_of_single_samples(codes)
         with warnings.catch_warnings():
             # Said above in the user's labels; and rows of a table do repeat.

@@ -1,0 +1,133 @@
+"""The benchmark on tables: one tiny table as it runs, and its summary by hand."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+SCRIPT = ROOT / "benchmarks" / "tabular.py"
+
+
+def run(*options):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, options)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.mark.slow  # reason: starts Python and TensorFlow twice
+def test_two_tables_and_a_second_run(tmp_path):
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("small", "large")):
+        n = 60 + 40 * number
+        frame = pd.DataFrame({"a": rng.normal(size=n), "b": rng.choice(["x", "y"], n)})
+        frame["target"] = np.where(np.arange(n) % 5 == 0, "p", "n")
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    output = tmp_path / "out"
+    options = [f"--data_dir={tmp_path}", f"--output_dir={output}", "--repeats=2"]
+    options += ["--methods=none,class_weights,random", "--threads=1", "--note=tiny"]
+    options += ["--classifiers=logistic_regression"]
+    result = run(*options)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.splitlines()[:2] == ["small", "large"]
+    rows = pd.read_csv(output / "tabular.csv")
+    assert len(rows) == 2 * 3 * 4 and set(rows.note) == {"tiny"}
+    assert set(rows.table) == {"small", "large"} and set(rows.threads) == {1}
+    text = (output / "tabular.md").read_text(encoding="utf-8")
+    assert "2 tables (small, large), 1 classifiers, 4 folds" in text
+    kept = (output / "rows" / "small" / "rows.csv").read_text()
+    again = run(*options)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert (output / "rows" / "small" / "rows.csv").read_text() == kept
+    pd.testing.assert_frame_equal(pd.read_csv(output / "tabular.csv"), rows)
+
+
+@pytest.fixture(scope="module")
+def script():
+    sys.path.append(str(ROOT / "benchmarks"))
+    from absl import flags
+
+    names = ("data_dir", "output_dir", "tables", "methods", "classifiers", "repeats")
+    names += ("folds", "threads", "seed", "note")
+    others = {name: flags.FLAGS[name] for name in names if name in flags.FLAGS}
+    for name in others:
+        delattr(flags.FLAGS, name)
+    spec = importlib.util.spec_from_file_location("tabular_benchmark", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    for name in names:
+        delattr(flags.FLAGS, name)
+    for name, flag in others.items():
+        flags.FLAGS[name] = flag
+
+
+def rows(scores):
+    """`{method: score by table}`, two folds around each."""
+    return pd.DataFrame(
+        {
+            "table": f"t{number}",
+            "classifier": "lr",
+            "method": method,
+            "fold": fold,
+            "balanced_accuracy": score + (0.01 if fold else -0.01),
+            "resample_seconds": 1.0,
+            "versions": "v",
+        }
+        for method, values in scores.items()
+        for number, score in enumerate(values)
+        for fold in range(2)
+    )
+
+
+def test_summary_by_hand(script):
+    scores = {"none": [0.6, 0.7, 0.8], "smote": [0.7, 0.75, 0.77]}
+    scores["gamo"] = [0.65, 0.8, 0.81]
+    summary = script.against_none(rows(scores))
+    assert summary["rank"].to_dict() == pytest.approx(
+        {"gamo": 4 / 3, "smote": 2.0, "none": 8 / 3}
+    )
+    assert summary.points["smote"] == pytest.approx(100 * (0.1 + 0.05 - 0.03) / 3)
+    assert summary.losses.to_dict() == {"gamo": 0, "smote": 1, "none": 0}
+    assert summary.worst["smote"] == pytest.approx(-3)
+    assert summary.worst_case["smote"] == "t2 / lr"
+    assert summary.ahead["gamo"] == 3 and summary.behind["smote"] == 1
+    words = " ".join(script.verdict(summary))
+    assert "`gamo`, mean rank 1.33. That is ahead of `smote`, 2.00." in words
+    assert "nowhere more than 2 points below `none`" in words
+    ranks = script.ranks_of(rows(scores), "lr")
+    assert list(ranks.average) == ["gamo", "smote", "none"] and len(ranks.blocks) == 3
+    scores["gamo"][2] = 0.75
+    words = " ".join(script.verdict(script.against_none(rows(scores))))
+    assert "below `none` in 1 cases, 5.0 in the worst (t2 / lr)" in words
+
+
+def test_pictures_and_text(script, tmp_path):
+    scores = {"none": [0.6, 0.7, 0.8, 0.5], "smote": [0.7, 0.75, 0.77, 0.6]}
+    scores["gamo"] = [0.65, 0.8, 0.81, 0.7]
+    script.write(rows(scores), tmp_path)
+    text = (tmp_path / "tabular.md").read_text(encoding="utf-8")
+    assert "![Mean ranks](tabular_ranks_lr.png)" in text
+    assert "| t0 | 0.650 | **0.700** | 0.600 |" in text
+    assert (tmp_path / "tabular_ranks_lr.png").read_bytes()[1:4] == b"PNG"
+    assert len(pd.read_csv(tmp_path / "tabular.csv")) == 24
+
+
+def test_codes_are_categories(script, tmp_path):
+    path = tmp_path / "car.csv"
+    path.write_text("Buying,Doors,Persons,target\nlow,2,4,acc\nhigh,4,2,unacc\n")
+    frame, y = script.read(path)
+    assert frame.dtypes[["Doors", "Persons"]].tolist() == ["category", "category"]
+    assert list(frame) == ["Buying", "Doors", "Persons"] and y.tolist() == [
+        "acc",
+        "unacc",
+    ]
