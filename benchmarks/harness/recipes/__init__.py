@@ -5,9 +5,16 @@ goes on where a killed run stopped, and returns its scores by name and the numbe
 training steps behind them.
 """
 
+from harness.recipes.activegan import activegan
 from harness.recipes.class_fid import class_fid
 from harness.recipes.fajardo import fajardo
 from harness.recipes.gamo import gamo
 from harness.recipes.imsic import imsic
 
-RECIPES = {"gamo": gamo, "class_fid": class_fid, "imsic": imsic, "fajardo": fajardo}
+RECIPES = {
+    "activegan": activegan,
+    "class_fid": class_fid,
+    "fajardo": fajardo,
+    "gamo": gamo,
+    "imsic": imsic,
+}
