@@ -248,6 +248,21 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 3
 
 
+@pytest.mark.slow  # a process that loads TensorFlow for each of two cells
+def test_a_tiny_cell_of_activegan_runs(tmp_path):
+    """The SVM alone and with generated samples, 150 labelled digits."""
+    finish(reproduce(tmp_path, "--table=activegan", "--repeats=0"))
+    found = rows.read(tmp_path / "reproduce.csv")
+    scores = {(r["method"], r["metric"]): float(r["mean"]) for r in found}
+    assert 60 < scores["SVM", "F_score_pct"] <= 100
+    assert 30 < scores["ActiveGAN", "F_score_pct"] <= 100
+    assert 30 < scores["ActiveGAN", "F_score_pct_with_0.5n"] <= 100
+    assert 0.5 < scores["ActiveGAN", "reward_of_generated"] < 5.5
+    assert 0 <= scores["ActiveGAN", "acceptance_of_generated"] <= 1
+    assert {r["steps"] for r in found} == {"0", "40"}
+    assert all("features=pixels" in r["note"] for r in found)
+
+
 @pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell
 def test_ten_kills_lose_nothing_and_repeat_nothing(tmp_path):
     source = random.Random(0)

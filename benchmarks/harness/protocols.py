@@ -18,9 +18,10 @@ class Method:
         oversampler: Name in kerasos's registry.
         options: Options of the oversampler's `from_data`.
         training: How the oversampler itself is trained, at budget 1: `batch_size`,
-            and `epochs`, `steps`, or `stages`, the options that are numbers of
-            epochs. Empty: it has nothing to train, or trains the
-            classifier that is scored, along the protocol's steps.
+            and `epochs`, `steps` (with `least_epochs`, where a share of the epochs
+            means something), or `stages`, the options that are numbers of epochs.
+            Empty: it has nothing to train, or trains the classifier that is scored,
+            along the protocol's steps.
         classifier: Options of the recipe's classifier that differ for this row.
     """
 
@@ -355,7 +356,55 @@ FAJARDO = [
 # AAAI 2019.
 
 
-def _active(table, dataset, setting, labelled, methods, **parameters):
+# One step is two updates of G: 10,000 of them for grey images, 50,000 for colours.
+ACTIVE_STEPS = {
+    "MNIST": 5_000,
+    "Fashion-MNIST": 5_000,
+    "CIFAR10": 25_000,
+    "Tiny-ImageNet": 25_000,
+}
+# Margins that the paper found best for AC-GAN+F.
+ACTIVE_MARGINS = {
+    "MNIST": 0.15,
+    "Fashion-MNIST": 0.15,
+    "CIFAR10": 0.2,
+    "Tiny-ImageNet": 0.2,
+}
+
+
+def _trained(name, steps, batch_size=100, **options):
+    training = {"steps": steps, "least_epochs": 5, "batch_size": batch_size}
+    return Method(name, "activegan", options, training)
+
+
+def _active_methods(dataset):
+    steps = ACTIVE_STEPS[dataset]
+    methods = [
+        Method("SVM", "none"),
+        _trained("AC-GAN", steps, lam=0.0),
+        _trained("AC-GAN+F", steps, lam=0.0, max_margin=ACTIVE_MARGINS[dataset]),
+        _trained("ActiveGAN", steps),
+    ]
+    if dataset == "MNIST":
+        # The term without the reward: what the spreading of samples does alone.
+        name = "ActiveGAN with a constant reward (ours)"
+        methods.append(_trained(name, steps, constant_reward=1.0))
+    return tuple(methods)
+
+
+def _active_outputs(table, setting, sizes):
+    """F-scores, and how hard the generated samples are."""
+    metrics = {"f_score": "F_score_pct", "svm_alone": "F_score_pct_of_SVM_alone"}
+    for size in sizes:
+        if size != 1:
+            metrics[f"f_score/{size:g}"] = f"F_score_pct_with_{size:g}n"
+    for name in ("reward", "margin", "uncertain", "acceptance"):
+        metrics[name] = f"{name}_of_generated"
+    return {score: (table, setting, metric) for score, metric in metrics.items()}
+
+
+def _active(table, dataset, setting, labelled, methods):
+    sizes = (0.5, 1, 2) if labelled <= 1000 else (1,)
     return Protocol(
         paper="ACTIVEGAN2019",
         tables=(table,),
@@ -363,21 +412,15 @@ def _active(table, dataset, setting, labelled, methods, **parameters):
         setting=setting,
         class_counts=None,
         recipe="activegan",
-        parameters={"labelled": labelled, "features": "cnn", **parameters},
+        parameters={"labelled": labelled, "features": "cnn", "sizes": list(sizes)},
         methods=methods,
-        outputs={"f_score": (table, setting, "F_score_pct")},
+        outputs=_active_outputs(table, setting, sizes),
         repeats=5,
     )
 
 
-ACTIVE_METHODS = (
-    Method("SVM", "none"),
-    Method("AC-GAN", "activegan", {"lam": 0.0}),
-    Method("AC-GAN+F", "activegan", {"lam": 0.0, "max_margin": 0.2}),
-    Method("ActiveGAN", "activegan"),
-)
 ACTIVE = [
-    _active("1", dataset, f"n={n}", n, ACTIVE_METHODS)
+    _active("1", dataset, f"n={n}", n, _active_methods(dataset))
     for dataset, sizes in (
         ("MNIST", (500, 1000)),
         ("Fashion-MNIST", (5000, 10000)),
@@ -390,11 +433,11 @@ ACTIVE += [
     _active(
         "2",
         "CIFAR10",
-        f"n=10000;epsilon={epsilon}",
+        f"n=10000;epsilon={eps}",
         10000,
-        (Method("ActiveGAN", "activegan", {"epsilon": epsilon}),),
+        (_trained("ActiveGAN", ACTIVE_STEPS["CIFAR10"], eps=eps),),
     )
-    for epsilon in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0)
+    for eps in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0)
 ]
 ACTIVE += [
     _active(
@@ -402,7 +445,7 @@ ACTIVE += [
         "CIFAR10",
         f"n=10000;alpha={alpha}",
         10000,
-        (Method("ActiveGAN", "activegan", {"alpha": alpha}),),
+        (_trained("ActiveGAN", ACTIVE_STEPS["CIFAR10"], alpha=alpha),),
     )
     for alpha in (0.0, 0.5, 1.0)
 ]
@@ -587,6 +630,23 @@ TRIAL = [
             ),
         ),
         {"acsa": "ACSA", "rmi": "RMI", "pma": "PMA"},
+    ),
+    _trial(
+        "activegan",
+        "activegan",
+        {"labelled": 150, "features": "pixels", "sizes": [0.5, 1]},
+        (
+            Method("SVM", "none"),
+            _trained(
+                "ActiveGAN", 40, 32, policy_steps=10, buffer_size=200, max_margin=0.6
+            ),
+        ),
+        {
+            "f_score": "F_score_pct",
+            "f_score/0.5": "F_score_pct_with_0.5n",
+            "reward": "reward_of_generated",
+            "acceptance": "acceptance_of_generated",
+        },
     ),
 ]
 

@@ -38,7 +38,9 @@ def main(arguments):
         steps=steps,
         seconds=round(training.read_progress(folder)["seconds"]),
         peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        note=provenance(options.threads),
+        note=provenance(
+            options.threads, features=cell.protocol.parameters.get("features")
+        ),
     )
     rows.append(options.rows, result)
 
@@ -49,7 +51,7 @@ def find(options):
     return cells.Cell(protocol, method, int(options.repeat), float(options.budget))
 
 
-def provenance(threads):
+def provenance(threads, **others):
     """Returns what a reader needs to run the same code again."""
     facts = {
         "kerasos": kerasos.__version__,
@@ -58,6 +60,7 @@ def provenance(threads):
         "tensorflow": tf.__version__,
         "python": platform.python_version(),
         "threads": threads or "all",
+        **others,
     }
     return ";".join(f"{name}={value}" for name, value in facts.items() if value)
 

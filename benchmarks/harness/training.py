@@ -101,8 +101,15 @@ def fit(model, data, epochs, folder, name, share=(0.0, 1.0), callbacks=()):
     )
 
 
-def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
+def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
     """Builds the cell's oversampler and trains it where it needs that.
+
+    Args:
+        cell: `harness.cells.Cell`.
+        x, y: Training data.
+        folder: The cell's folder.
+        share: As in `Clock`.
+        **options: Options of `from_data` beside those of the cell's method.
 
     Returns:
         The oversampler and its number of training steps.
@@ -113,14 +120,14 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5)):
         name: cell.steps(method.options[name]) for name in training.get("stages", ())
     }
     model = kerasos.get_method(method.oversampler).from_data(
-        x, y, seed=cell.repeat, **{**method.options, **stages}
+        x, y, seed=cell.repeat, **{**options, **method.options, **stages}
     )
     if not training:
         return model, 0
     batch = training["batch_size"]
     if "steps" in training:
         steps = cell.steps(training["steps"])
-        every = min(EPOCH_STEPS, steps)
+        every = min(EPOCH_STEPS, max(1, steps // training.get("least_epochs", 1)))
         epochs = round(steps / every)
     else:
         every = None

@@ -19,13 +19,14 @@ FEATURE_STEPS = 300  # a network trained on 500 images needs more than ten passe
 MAX_POLICY_UNITS = 128
 
 
-def labelled_features(features, spec, x, y, seed):
+def labelled_features(features, spec, x, y, seed, cache_dir=None):
     """Returns the `FeatureFn` that an option `features` stands for.
 
     Args:
         features: Name in `kerasos.features`, a `FeatureFn`, or None: "cnn" for
             images of 8 pixels a side and more, else "pixels".
         spec, x, y, seed: The labelled data.
+        cache_dir: Folder that keeps what is learnt for "cnn", or None.
     """
     if isinstance(features, FeatureFn):
         return features
@@ -36,6 +37,7 @@ def labelled_features(features, spec, x, y, seed):
     if features == "cnn":
         steps = max(1, len(x) // min(64, len(x)))
         options["epochs"] = max(10, math.ceil(FEATURE_STEPS / steps))
+        options["cache_dir"] = cache_dir
     if features == "pca":
         options["num_components"] = min(50, len(x), spec.num_features)
     return feature_fn(features, spec, x, y, seed=seed, **options)

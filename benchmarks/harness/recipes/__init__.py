@@ -5,6 +5,7 @@ goes on where a killed run stopped, and returns its scores by name and the numbe
 training steps behind them.
 """
 
+from harness.recipes.activegan import activegan
 from harness.recipes.class_fid import class_fid
 from harness.recipes.dgc import dgc
 from harness.recipes.fajardo import fajardo
@@ -13,10 +14,11 @@ from harness.recipes.generator import generator
 from harness.recipes.imsic import imsic
 
 RECIPES = {
-    "gamo": gamo,
+    "activegan": activegan,
     "class_fid": class_fid,
-    "imsic": imsic,
-    "fajardo": fajardo,
-    "generator": generator,
     "dgc": dgc,
+    "fajardo": fajardo,
+    "gamo": gamo,
+    "generator": generator,
+    "imsic": imsic,
 }
