@@ -8,8 +8,10 @@ from kerasos.models import (
     CGAN,
     CVAE,
     GAMO,
+    ConditionalWAE,
     DeepSMOTE,
     OversamplingModel,
+    TwoStageCVAE,
 )
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
@@ -21,9 +23,11 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "ConditionalWAE",
     "DeepSMOTE",
     "GAMO",
     "OversamplingModel",
+    "TwoStageCVAE",
     "__version__",
     "data",
     "get_method",
