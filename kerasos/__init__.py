@@ -12,9 +12,11 @@ from kerasos.models import (
     DOS,
     GAMO,
     ActiveGAN,
+    ConditionalWAE,
     DeepSMOTE,
     GAMO2pix,
     OversamplingModel,
+    TwoStageCVAE,
 )
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
@@ -28,12 +30,14 @@ __all__ = [
     "CGAN",
     "CVAE",
     "CodeGraph",
+    "ConditionalWAE",
     "DGC",
     "DOS",
     "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
     "OversamplingModel",
+    "TwoStageCVAE",
     "__version__",
     "data",
     "get_method",

@@ -108,6 +108,14 @@ ACTIVE_LOSSES = (
     *("d_loss", "g_loss", "p_loss"),
     *("reward", "margin", "uncertain", "hard_score", "log_std"),
 )
+TWO_STAGE_LOSSES = (
+    "loss",
+    "reconstruction_loss",
+    "kl_loss",
+    "z_loss",
+    "z_reconstruction_loss",
+    "z_kl_loss",
+)
 
 CASES = [
     Case("none", "images", full=True, adds_samples=False),
@@ -431,6 +439,67 @@ CASES = [
         jit=True,
         step_size=0.1,
     ),
+    Case(
+        "two_stage_cvae",
+        "images",
+        options={
+            "latent_dim": 4,
+            "latent_units": [8, 8],
+            "vae_epochs": 1,
+            "latent_epochs": 4,
+        },
+        data=two_kinds_of_images,
+        losses=TWO_STAGE_LOSSES,
+        round=2,
+        full=True,
+        option=("vae_epochs", "vae_epoch"),
+        step_size=0.001,
+    ),
+    Case(
+        "two_stage_cvae",
+        "rows",
+        options={
+            "latent_dim": 4,
+            "latent_units": [8],
+            "vae_epochs": 1,
+            "real_sampling": "natural",
+        },
+        data=rows,
+        losses=TWO_STAGE_LOSSES,
+        round=2,
+        jit=True,
+        step_size=0.01,
+    ),
+    Case(
+        "cwae",
+        "images",
+        options={
+            "width": 8,
+            "class_rows": 3,
+            "latent_dim": 4,
+            "lr_steps": [6, 9],
+            "pretrain_steps": 2,
+        },
+        data=two_kinds_of_images,
+        losses=("loss", "reconstruction_loss", "mmd_loss", "class_mmd_loss"),
+        full=True,
+        option=("mmd_weight", "mdm_weight"),
+        step_size=0.01,
+    ),
+    Case(
+        "cwae",
+        "rows",
+        options={
+            "penalty": "gan",
+            "width": 8,
+            "real_sampling": "natural",
+            "pretrain_steps": 1,
+        },
+        data=wide_rows,
+        losses=("loss", "reconstruction_loss", "g_loss", "d_loss"),
+        jit=True,
+        step_size=0.3,
+    ),
 ]
 
 
@@ -719,5 +788,39 @@ PINS = [
             "decoder": (_variables("decoder"), 7_551_488 + 2_624_641),
         },
         options={"k_neighbors": 3},
+    ),
+    Pin(
+        "two_stage_cvae",
+        "conv",
+        TEN_CLASSES,
+        {
+            # Those of CVAE with 64 latents.
+            "encoder": (_variables("encoder"), 6_695_484 + 4 * 1_025),
+            "decoder": (_variables("decoder"), 6_650_433 + 2 * 1_024),
+            "second encoder": (_variables("latent_encoder"), 2_316_672),
+            "second decoder": (_variables("latent_decoder"), 2_246_336),
+            "gammas": (lambda model: [model.raw_gamma_x, model.raw_gamma_z], 2),
+        },
+    ),
+    Pin(
+        "cwae",
+        "conv",
+        TEN_CLASSES,
+        {
+            # DGC's trunk with ten more channels, its Dense 8; its decoder of 8 + 10.
+            "encoder": (_variables("encoder"), 11_017_856 + 16 * 10 * 128 + 32_776),
+            "decoder": (_variables("decoder"), 13_753_601 - 46 * 50_176),
+        },
+    ),
+    Pin(
+        "cwae",
+        "gan",
+        TEN_CLASSES,
+        {
+            "encoder": (_variables("encoder"), 6_568_384 + 1_025 * 8),
+            "decoder": (_variables("decoder"), 6_650_433 - 54 * 1_024),
+            "D": (_variables("discriminator"), 19 * 512 + 3 * 513 * 512 + 513),
+        },
+        options={"penalty": "gan", "networks": "cvae"},
     ),
 ]

@@ -6,11 +6,13 @@ from kerasos.models.bagan import BAGAN
 from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
+from kerasos.models.cwae import ConditionalWAE
 from kerasos.models.deepsmote import DeepSMOTE
 from kerasos.models.dgc import DGC
 from kerasos.models.dos import DOS
 from kerasos.models.gamo import GAMO
 from kerasos.models.gamo2pix import GAMO2pix
+from kerasos.models.two_stage_cvae import TwoStageCVAE
 
 __all__ = [
     "ACGAN",
@@ -19,10 +21,12 @@ __all__ = [
     "CDCGAN",
     "CGAN",
     "CVAE",
+    "ConditionalWAE",
     "DGC",
     "DOS",
     "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
     "OversamplingModel",
+    "TwoStageCVAE",
 ]

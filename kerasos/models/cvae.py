@@ -106,21 +106,9 @@ class CVAE(ConditionalModel):
 
     @classmethod
     def build_networks(cls, spec, seed, options):
-        sizes = (latent_dim_of(options), spec.num_classes)
-        if spec.is_image:
-            features = dcgan.trunk(spec.shape, seed, spec.num_classes, name="encoder")
-            decoder = dcgan.generator(spec.shape, *sizes, seed, name="decoder")
-            settings, stddev = {"likelihood": "bernoulli"}, dcgan.STDDEV
-        else:
-            width = spec.num_features
-            inputs = (width, spec.num_classes)
-            features = leaky_mlp(inputs, None, seed, "encoder", slope=0.2)
-            decoder = normalized_mlp(sizes, width, seed, "decoder")
-            settings, stddev = {"likelihood": "gaussian"}, None
-        outputs = dense(2 * sizes[0], seed, "encoder_output", stddev=stddev)
-        posterior = MeanAndScale()(outputs(features.output))
-        encoder = keras.Model(features.inputs, posterior, name="encoder")
-        return {"encoder": encoder, "decoder": decoder}, settings
+        likelihood = "bernoulli" if spec.is_image else "gaussian"
+        networks = conditional_autoencoder(spec, seed, latent_dim_of(options))
+        return networks, {"likelihood": likelihood}
 
     def compile(self, e_optimizer=None, **kwargs):
         """Sets the optimizer; by default the paper's Adam, 1e-3 and .5.
@@ -191,6 +179,36 @@ class CVAE(ConditionalModel):
             kl_warmup_epochs=self.kl_warmup_epochs,
         )
         return config
+
+
+def conditional_autoencoder(spec, seed, latent_dim, activation=None):
+    """The encoder and the decoder of Fajardo et al., or dense ones for rows (ours).
+
+    Args:
+        spec: `kerasos.data.DataSpec` of the data.
+        seed: Integer seed of the weights.
+        latent_dim: Width of the latents.
+        activation: Of the decoded images: None for logits, or "sigmoid".
+
+    Returns:
+        `{"encoder": ..., "decoder": ...}` as `CVAE` takes them.
+    """
+    sizes = (latent_dim, spec.num_classes)
+    if spec.is_image:
+        features = dcgan.trunk(spec.shape, seed, spec.num_classes, name="encoder")
+        decoder = dcgan.generator(
+            spec.shape, *sizes, seed, activation=activation, name="decoder"
+        )
+        stddev = dcgan.STDDEV
+    else:
+        inputs = (spec.num_features, spec.num_classes)
+        features = leaky_mlp(inputs, None, seed, "encoder", slope=0.2)
+        decoder = normalized_mlp(sizes, spec.num_features, seed, "decoder")
+        stddev = None
+    outputs = dense(2 * latent_dim, seed, "encoder_output", stddev=stddev)
+    posterior = MeanAndScale()(outputs(features.output))
+    encoder = keras.Model(features.inputs, posterior, name="encoder")
+    return {"encoder": encoder, "decoder": decoder}
 
 
 def _check_warmup(epochs):

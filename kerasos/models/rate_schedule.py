@@ -21,6 +21,10 @@ class RateSchedule:
         """Returns the factor on the rates of `compile` in `epoch`."""
         raise NotImplementedError
 
+    def compile_players(self, optimizers, **kwargs):
+        super().compile_players(optimizers, **kwargs)
+        self.current_factor.assign(1.0)  # new optimizers have their full rates
+
     def on_epoch_start(self, epoch):
         super().on_epoch_start(epoch)
         factor = self.rate_factor(epoch)
