@@ -7,6 +7,7 @@ from kerasos.evaluation.classifiers import (
     imsic_cnn,
     strong_cnn,
 )
+from kerasos.evaluation.code_dependence import CodeDependence, code_dependence
 from kerasos.evaluation.diagnostics import (
     GeneratorDiagnosis,
     GeneratorReport,
@@ -19,11 +20,13 @@ from kerasos.evaluation.significance import paired_t_test, ranking_agreement
 from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
+    "CodeDependence",
     "DownstreamScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
     "QuickClassifier",
     "augmented",
+    "code_dependence",
     "diagnose",
     "fajardo_mlp",
     "fid",
