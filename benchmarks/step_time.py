@@ -12,18 +12,17 @@ of the machine falls on all alike; medians are reported, and ratios mean more th
 milliseconds. One row a run is appended to the CSV.
 """
 
-import csv
 import datetime
 import os
 import pathlib
 import resource
-import time
 
 import keras
 import numpy as np
 import step_parts
 import tensorflow as tf
 from absl import app, flags
+from timing import append, time_in_turn
 
 import kerasos
 
@@ -77,21 +76,6 @@ def matrix_product(size=1024):
         return a @ a
 
     return product, 2 * size**3
-
-
-def time_in_turn(functions, data, rounds, steps):
-    """Returns the median milliseconds a call of each function."""
-    for function in functions.values():
-        function(data)
-    times = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            for _ in range(steps):
-                result = function(data)
-            tf.nest.map_structure(np.asarray, result)
-            times[name].append((time.perf_counter() - started) / steps * 1e3)
-    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def main(_):
@@ -242,19 +226,6 @@ def stage_step(model, stage):
         return model.train_step(data)
 
     return step
-
-
-def append(path, row):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    if path.is_file():
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    columns = list(dict.fromkeys([k for r in [*rows, row] for k in r]))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows([*rows, row])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Pictures of a graph of codes."""
+"""Pictures of a graph of codes, and of how far codes follow it."""
 
 import numpy as np
 
 from kerasos.plots import DPI, save_figure
 
 _OBSERVED, _LATENT = "#f0e6c8", "#cfe3f5"
+_WRONG = "#c0392b"
 _PITCH = np.array((1.6, 0.7))  # inches between layers and between rows
 _BENDS = (0.0, 0.15, -0.15, 0.3, -0.3)
 
@@ -22,6 +23,51 @@ def plot_code_graph(graph, path=None):
     if path is not None:
         save_figure(figure, path)
     return figure
+
+
+def plot_dependence(dependence, path=None):
+    """Draws a `CodeDependence`: the graph at the left, the correlations at the right.
+
+    Edges that do not hold are dashed; in the map, edges are framed, and what should be
+    independent and is not is framed by dashes.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    graph, d = dependence.graph, dependence.graph.num_codes
+    width, height = figure_size(graph)
+    map_width = 1.2 + 0.55 * 2 * d
+    figure = Figure((width + map_width, height + 0.6), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(width, map_width))
+    dashed = {"linestyle": "--", "color": _WRONG}
+    draw_code_graph(left, graph, dict.fromkeys(dependence.missing, dashed))
+    names = graph.display_names
+    image = right.imshow(dependence.correlation, cmap="RdBu_r", vmin=-1, vmax=1)
+    figure.colorbar(image, ax=right, label="correlation")
+    right.set_xticks(range(2 * d), names, rotation=45, ha="right", fontsize=8)
+    right.set_yticks(range(d), names[d:], fontsize=8)
+    for (i, j), value in np.ndenumerate(dependence.correlation):
+        colour = "white" if abs(value) > 0.6 else "black"
+        right.text(j, i, f"{value:.2f}", ha="center", va="center", c=colour, size=7)
+    edges = [(p, f"l{i}") for i, row in enumerate(graph.parents) for p in row]
+    _frame(right, graph, edges)
+    _frame(right, graph, dependence.unexpected, linestyle="--")
+    key = "solid frame: edge of the graph; dashed: should be independent, is not"
+    right.set_title(key, fontsize=8)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def _frame(axes, graph, pairs, **style):
+    from matplotlib.patches import Rectangle
+
+    for variable, latent in pairs:
+        corner = (graph.variables.index(variable) - 0.45, int(latent[1:]) - 0.45)
+        options = {"fill": False, "linewidth": 1.8, **style}
+        axes.add_patch(Rectangle(corner, 0.9, 0.9, **options))
 
 
 def figure_size(graph):

@@ -150,7 +150,7 @@ def real_and_generated(x, y, model, path, per_class=8, seed=0, title=None):
     for label in range(model.spec.num_classes):
         (places,) = np.nonzero(y == label)
         places = np.sort(rng.permutation(places)[:per_class])
-        real = list(_to_display(x[places], model.spec.value_range))
+        real = list(to_display(x[places], model.spec.value_range))
         real += [None] * (per_class - len(real))
         rows.append(real + generated.get(label, [None] * per_class))
         labels.append(_row_label(model, label))
@@ -208,7 +208,7 @@ def _generated(model, per_class, seed):
     classes = sorted(int(label) for label in model.sampled_labels)
     labels = np.repeat(classes, per_class)
     samples = model.sample(labels, seed=seed, verbose=0)
-    images = _to_display(samples, model.spec.value_range)
+    images = to_display(samples, model.spec.value_range)
     return {
         label: list(images[i * per_class : (i + 1) * per_class])
         for i, label in enumerate(classes)
@@ -225,7 +225,8 @@ def _row_label(model, label):
     return text if generated else f"{text},\nnot generated"
 
 
-def _to_display(images, value_range):
+def to_display(images, value_range):
+    """Scales images from `value_range` to floats in [0, 1], for `image_grid`."""
     low, high = value_range
     scaled = (np.asarray(images, np.float32) - low) / (high - low)
     return np.clip(scaled, 0.0, 1.0)

@@ -78,3 +78,20 @@ def test_memory_reports_a_peak_after_each_part():
         "oversampling",
     ]
     assert peaks == sorted(peaks) and peaks[0] > 0
+
+
+@pytest.mark.slow  # compiles four small functions with XLA, in a process of its own
+def test_upsample_time_holds_the_folded_layer_against_the_two(tmp_path):
+    output = tmp_path / "upsample_time.csv"
+    options = ["--batch=2", "--side=3", "--channels=2", "--filters=2", "--steps=1"]
+    run("upsample_time.py", "--rounds=1", *options, "--output", output)
+    (row,) = rows_of(output)
+    assert float(row["difference"]) < 1e-5
+    for part in ("forward", "gradients"):
+        for mode in ("graph", "xla"):
+            plain, folded = (
+                float(row[f"{name}_{part}_{mode}_ms"]) for name in ("plain", "folded")
+            )
+            assert plain > 0 and folded > 0
+            ratio = float(row[f"plain_over_folded_{part}_{mode}"])
+            assert ratio == pytest.approx(plain / folded, rel=0.2)

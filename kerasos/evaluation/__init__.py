@@ -7,6 +7,7 @@ from kerasos.evaluation.classifiers import (
     imsic_cnn,
     strong_cnn,
 )
+from kerasos.evaluation.code_dependence import CodeDependence, code_dependence
 from kerasos.evaluation.compare import compare
 from kerasos.evaluation.comparison import Comparison
 from kerasos.evaluation.diagnostics import (
@@ -26,12 +27,14 @@ from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
     "Comparison",
+    "CodeDependence",
     "DownstreamScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
     "QuickClassifier",
     "augmented",
     "compare",
+    "code_dependence",
     "diagnose",
     "fajardo_mlp",
     "fid",

@@ -1,1 +1,1 @@
-"""Losses as pure functions: logits and targets in, one value a sample out."""
+"""Losses as pure functions, one value a sample out; of codes, one a batch."""

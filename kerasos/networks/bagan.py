@@ -3,6 +3,7 @@
 import keras
 
 from kerasos.layers.counted_noise import CountedDropout
+from kerasos.layers.upsample_conv import UpsampleConv2D
 from kerasos.networks.mlp import dense
 from kerasos.seeds import derive_seed
 
@@ -80,11 +81,12 @@ def generator(shape, latent_dim, seed, name="generator"):
     hidden = keras.layers.Reshape((grid, grid, 128))(hidden)
     while grid < side:
         filters = 256 if grid < side / 2 else 128
-        hidden = keras.layers.UpSampling2D(2)(hidden)
         grid *= 2
-        hidden = _plain_conv(filters, 5, seed, f"{name}_conv_{grid}")(hidden)
+        conv = _without_bias(seed, f"{name}_conv_{grid}")
+        hidden = UpsampleConv2D(filters, 5, **conv)(hidden)
         hidden = keras.layers.ReLU()(hidden)
-    hidden = _plain_conv(channels, 2, seed, f"{name}_output")(hidden)
+    conv = _without_bias(seed, f"{name}_output")
+    hidden = keras.layers.Conv2D(channels, 2, padding="same", **conv)(hidden)
     return _with_tanh(inputs, hidden, name)
 
 
@@ -146,15 +148,9 @@ def _leaky_dropout(hidden, seed, name):
     return CountedDropout(_DROPOUT, seed=derive_seed(seed, name), name=name)(hidden)
 
 
-def _plain_conv(filters, size, seed, name):
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=keras.initializers.GlorotNormal(derive_seed(seed, name)),
-        name=name,
-    )
+def _without_bias(seed, name):
+    kernel = keras.initializers.GlorotNormal(derive_seed(seed, name))
+    return {"use_bias": False, "kernel_initializer": kernel, "name": name}
 
 
 def _with_tanh(inputs, hidden, name):

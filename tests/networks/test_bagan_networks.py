@@ -109,3 +109,24 @@ def test_samples_lie_between_minus_one_and_one():
     for shape in ((8, 8, 1), (6,)):
         samples = bagan.generator(shape, 4, 0)(noise).numpy()
         assert np.abs(samples).max() <= 1.0
+
+
+def test_the_generator_doubles_and_convolves_as_the_authors_code():
+    """Its folded convolutions, against the layers they stand for."""
+    generator = bagan.generator((16, 16, 1), 10, 0)
+    inputs = hidden = keras.Input((10,))
+    for layer in generator.layers[1:]:
+        if layer.name.startswith("generator_conv"):
+            hidden = keras.layers.UpSampling2D(2)(hidden)
+            hidden = keras.layers.Conv2D(
+                layer.filters, 5, padding="same", use_bias=False
+            )(hidden)
+        else:
+            hidden = type(layer).from_config(layer.get_config())(hidden)
+    plain = keras.Model(inputs, hidden)
+    plain.set_weights(generator.get_weights())
+    assert plain.count_params() == generator.count_params()
+    noise = np.random.default_rng(0).standard_normal((4, 10)).astype("float32")
+    images = generator(noise)
+    assert np.std(images) > 0.01
+    np.testing.assert_allclose(images, plain(noise), atol=1e-5)
