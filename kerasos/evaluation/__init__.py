@@ -12,6 +12,7 @@ from kerasos.evaluation.diagnostics import (
     GeneratorReport,
     diagnose,
 )
+from kerasos.evaluation.disentanglement import FactorVAEScore, factor_vae_score
 from kerasos.evaluation.downstream import DownstreamScore
 from kerasos.evaluation.fid import fid, frechet_distance
 from kerasos.evaluation.quick import QuickClassifier
@@ -20,11 +21,13 @@ from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
     "DownstreamScore",
+    "FactorVAEScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
     "QuickClassifier",
     "augmented",
     "diagnose",
+    "factor_vae_score",
     "fajardo_mlp",
     "fid",
     "fit_weighted",
