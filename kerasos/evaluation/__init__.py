@@ -15,6 +15,7 @@ from kerasos.evaluation.diagnostics import (
     GeneratorReport,
     diagnose,
 )
+from kerasos.evaluation.disentanglement import FactorVAEScore, factor_vae_score
 from kerasos.evaluation.downstream import DownstreamScore
 from kerasos.evaluation.fid import fid, frechet_distance
 from kerasos.evaluation.quick import QuickClassifier
@@ -29,6 +30,7 @@ __all__ = [
     "Comparison",
     "CodeDependence",
     "DownstreamScore",
+    "FactorVAEScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
     "QuickClassifier",
@@ -36,6 +38,7 @@ __all__ = [
     "compare",
     "code_dependence",
     "diagnose",
+    "factor_vae_score",
     "fajardo_mlp",
     "fid",
     "fit_weighted",

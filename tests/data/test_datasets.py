@@ -68,7 +68,7 @@ def test_tfds_with_a_protocol():
 
 def test_unknown_name():
     pytest.importorskip("tensorflow_datasets")
-    with pytest.raises(ValueError, match='"digits", a TensorFlow.*mean "mnist"'):
+    with pytest.raises(ValueError, match='"digits", "shapes", a Tens.*mean "mnist"'):
         load("mnits")
     with pytest.raises(ValueError, match='mean "digits"'):
         load("digit")

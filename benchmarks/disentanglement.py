@@ -1,0 +1,200 @@
+"""FactorVAE score of methods with latent codes, on shapes of imbalanced classes.
+
+    python benchmarks/disentanglement.py
+    python benchmarks/disentanglement.py --methods=imsic --ratios=100 --seeds=0
+
+The setting of He et al. (IJCAI 2021) for dSprites: the shape is the class, squares are
+the majority, ellipses and hearts have `majority / ratio` images each, and five codes
+stand for five factors, one each. The images are those of `kerasos.data.shapes` unless
+`--data=dsprites`; the score is taken on as many of each shape, drawn anew. `pca` is a
+control: the five first principal components of the training images.
+
+A row is appended for each finished run. A run that was stopped goes on from its newest
+backup, and runs that have their row are skipped: start the same command again.
+"""
+
+import csv
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import time
+
+import numpy as np
+from absl import app, flags
+
+import kerasos
+from kerasos.callbacks import AtomicBackup
+from kerasos.evaluation import factor_vae_score
+
+_METHODS = flags.DEFINE_list("methods", ["infogan", "imsic", "pca"], "What is scored.")
+_RATIOS = flags.DEFINE_list("ratios", ["10", "100"], "Imbalance ratios.")
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Of the images and the weights.")
+_DATA = flags.DEFINE_enum("data", "shapes", ["shapes", "dsprites"], "The images.")
+_SIZE = flags.DEFINE_integer("size", 32, "Side of the images; dSprites has 64.", 8)
+_MAJORITY = flags.DEFINE_integer("majority", 50_000, "Images of a square.", 1)
+_STEPS = flags.DEFINE_integer("steps", 20_000, "Training steps.", 1)
+_BATCH = flags.DEFINE_integer("batch", 64, "Batch size.", 2)
+_CODES = flags.DEFINE_integer("d_code", 5, "Latent codes.", 1)
+_POOL = flags.DEFINE_integer("pool", 10_000, "Images of each shape to score on.", 2)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data, for dSprites.")
+_OUTPUT = flags.DEFINE_string(
+    "output", "benchmarks/results/disentanglement.csv", "CSV that rows are added to."
+)
+_BACKUPS = flags.DEFINE_string(
+    "backup_dir", None, "Folder of backups. Default: beside the CSV."
+)
+_BACKUP_SECONDS = flags.DEFINE_float("backup_seconds", 60.0, "Between two backups.")
+
+OPTIONS = {"imsic": {"dag": "one_to_one"}}  # beside the number of codes
+STEPS_PER_EPOCH = 250
+_POOL_SEED = 0  # those of the training images follow
+SETTINGS = "method,options,data,size,ratio,seed,majority,steps,batch,d_code,pool".split(
+    ","
+)
+COLUMNS = (*SETTINGS, "score", "chance", "active", "votes", "seconds", "versions")
+
+
+class PCA:
+    """The control: components of the images as codes."""
+
+    def __init__(self, x, d_code, seed):
+        from sklearn.decomposition import PCA
+
+        self.components = PCA(d_code, random_state=seed).fit(_flat(x))
+
+    def latent_codes(self, x):
+        return self.components.transform(_flat(x))
+
+
+def images(data, per_class, counts, size, seed, data_dir):
+    if data == "shapes":
+        return kerasos.data.shapes(per_class, counts, size=size, seed=seed)
+    return kerasos.data.dsprites(per_class, counts, seed=seed, data_dir=data_dir)
+
+
+def plan():
+    """Returns the settings of all runs, as the strings of their rows."""
+    runs = []
+    for seed in _SEEDS.value:
+        for ratio in _RATIOS.value:
+            for method in _METHODS.value:
+                trained = method != "pca"
+                runs.append(
+                    {
+                        "method": method,
+                        "options": json.dumps(OPTIONS.get(method, {})),
+                        "data": _DATA.value,
+                        "size": 64 if _DATA.value == "dsprites" else _SIZE.value,
+                        "ratio": f"{float(ratio):g}",
+                        "seed": int(seed),
+                        "majority": _MAJORITY.value,
+                        "steps": _STEPS.value if trained else 0,
+                        "batch": _BATCH.value if trained else 0,
+                        "d_code": _CODES.value,
+                        "pool": _POOL.value,
+                    }
+                )
+    return [{name: str(value) for name, value in run.items()} for run in runs]
+
+
+def measure(run, pool):
+    """Trains the method of one run and scores its codes; returns its row."""
+    seed, size = int(run["seed"]), int(run["size"])
+    majority = int(run["majority"])
+    minority = max(1, round(majority / float(run["ratio"])))
+    x, y, _ = images(
+        run["data"],
+        majority,
+        [majority, minority, minority],
+        size,
+        _POOL_SEED + 1 + seed,
+        _DATA_DIR.value,
+    )
+    started = time.monotonic()
+    model = trained(run, x, y)
+    found = factor_vae_score(model.latent_codes, *pool(run), seed=seed)
+    return {
+        **run,
+        "score": f"{found.score:.4f}",
+        "chance": f"{found.chance:.4g}",
+        "active": len(found.active),
+        "votes": json.dumps(found.votes.tolist()),
+        "seconds": round(time.monotonic() - started),
+        "versions": f"kerasos={kerasos.__version__}",
+    }
+
+
+def trained(run, x, y):
+    seed, codes = int(run["seed"]), int(run["d_code"])
+    if run["method"] == "pca":
+        return PCA(x, codes, seed)
+    model = kerasos.get_method(run["method"]).from_data(
+        x, y, seed=seed, d_code=codes, **json.loads(run["options"])
+    )
+    steps, batch = int(run["steps"]), min(int(run["batch"]), len(x))
+    every = min(STEPS_PER_EPOCH, steps)
+    data = kerasos.data.batches(x, y, batch, seed=seed, steps_per_epoch=every)
+    name = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    root = _BACKUPS.value or pathlib.Path(_OUTPUT.value).parent / ".cells"
+    backup = AtomicBackup(pathlib.Path(root) / name, _BACKUP_SECONDS.value, data)
+    model.fit(
+        data,
+        epochs=max(1, round(steps / every)),
+        shuffle=False,  # the dataset has its own order
+        verbose=0,
+        callbacks=[backup],
+    )
+    return model
+
+
+def finished(path):
+    """Returns the settings of the rows that are there."""
+    if not path.is_file():
+        return set()
+    with open(path, newline="", encoding="utf-8") as file:
+        return {tuple(row[name] for name in SETTINGS) for row in csv.DictReader(file)}
+
+
+def append(path, row):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if os.fstat(file.fileno()).st_size == 0:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _flat(x):
+    return np.reshape(x, (len(x), -1)).astype("float32") / 255.0
+
+
+def main(_):
+    unknown = set(_METHODS.value) - {"pca", *kerasos.list_methods()}
+    if unknown:
+        kerasos.get_method(min(unknown))  # says what there is
+    path = pathlib.Path(_OUTPUT.value)
+
+    @functools.lru_cache(1)
+    def images_to_score(data, size, count):
+        x, _, factors = images(data, count, None, size, _POOL_SEED, _DATA_DIR.value)
+        return x, factors
+
+    def pool(run):
+        return images_to_score(run["data"], int(run["size"]), int(run["pool"]))
+
+    for run in plan():
+        label = f"{run['method']} | ratio {run['ratio']} | seed {run['seed']}"
+        if tuple(run[name] for name in SETTINGS) in finished(path):
+            print(f"{label}: done before", flush=True)
+            continue
+        row = measure(run, pool)
+        append(path, row)
+        print(f"{label}: {row['score']} in {row['seconds']} s", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
