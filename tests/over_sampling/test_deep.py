@@ -25,6 +25,8 @@ from kerasos.over_sampling import DeepOverSampler, deep, schedule
 # The smallest configuration of each method that goes through every check.
 FAST = {
     "gamo": {"latent_dim": 4, "discriminator": False, "g_update": "joint"},
+    "cvae": {"latent_dim": 2},
+    "cgan": {"latent_dim": 2},
 }
 # Points between two rows of the class: GAMO's generator that needs no training.
 PAIRS = {"generator": "pairs", "discriminator": False}
@@ -412,6 +414,17 @@ def test_steps_at_once_change_nothing(monkeypatch):
         assert len(sampler.history_["c_loss"]) == 2
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_a_few_steps_need_no_graph(monkeypatch):
+    X, y = rows()
+    few = pairs(batch_size=4)  # 8 steps
+    result = few.fit_resample(X, y)[0]
+    assert not few.model_.run_eagerly
+    few.model_.fit(few.encoder_.transform(X), y, batch_size=4, verbose=0)
+    assert few.model_.steps_done.numpy() == 16
+    monkeypatch.setattr(deep, "EAGER_STEPS", 0)
+    np.testing.assert_allclose(pairs(batch_size=4).fit_resample(X, y)[0], result)
 
 
 def test_earlier_stages_come_on_top():
