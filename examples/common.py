@@ -26,12 +26,11 @@ SEED = flags.DEFINE_integer("seed", 0, "Fixes the subset, the weights, the noise
 
 
 class HistoryCSV(keras.callbacks.CSVLogger):
-    """Keras's logger, with a column for each loss, whatever the first stage logs."""
+    """Keras's logger, with a column for each value, whatever the first stage logs."""
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        names = [metric.name for metric in self.model.metrics]
-        self.keys = [name for name in names if name.endswith("_loss")]
+        self.keys = self.model.tracked
 
 
 def load():

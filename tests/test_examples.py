@@ -180,3 +180,21 @@ def test_train_conditional_on_two_devices(method, tmp_path):
     assert card["data"]["shape"] == [3] and card["method"] == method
     history = rows(tmp_path / "out" / "history.csv")
     assert len(history) == (2 if method == "bagan" else 1)
+
+
+@slow
+def test_train_activegan_goes_on_where_it_stopped(tmp_path):
+    options = ["--smoke", "--policy=critic", "--output_dir=out"]
+    run("train_activegan.py", *options, folder=tmp_path)
+    printed = run("train_activegan.py", *options, "--resume", folder=tmp_path)
+    output = tmp_path / "out"
+    history = rows(output / "history.csv")
+    assert [r["epoch"] for r in history] == ["0", "1", "2", "3"]
+    assert [r["reward"] == "NA" for r in history] == [True] + [False] * 3
+    found = dict(re.findall(r"(\w+) (\d\.\d+)", printed))
+    scores = load_card(output / "saved_model" / "activegan_digits" / "2")["scores"]
+    for name in ("f1", "f1_of_svm_alone", "mean_reward"):
+        assert float(found[name]) == pytest.approx(scores[name], abs=1e-4)
+    assert float(found["f1_of_svm_alone"]) > 0.5
+    for name in ("hard_samples.png", "samples.png", "model.keras"):
+        assert (output / name).is_file(), name

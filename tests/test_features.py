@@ -5,6 +5,7 @@ import urllib.error
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.decomposition import PCA
 
 from kerasos import features
@@ -81,6 +82,25 @@ def test_cnn_is_trained_once_for_equal_data_and_settings(tmp_path, monkeypatch):
         assert np.any(run(**change) != first)
     assert len(fits) == 5
     assert len(list((tmp_path / "cache").iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("pixels", {}),
+        ("pca", {"num_components": 5}),
+        ("cnn", {"epochs": 1, "train_batch_size": 8}),
+    ],
+)
+def test_a_network_gives_the_same_features_inside_a_graph(name, options):
+    function = feature_fn(name, SPEC, X, Y, **options)
+    network = function.network()
+    assert not network.trainable_variables
+    found = tf.function(network)(tf.constant(X))
+    np.testing.assert_allclose(found, function(X), atol=1e-5)
+    again = keras.Model.from_config(network.get_config())
+    again.set_weights(network.get_weights())
+    np.testing.assert_array_equal(again(X), network(X))
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):

@@ -237,6 +237,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def tracker(self, name):
         return self._trackers[name]
 
+    @property
+    def tracked(self):
+        """Names of all values that training logs, whatever the stage."""
+        return list(self._trackers)
+
     def track(self, *names):
         """Makes a mean per name for `finish_step`; call in the constructor."""
         for name in names:
