@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.gaussian import MeanAndScale, reparameterize
+from kerasos.layers.gaussian import MeanAndScale, reparameterize, scale_of
 
 
 def test_the_first_half_is_the_mean_and_the_second_the_scale():
@@ -45,3 +45,11 @@ def test_a_draw_has_the_moments_asked_for_and_their_gradients():
     by_mean, by_scale = tape.gradient(total, [mean, scale])
     assert float(by_mean[0, 0]) == pytest.approx(len(noise))
     assert float(by_scale[0, 0]) == pytest.approx(noise.sum(), rel=1e-3)
+
+
+def test_the_scale_of_a_log_variance_is_bounded():
+    values = [-1e9, -2.0, 0.0, np.log(9.0), 1e9]
+    expected = [np.exp(-5.0), np.exp(-1.0), 1.0, 3.0, np.exp(5.0)]
+    np.testing.assert_allclose(scale_of(tf.constant(values)), expected, rtol=1e-6)
+    half = scale_of(tf.constant([20.0], tf.float16))
+    assert half.dtype == tf.float32 and float(half[0]) == pytest.approx(np.exp(5.0))
