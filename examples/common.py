@@ -10,6 +10,8 @@ from absl import flags
 
 import kerasos
 from kerasos.callbacks import AtomicBackup, SampleGrid
+from kerasos.evaluation.quick import QuickClassifier
+from kerasos.metrics import acsa, g_mean
 from kerasos.plots import is_drawable
 
 _DATASET = flags.DEFINE_string("dataset", "digits", "digits, a TFDS name, .csv, .npz.")
@@ -102,3 +104,17 @@ def save(model, output, scores):
     }
     folder = f"{model.method_name}_{name}"
     model.export(output / "saved_model" / folder, card=card)
+
+
+def score_oversampled(model, x, y, test):
+    """Prints and returns what a quick classifier gains from the model's samples."""
+    x_res, y_res, _ = model.oversample(x, y, seed=SEED.value)
+    scores = {}
+    x_test, y_test = test
+    before = QuickClassifier(x, y).predict(x_test)
+    after = QuickClassifier(x_res, y_res).predict(x_test)
+    for name, metric in (("acsa", acsa), ("g_mean", g_mean)):
+        scores[f"test_{name}"] = float(metric(y_test, after))
+        without = float(metric(y_test, before))
+        print(f"{name} {scores[f'test_{name}']:.4f}, without {without:.4f}")
+    return scores

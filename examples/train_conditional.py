@@ -24,8 +24,6 @@ import common
 from absl import app, flags
 
 import kerasos
-from kerasos.evaluation import QuickClassifier
-from kerasos.metrics import acsa, g_mean
 
 # method: (batch size, epochs, epochs with --pre_oversample) of the papers; cDCGAN
 # has 25,000 steps whatever the data, and BAGAN as many epochs in each stage.
@@ -59,16 +57,6 @@ def plan(num_samples):
     return batch, _EPOCHS.value or epochs
 
 
-def score(x, y, test):
-    """ACSA and G-mean of a quick classifier on the test set."""
-    x_test, y_test = test
-    predicted = QuickClassifier(x, y).predict(x_test)
-    return {
-        "acsa": float(acsa(y_test, predicted)),
-        "g_mean": float(g_mean(y_test, predicted)),
-    }
-
-
 def main(_):
     output = pathlib.Path(_OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)
@@ -85,12 +73,7 @@ def main(_):
     data = kerasos.data.batches(x, y, batch, seed=common.SEED.value)
     watchers = common.callbacks(model, x, y, output)
     model.fit(data, epochs=total, callbacks=watchers)
-    before = score(x, y, test)
-    x_res, y_res, _ = model.oversample(x, y, seed=common.SEED.value)
-    after = score(x_res, y_res, test)
-    for name in before:
-        print(f"{name} {after[name]:.4f}, without {before[name]:.4f}")
-    common.save(model, output, {f"test_{name}": after[name] for name in after})
+    common.save(model, output, common.score_oversampled(model, x, y, test))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+import kerasos
 from kerasos.export import load_card
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -198,3 +199,35 @@ def test_train_activegan_goes_on_where_it_stopped(tmp_path):
     assert float(found["f1_of_svm_alone"]) > 0.5
     for name in ("hard_samples.png", "samples.png", "model.keras"):
         assert (output / name).is_file(), name
+
+
+@slow
+def test_train_gamo2pix_with_a_gamo_trained_before_it(tmp_path):
+    counts = [60] * 9 + [10]
+    (x, y), _ = kerasos.data.load("digits", counts, seed=0)
+    gamo = kerasos.GAMO.from_data(x, y, seed=0, variant="conv", generator="copies")
+    gamo.compile(run_eagerly=True)
+    data = kerasos.data.batches(x, y, 8, steps_per_epoch=1)
+    gamo.fit(data, epochs=2, verbose=0)
+    gamo.save(tmp_path / "gamo.keras")
+    options = ["--smoke", "--gamo=gamo.keras", "--output_dir=out"]
+    options += ["--class_counts=" + ",".join(map(str, counts))]
+    printed = run("train_gamo2pix.py", *options, folder=tmp_path)
+    assert re.search(r"acsa 0\.\d{4}, without 0\.\d{4}", printed)
+    output = tmp_path / "out"
+    (row,) = rows(output / "history.csv")
+    assert float(row["reconstruction_loss"]) > 0 and float(row["kl_loss"]) > 0
+    assert (output / "samples.png").stat().st_size > 3000
+    card = load_card(output / "saved_model" / "gamo2pix_digits")
+    assert card["samples"]["labels"] == [9] and card["samples"]["are_in_data_space"]
+
+
+@slow
+def test_train_gamo2pix_goes_through_all_stages(tmp_path):
+    counts = "--class_counts=60,60,60,60,60,60,60,60,60,10"
+    options = ["--smoke", counts, "--decoder=began", "--filters=2", "--output_dir=out"]
+    options += ["--generator=copies"]
+    run("train_gamo2pix.py", *options, folder=tmp_path)
+    history = rows(tmp_path / "out" / "history.csv")
+    assert [r["e_loss"] == "NA" for r in history] == [False, True, True]
+    assert [r["pix_loss"] == "NA" for r in history] == [True, True, False]

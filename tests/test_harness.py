@@ -215,18 +215,25 @@ def values(folder):
 
 def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
     output = finish(reproduce(tmp_path, "--dry_run"))
-    assert output.count("| repeat ") == 8
-    assert "8 cells of unknown length" in output
+    assert output.count("| repeat ") == 10
+    assert "10 cells of unknown length" in output
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow  # a process that loads TensorFlow for each cell
 def test_a_tiny_cell_of_each_kind_runs(tmp_path):
-    """On digits: features, SMOTE's images, a generator, a classifier, five scores."""
-    arguments = ("--repeats=0", "--methods=SMOTE,CNN (ours),CVAE,DGC")
+    """On digits: features, SMOTE's images, generators, classifiers, five scores."""
+    methods = {"SMOTE", "CNN (ours)", "CVAE", "DGC", "DOS", "GAMO2pix"}
+    arguments = ("--repeats=0", "--methods=" + ",".join(sorted(methods)))
     for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
     found = rows.read(tmp_path / "reproduce.csv")
+    assert {r["method"] for r in found} == methods
+    # Of GAMO2pix, 20 steps of each of its three stages.
+    assert {r["steps"] for r in found if r["method"] == "GAMO2pix"} == {"60"}
+    for row in found:
+        if row["table"] == "class_fid":
+            assert float(row["mean"]) > 0
     scores = {(r["table"], r["metric"]): float(r["mean"]) for r in found}
     shares = [
         ("gamo", "ACSA"),
@@ -245,7 +252,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 3
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 4
 
 
 @pytest.mark.slow  # a process that loads TensorFlow for each of two cells

@@ -19,9 +19,9 @@ class Method:
         options: Options of the oversampler's `from_data`.
         training: How the oversampler itself is trained, at budget 1: `batch_size`,
             and `epochs`, `steps` (with `least_epochs`, where a share of the epochs
-            means something), or `stages`, the options that are numbers of epochs.
-            Empty: it has nothing to train, or trains the classifier that is scored,
-            along the protocol's steps.
+            means something), or `stages`, the options that are numbers of epochs;
+            beside `steps`, those of earlier stages. Empty: it has nothing to train, or
+            trains the classifier that is scored, along the protocol's steps.
         classifier: Options of the recipe's classifier that differ for this row.
     """
 
@@ -72,6 +72,13 @@ GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
 CGAN = Method("cGAN+CN", "cgan", {"variant": "gamo"}, GAMO_STEPS)
 CDCGAN = Method("cDCGAN+CN", "cdcgan", training=GAMO_STEPS)
 AUGMENT = Method("Augment+CN", "augment")
+# 100 rounds of 250 steps: GAMO's own 25,000 come before those of the decoders.
+GAMO2PIX = Method(
+    "GAMO2pix",
+    "gamo2pix",
+    {"gamo_rounds": 100},
+    {**GAMO_STEPS, "stages": ("gamo_rounds",)},
+)
 GAMO_FAMILY = (
     Method("cG+CN", "gamo", {"generator": "conditional", "discriminator": False}),
     Method("cG+D+CN", "gamo", {"generator": "conditional"}),
@@ -211,7 +218,7 @@ GAMO += [
         recipe="class_fid",
         parameters={"features": "cnn"},
         methods=(
-            Method("GAMO2pix", "gamo2pix", training=GAMO_STEPS),
+            GAMO2PIX,
             Method("cDCGAN", "cdcgan", training=GAMO_STEPS),
         ),
         outputs={
@@ -561,6 +568,7 @@ TRIAL = [
         (
             Method("Baseline CN", "none"),
             Method("SMOTE+CN", "smote"),
+            Method("DOS", "dos"),
             Method(
                 "Random copies in each batch (ours)", "gamo", {"generator": "copies"}
             ),
@@ -607,7 +615,15 @@ TRIAL = [
         "class_fid",
         "class_fid",
         {"features": "cnn"},
-        (Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),),
+        (
+            Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),
+            Method(
+                "GAMO2pix",
+                "gamo2pix",
+                {"gamo_rounds": 1, "decoder_batch": 4},
+                {"steps": 20, "batch_size": 32, "stages": ("gamo_rounds",)},
+            ),
+        ),
         {"fid": "FID_cnn"},
     ),
     _trial(

@@ -11,6 +11,7 @@ import keras
 
 import kerasos
 from kerasos.callbacks import AtomicBackup
+from kerasos.over_sampling.schedule import epochs_of
 
 # Set by `run_cell.py`.
 backup_seconds = 30.0
@@ -128,7 +129,8 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
     if "steps" in training:
         steps = cell.steps(training["steps"])
         every = min(EPOCH_STEPS, max(1, steps // training.get("least_epochs", 1)))
-        epochs = round(steps / every)
+        # Epochs of earlier stages come on top.
+        epochs = epochs_of(model, round(steps / every) * every, every)
     else:
         every = None
         epochs = sum(stages.values()) or cell.steps(training["epochs"])

@@ -409,14 +409,17 @@ class GAMO2pix(VariationalDecoders, BeganDecoders, GAMO):
         samples = tf.clip_by_value(tf.cast(samples, tf.float32), *self.model_range)
         return OversamplingModel.to_user(self, samples)
 
-    def reconstruct(self, x, y, batch_size=512):
-        """Decodes the features of real images, the VAE's at the posterior's mean.
+    def reconstruct(self, x, y, seed=None, batch_size=512):
+        """Decodes the features of real images, where `sample` decodes GAMO's.
 
         What is lost here is the decoder's part of a bad sample, the rest is GAMO's.
+        The VAE draws from the posterior: its mean alone is nothing that the decoder
+        has seen, where the posterior is wide.
 
         Args:
             x: Images `(n, height, width, channels)` in the user's units.
             y: Labels `(n,)`, of classes that are generated.
+            seed: Integer for the draws; None draws one.
             batch_size: Images decoded at once.
 
         Returns:
@@ -425,11 +428,13 @@ class GAMO2pix(VariationalDecoders, BeganDecoders, GAMO):
         x, y = np.asarray(x), self._check_sampled_labels(y)
         self.spec.check_compatible(x, y)
         result = np.empty_like(x)
+        source = np.random.default_rng(fresh_seed() if seed is None else seed)
         for start in range(0, len(x), batch_size):
             rows = slice(start, start + batch_size)
             labels = tf.constant(y[rows])
             features = self._features(self.to_model(x[rows]))
-            noise = tf.zeros((len(features), self.pix_latent_dim))
+            shape = (len(features), self.pix_latent_dim)
+            noise = tf.constant(source.standard_normal(shape, dtype="float32"))
             result[rows] = self.to_user(self._paint(features, noise, labels))
         return result
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
-from kerasos.data.pipeline import every_row, rebalanced, uniform_from
+from kerasos.data.pipeline import every_row, overloaded, rebalanced, uniform_from
 
 N = 23
 X = np.stack([np.arange(N), np.arange(N) + 100], axis=1).astype("uint8")
@@ -300,3 +300,43 @@ def test_every_row_of_a_distributed_dataset_comes_once(two_replicas):
     np.testing.assert_array_equal(np.sort(y_seen), y)
     np.testing.assert_array_equal(x_seen, x[y_seen])
     assert parts == 6
+
+
+def test_rows_are_repeated_and_marked_over_the_same_samples():
+    plain = batches(X, Y, 5, seed=3)
+    repeats, marks = np.array([1, 2, 3])[Y], 10 * np.arange(N) - 1
+    seen = []
+    marked = overloaded(plain, lambda y: (repeats, marks) if y is not None else None)
+    assert int(marked.cardinality()) == int(plain.cardinality()) == 4
+    assert marked.kerasos_tables[0] is plain.kerasos_tables[0]
+    stream = iter(marked.repeat())
+    per_pass = repeats.sum() // 5
+    for _ in range(per_pass):
+        x, y, mark = (part.numpy() for part in next(stream))
+        np.testing.assert_array_equal(y, Y[x[:, 0]])
+        np.testing.assert_array_equal(mark, marks[x[:, 0]])
+        seen += x[:, 0].tolist()
+    counts = np.bincount(seen, minlength=N)
+    assert np.all(counts <= repeats) and counts.sum() == 5 * per_pass
+    # Every row once, whatever is repeated.
+    x, y, mark = (
+        np.concatenate(parts) for parts in zip(*every_row(marked), strict=True)
+    )
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(mark, marks)
+
+
+def test_marks_alone_leave_the_order_as_it_was():
+    plain = batches(X, Y, 5, seed=3)
+    marked = overloaded(plain, lambda y: (np.ones(N, int), np.arange(N)))
+    for epoch in (0, 2):
+        for dataset in (plain, marked):
+            dataset.kerasos_epoch.assign(epoch)
+        numbers = np.stack([mark for *_, mark in marked.as_numpy_iterator()])
+        np.testing.assert_array_equal(numbers, rows(plain))
+
+
+@pytest.mark.parametrize("balanced", [True, "copies"])
+def test_other_datasets_cannot_be_overloaded(balanced):
+    assert overloaded(batches(X, Y, 5, balanced=balanced), None) is None
+    assert overloaded(tf.data.Dataset.range(3), None) is None

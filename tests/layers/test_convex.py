@@ -331,3 +331,9 @@ def test_block_form_equals_per_class_form_with_an_anchor_share():
 def test_an_anchor_share_is_a_share(share):
     with pytest.raises(ValueError, match="must lie in"):
         make_generator(anchor_share=share)
+
+
+def test_the_anchors_of_a_class_come_back():
+    generator, points = make_generator()
+    for label in generator.labels:
+        np.testing.assert_array_equal(generator.get_anchors(label), points[label])

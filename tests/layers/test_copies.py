@@ -114,3 +114,8 @@ def test_the_batch_may_have_any_size_in_a_graph():
 def test_other_numbers_of_points_are_refused():
     with pytest.raises(ValueError, match="`points` must be 1 or 2. Received: points=3"):
         RandomCombination(COUNTS, 2, points=3)
+
+
+def test_the_anchors_of_a_class_come_back():
+    for label, rows in POINTS.items():
+        np.testing.assert_array_equal(make_generator().get_anchors(label), rows)

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.gaussian import MeanAndLogVariance, MeanAndScale, reparameterize
+from kerasos.layers.gaussian import (
+    MeanAndLogVariance,
+    MeanAndScale,
+    reparameterize,
+    scale_of,
+)
 
 
 def test_the_first_half_is_the_mean_and_the_second_the_scale():
@@ -66,3 +71,11 @@ def test_the_gradient_of_a_log_variance_stays_finite():
     gradient = tape.gradient(scale, outputs).numpy()[:, 1]
     assert np.all(np.isfinite(gradient))
     assert gradient[0] == 0.0 and gradient[2] == pytest.approx(0.5)
+
+
+def test_the_scale_of_a_log_variance_is_bounded():
+    values = [-1e9, -2.0, 0.0, np.log(9.0), 1e9]
+    expected = [np.exp(-5.0), np.exp(-1.0), 1.0, 3.0, np.exp(5.0)]
+    np.testing.assert_allclose(scale_of(tf.constant(values)), expected, rtol=1e-6)
+    half = scale_of(tf.constant([20.0], tf.float16))
+    assert half.dtype == tf.float32 and float(half[0]) == pytest.approx(np.exp(5.0))

@@ -9,6 +9,7 @@ from kerasos.losses.variational import (
     bernoulli_loss,
     gaussian_loss,
     kl_to_standard_normal,
+    squared_loss,
 )
 
 
@@ -107,3 +108,13 @@ def test_half_precision_is_summed_in_single():
     logits = tf.fill((1, 28, 28, 1), tf.constant(-200.0, tf.float16))
     value = bernoulli_loss(logits, tf.ones((1, 28, 28, 1), tf.float16))
     assert value.dtype == tf.float32 and float(value[0]) == 784 * 200.0
+
+
+def test_squares_are_summed_over_an_image():
+    x = np.random.default_rng(0).normal(size=(3, 4, 5, 2)).astype("float32")
+    mean = np.random.default_rng(1).normal(size=x.shape).astype("float32")
+    values = squared_loss(mean, x)
+    np.testing.assert_allclose(values, 40 * np.mean((x - mean) ** 2, (1, 2, 3)), 1e-5)
+    # A Gaussian of variance 1/2, but for log(pi) / 2 a pixel.
+    gaussian = gaussian_loss(mean, x, np.log(0.5)) - 20 * np.log(np.pi)
+    np.testing.assert_allclose(values, gaussian, rtol=1e-5)
