@@ -11,6 +11,8 @@ import sys
 import pytest
 import setuptools
 
+import kerasos
+
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -60,6 +62,13 @@ def test_links_lead_to_files():
         assert target.startswith("http") or (ROOT / target).exists(), target
 
 
+def test_the_table_of_methods_names_each_one():
+    (table,) = re.findall(r"^\| name \|.*?\n\n", README, re.M | re.S)
+    first_cells = [line.split("|")[1] for line in table.splitlines()[2:] if line]
+    named = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(kerasos.list_methods())
+
+
 @pytest.mark.slow(reason="trains GAMO for 40 epochs")
 def test_python_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -70,6 +79,8 @@ def test_python_blocks_run(tmp_path, monkeypatch):
     assert namespace["images"].shape == (100, 8, 8, 1)
     assert (x_res[: len(x)] == x).all() and len(x_res) == 10 * (y == 0).sum()
     assert namespace["out"]["samples"].shape == (3, 8, 8, 1)
+    assert {row["method"] for row in namespace["result"].rows} >= {"none", "smote"}
+    assert (tmp_path / "comparison.html").stat().st_size > 10_000
 
 
 @pytest.mark.slow(reason="runs the whole quickstart, a minute or more")
