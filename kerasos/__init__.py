@@ -2,7 +2,17 @@
 
 from kerasos import data
 from kerasos.code_graph import CodeGraph
-from kerasos.models import ACGAN, BAGAN, CDCGAN, CGAN, CVAE, GAMO, OversamplingModel
+from kerasos.models import (
+    ACGAN,
+    BAGAN,
+    CDCGAN,
+    CGAN,
+    CVAE,
+    GAMO,
+    IMSIC,
+    InfoGAN,
+    OversamplingModel,
+)
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
 from kerasos.version import __version__
@@ -15,6 +25,8 @@ __all__ = [
     "CVAE",
     "CodeGraph",
     "GAMO",
+    "IMSIC",
+    "InfoGAN",
     "OversamplingModel",
     "__version__",
     "data",

@@ -97,6 +97,15 @@ class Case:
         )
 
 
+INFOGAN_LOSSES = (
+    "g_loss",
+    "d_loss",
+    "real_class_loss",
+    "class_loss",
+    "code_loss",
+    "d_accuracy",
+)
+
 CASES = [
     Case("none", "images", full=True, adds_samples=False),
     Case("random", "images", full=True),
@@ -261,6 +270,37 @@ CASES = [
         jit=True,
         step_size=0.05,
     ),
+    Case(
+        "infogan",
+        "rows",
+        data=rows,
+        options={"latent_dim": 4, "num_codes": 2, "code_prior": "normal"},
+        losses=INFOGAN_LOSSES,
+        full=True,
+        jit=True,
+        option=("num_codes", "num_code"),
+        step_size=0.1,
+    ),
+    Case(
+        "imsic",
+        "images",
+        data=two_kinds_of_images,
+        options={"latent_dim": 4, "num_codes": 3},
+        losses=INFOGAN_LOSSES,
+        step_size=0.002,
+        spread=0.3,
+    ),
+    Case(
+        "imsic",
+        "rows",
+        data=rows,
+        options={"latent_dim": 4, "num_codes": 3, "real_sampling": "natural"},
+        losses=INFOGAN_LOSSES,
+        full=True,
+        jit=True,
+        option=("structure", "structures"),
+        step_size=0.03,
+    ),
 ]
 
 
@@ -308,6 +348,16 @@ def _variables(path):
 def _generation_units(model):
     trunk = {id(v) for v in model.generator.trunk.trainable_variables}
     return [v for v in model.generator.trainable_variables if id(v) not in trunk]
+
+
+def _discriminator_of_infogan(model):
+    parts = (
+        model.trunk,
+        model.discriminator_head,
+        model.classifier_head,
+        model.code_head,
+    )
+    return [v for part in parts for v in part.trainable_variables]
 
 
 def _discriminator_of_acgan(model):
@@ -411,5 +461,17 @@ PINS = [
             "encoder": (_variables("encoder"), 6_695_484),
             "decoder": (_variables("decoder"), 6_650_433),
         },
+    ),
+    *(
+        Pin(
+            method,
+            "conv",
+            TEN_CLASSES,
+            {
+                "G": (_variables("generator"), 853_377),
+                "D": (_discriminator_of_infogan, 105_295),
+            },
+        )
+        for method in ("infogan", "imsic")
     ),
 ]

@@ -6,6 +6,8 @@ from kerasos.models.base import OversamplingModel
 from kerasos.models.cgan import CDCGAN, CGAN
 from kerasos.models.cvae import CVAE
 from kerasos.models.gamo import GAMO
+from kerasos.models.imsic import IMSIC
+from kerasos.models.infogan import InfoGAN
 
 __all__ = [
     "ACGAN",
@@ -14,5 +16,7 @@ __all__ = [
     "CGAN",
     "CVAE",
     "GAMO",
+    "IMSIC",
+    "InfoGAN",
     "OversamplingModel",
 ]
