@@ -32,7 +32,7 @@ def same_noise_under_xla(monkeypatch):
             return draw_bits(shape, seed, minval, maxval, dtype, alg)
         bits = draw_bits(shape, seed, None, None, tf.int32, alg)
         bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 9)
-        share = tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-23
+        share = tf.cast(tf.cast(bits, tf.int32), dtype) * 2.0**-23
         return minval + share * ((1.0 if maxval is None else maxval) - minval)
 
     def normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, alg="philox"):

@@ -116,6 +116,14 @@ TWO_STAGE_LOSSES = (
     "z_reconstruction_loss",
     "z_kl_loss",
 )
+INFOGAN_LOSSES = (
+    "g_loss",
+    "d_loss",
+    "real_class_loss",
+    "class_loss",
+    "code_loss",
+    "d_accuracy",
+)
 
 CASES = [
     Case("none", "images", full=True, adds_samples=False),
@@ -497,6 +505,37 @@ CASES = [
         jit=True,
         step_size=0.3,
     ),
+    Case(
+        "infogan",
+        "rows",
+        data=rows,
+        options={"latent_dim": 4, "num_codes": 2, "code_prior": "normal"},
+        losses=INFOGAN_LOSSES,
+        full=True,
+        jit=True,
+        option=("num_codes", "num_code"),
+        step_size=0.1,
+    ),
+    Case(
+        "imsic",
+        "images",
+        data=two_kinds_of_images,
+        options={"latent_dim": 4, "num_codes": 3},
+        losses=INFOGAN_LOSSES,
+        step_size=0.002,
+        spread=0.3,
+    ),
+    Case(
+        "imsic",
+        "rows",
+        data=rows,
+        options={"latent_dim": 4, "num_codes": 3, "real_sampling": "natural"},
+        losses=INFOGAN_LOSSES,
+        full=True,
+        jit=True,
+        option=("structure", "structures"),
+        step_size=0.03,
+    ),
 ]
 
 
@@ -560,6 +599,16 @@ def _every(name):
 def _discriminator_of_activegan(model):
     head = model.classifier_head.trainable_variables
     return [*_discriminator_of_acgan(model), *head]
+
+
+def _discriminator_of_infogan(model):
+    parts = (
+        model.trunk,
+        model.discriminator_head,
+        model.classifier_head,
+        model.code_head,
+    )
+    return [v for part in parts for v in part.trainable_variables]
 
 
 def _discriminator_of_acgan(model):
@@ -819,5 +868,17 @@ PINS = [
             "D": (_variables("discriminator"), 19 * 512 + 3 * 513 * 512 + 513),
         },
         options={"penalty": "gan", "networks": "cvae"},
+    ),
+    *(
+        Pin(
+            method,
+            "conv",
+            TEN_CLASSES,
+            {
+                "G": (_variables("generator"), 853_377),
+                "D": (_discriminator_of_infogan, 105_295),
+            },
+        )
+        for method in ("infogan", "imsic")
     ),
 ]

@@ -12,6 +12,8 @@ from kerasos.models.dgc import DGC
 from kerasos.models.dos import DOS
 from kerasos.models.gamo import GAMO
 from kerasos.models.gamo2pix import GAMO2pix
+from kerasos.models.imsic import IMSIC
+from kerasos.models.infogan import InfoGAN
 from kerasos.models.two_stage_cvae import TwoStageCVAE
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
+    "IMSIC",
+    "InfoGAN",
     "OversamplingModel",
     "TwoStageCVAE",
 ]

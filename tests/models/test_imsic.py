@@ -1,0 +1,139 @@
+"""IMSIC: its code term, its graphs, and that codes follow them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from contract_cases import images, rows
+
+from kerasos import IMSIC, CodeGraph, InfoGAN
+
+COUNTS = (20, 8)
+ENTANGLED = [["c0"], ["c1"], ["c0", "c1", "c2"]]
+
+
+def make_imsic(data=rows, **options):
+    x, y = data(COUNTS)
+    return IMSIC.from_data(x, y, seed=0, latent_dim=4, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, CodeGraph.preset("repo4")),
+        ({"num_codes": 3}, CodeGraph.preset("entangled3")),
+        ({"num_codes": 2}, CodeGraph.preset("one_to_one", 2)),
+        ({"graph": "figure2"}, CodeGraph.preset("figure2")),
+        ({"graph": "one_to_one"}, CodeGraph.preset("one_to_one", 4)),
+        (
+            {"graph": "one_to_one", "num_codes": 3},
+            CodeGraph.preset("one_to_one", 3),
+        ),
+        ({"graph": ENTANGLED}, CodeGraph.preset("entangled3")),
+        (
+            {"graph": CodeGraph(ENTANGLED, ["a", "b", "c"])},
+            CodeGraph(ENTANGLED, ["a", "b", "c"]),
+        ),
+    ],
+)
+def test_the_graph_is_that_of_the_options_or_of_the_number_of_codes(options, expected):
+    model = make_imsic(**options)
+    assert model.graph == expected and model.num_codes == expected.num_codes
+    assert model.code_head.output_shape[-1] == expected.num_codes
+    config = model.get_config()
+    assert type(model).from_config(config).graph == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"graph": "repo4", "num_codes": 3}, ValueError, "has 4 codes"),
+        ({"graph": ENTANGLED, "num_codes": 2}, ValueError, "that of the graph"),
+        ({"graph": [["c0"], ["l2"], ["l1"]]}, ValueError, "no cycle"),
+        ({"graph": "repo5"}, ValueError, "'repo5'"),
+        ({"structure": "eq5"}, ValueError, "Invalid `structure`"),
+        ({"negative": "distance"}, ValueError, "Invalid `negative`"),
+        ({"betta": 1.0}, TypeError, "Did you mean 'beta'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options, error, words):
+    with pytest.raises(error, match=words):
+        make_imsic(**options)
+
+
+def draw(n=16, d=3, seed=0):
+    source = np.random.default_rng(seed)
+    codes = source.uniform(-1, 1, (n, d)).astype("float32")
+    return codes, source.standard_normal((n, d)).astype("float32")
+
+
+def test_the_code_term_is_that_of_the_graph():
+    codes, latents = draw()
+    model = make_imsic(graph=ENTANGLED, beta=0.5)
+    errors = ((latents[:, :, None] - codes[:, None, :]) ** 2).mean(axis=0)
+    expected = errors[0, 0] + errors[1, 1] + errors[2].mean()
+    # l0 is independent of c1, c2 and l1, l1 of c0, c2 and l0, l2 of nothing.
+    rho = np.corrcoef(np.hstack([codes, latents]).T) ** 2
+    expected += 0.5 * (rho[3, [1, 2, 4]].mean() + rho[4, [0, 2, 3]].mean())
+    found = model.code_loss(tf.constant(codes), tf.constant(latents))
+    # A little is added to the variances of a correlation.
+    assert float(found) == pytest.approx(expected, rel=1e-3)
+
+
+def test_without_negatives_a_graph_of_pairs_is_infogan():
+    codes, latents = (tf.constant(part) for part in draw())
+    imsic = make_imsic(graph="one_to_one", num_codes=3, beta=0.0)
+    x, y = rows(COUNTS)
+    infogan = InfoGAN.from_data(x, y, seed=0, latent_dim=4, num_codes=3)
+    assert float(imsic.code_loss(codes, latents)) == pytest.approx(
+        float(infogan.code_loss(codes, latents)), rel=1e-6
+    )
+
+
+def code_gradient(model):
+    """The code term of the first step, and the norm of its gradient by c'."""
+    inputs = model.draw_inputs(64, "information")
+    features = model.trunk(model.generator(inputs, training=True), training=True)
+    latents = tf.cast(model.code_head(features), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(latents)
+        loss = model.code_loss(inputs[2], latents)
+    return float(loss), float(tf.norm(tape.gradient(loss, latents)))
+
+
+@pytest.mark.parametrize("structure", ["eq6", "likelihood"])
+def test_the_code_term_teaches_from_the_first_step_on(structure):
+    loss, norm = code_gradient(make_imsic(images, structure=structure))
+    assert np.isfinite(loss) and norm > 1e-3
+
+
+def test_the_term_of_the_authors_code_is_zero_without_a_gradient():
+    model = make_imsic(images, preset="repo")
+    assert model.structure == "repo" and model.graph == CodeGraph.preset("repo4")
+    assert model.double_softmax and model.per_class == 100
+    assert code_gradient(model) == (0.0, 0.0)
+    assert make_imsic(images, preset="repo", structure="eq6").structure == "eq6"
+
+
+def test_imsic_is_infogan_but_for_the_code_term():
+    x, y = images(COUNTS)
+    options = {"seed": 0, "latent_dim": 4, "num_codes": 3}
+    imsic, infogan = (m.from_data(x, y, **options) for m in (IMSIC, InfoGAN))
+    for ours, theirs in zip(imsic.weights, infogan.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not set(IMSIC.__dict__) & {"train_step", "generate", "latent", "sample"}
+
+
+def test_names_of_the_graph_serve_samples_and_are_saved(tmp_path):
+    model = make_imsic(graph=CodeGraph(ENTANGLED, ["slant", "width", "curl"]))
+    samples = model.sample([0, 1], codes={"curl": -0.5}, seed=2)
+    np.testing.assert_array_equal(
+        samples, model.sample([0, 1], codes={"c2": -0.5}, seed=2)
+    )
+    model.graph = model.graph.rename({"slant": "lean"})
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.graph.names == ("lean", "width", "curl")
+    assert loaded.graph.parents[2] == ("c0", "c1", "c2")
+    again = loaded.sample([0, 1], codes={"curl": -0.5}, seed=2)
+    np.testing.assert_array_equal(again, samples)
