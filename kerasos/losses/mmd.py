@@ -30,10 +30,11 @@ def imq_mmd(a, b, scales=SCALES, sigma2=1.0):
         Tolstikhin, Bousquet, Gelly, Schoelkopf. Wasserstein Auto-Encoders, ICLR 2018.
     """
     a, b = tf.cast(a, tf.float32), tf.cast(b, tf.float32)
-    base = 2.0 * tf.cast(tf.shape(a)[-1], tf.float32) * sigma2
-    within = _mean_of_pairs(_kernel(a, a, base, scales))
-    within += _mean_of_pairs(_kernel(b, b, base, scales))
-    return within - 2.0 * tf.reduce_mean(_kernel(a, b, base, scales), (-2, -1))
+    constants = 2.0 * sigma2 * tf.constant(scales, tf.float32)
+    constants *= tf.cast(tf.shape(a)[-1], tf.float32)
+    within = _mean_of_pairs(_kernel(a, a, constants))
+    within += _mean_of_pairs(_kernel(b, b, constants))
+    return within - 2.0 * tf.reduce_mean(_kernel(a, b, constants), (-2, -1))
 
 
 def moments_loss(latents):
@@ -59,13 +60,13 @@ def moments_loss(latents):
     return tf.reduce_mean(tf.square(mean)) + tf.reduce_mean(tf.square(excess))
 
 
-def _kernel(a, b, base, scales):
-    """All k(a_i, b_j), `(..., n, m)`."""
+def _kernel(a, b, constants):
+    """All k(a_i, b_j), `(..., n, m)`, for C_s in `constants`."""
     squares = [tf.reduce_sum(tf.square(x), -1, keepdims=True) for x in (a, b)]
     distances = squares[0] + tf.linalg.matrix_transpose(squares[1])
     distances -= 2.0 * tf.matmul(a, b, transpose_b=True)
-    distances = tf.maximum(distances, 0.0)  # rounding
-    return tf.add_n([base * s / (base * s + distances) for s in scales])
+    distances = tf.maximum(distances, 0.0)[..., None]  # rounding
+    return tf.reduce_sum(constants / (constants + distances), -1)
 
 
 def _mean_of_pairs(kernel):
