@@ -11,7 +11,7 @@ VERSION = re.search(
 ).group(1)
 
 TENSORBOARD = "tensorboard>=2.20,<3"
-BENCHMARKS = ["markdown-it-py>=3,<5", "tqdm>=4.66,<5"]
+BENCHMARKS = ["markdown-it-py>=3,<5", "threadpoolctl>=3,<4"]
 
 setup(
     name="kerasos",
@@ -28,6 +28,7 @@ setup(
         "imbalanced-learn>=0.14,<1",
         # tensorflow-datasets uses it without asking for it.
         "importlib_resources>=6",
+        "joblib>=1.3,<2",
         "keras>=3.13,<4",
         "matplotlib>=3.9,<4",
         "networkx>=3.2,<4",
@@ -42,6 +43,7 @@ setup(
         "tensorflow-probability>=0.25,<1",
         # tensorflow-probability runs on it without asking for it.
         "tf-keras>=2.21,<3",
+        "tqdm>=4.66,<5",
     ],
     extras_require={
         "benchmarks": BENCHMARKS,

@@ -78,3 +78,14 @@ def test_memory_reports_a_peak_after_each_part():
         "oversampling",
     ]
     assert peaks == sorted(peaks) and peaks[0] > 0
+
+
+@pytest.mark.slow  # starts Python and traces a CVAE
+def test_fit_resample_time_adds_a_row(tmp_path):
+    output = tmp_path / "time.csv"
+    options = ["--rows=300", "--columns=3", "--minority=0.1", "--epochs=2"]
+    run("fit_resample_time.py", *options, "--output", output)
+    (row,) = rows_of(output)
+    assert row["added"] == "240" and row["steps"] == "18" and row["method"] == "cvae"
+    assert float(row["wall_seconds"]) > 0 and float(row["cpu_seconds"]) > 0
+    assert 100 < float(row["start_mb"]) <= float(row["peak_mb"])
