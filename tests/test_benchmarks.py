@@ -95,3 +95,14 @@ def test_upsample_time_holds_the_folded_layer_against_the_two(tmp_path):
             assert plain > 0 and folded > 0
             ratio = float(row[f"plain_over_folded_{part}_{mode}"])
             assert ratio == pytest.approx(plain / folded, rel=0.2)
+
+
+@pytest.mark.slow  # starts Python and traces a CVAE
+def test_fit_resample_time_adds_a_row(tmp_path):
+    output = tmp_path / "time.csv"
+    options = ["--rows=300", "--columns=3", "--minority=0.1", "--epochs=2"]
+    run("fit_resample_time.py", *options, "--output", output)
+    (row,) = rows_of(output)
+    assert row["added"] == "240" and row["steps"] == "18" and row["method"] == "cvae"
+    assert float(row["wall_seconds"]) > 0 and float(row["cpu_seconds"]) > 0
+    assert 100 < float(row["start_mb"]) <= float(row["peak_mb"])
