@@ -263,8 +263,10 @@ def _image_features(spec, network, size, prepare):
     scale = 255.0 / (high - low)
     image = keras.Input(spec.shape, dtype="float32")
     hidden = keras.layers.Rescaling(scale, offset=-low * scale)(image)
-    # For larger images it averages; for smaller ones it is plain bilinear.
-    hidden = keras.ops.image.resize(hidden, (size, size), "bilinear", antialias=True)
+    # Larger images are averaged. Smaller ones need no averaging, which XLA cannot do.
+    hidden = keras.ops.image.resize(
+        hidden, (size, size), "bilinear", antialias=max(spec.shape[:2]) > size
+    )
     if spec.shape[2] == 1:
         hidden = keras.ops.repeat(hidden, 3, axis=-1)
     network.trainable = False

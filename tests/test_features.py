@@ -103,6 +103,14 @@ def test_a_network_gives_the_same_features_inside_a_graph(name, options):
     np.testing.assert_array_equal(again(X), network(X))
 
 
+def test_networks_of_larger_images_compile_with_xla(monkeypatch):
+    """For the small ones of GANs a resize need not average."""
+    monkeypatch.setattr(keras.applications, "VGG16", ChannelMeans([]))
+    network = feature_fn("vgg16", RGB_SPEC).network()
+    found = tf.function(network, jit_compile=True)(tf.constant(RGB))
+    np.testing.assert_allclose(found, network(RGB), rtol=1e-4)
+
+
 def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     def broken(file, **arrays):
         file.write(b"half")

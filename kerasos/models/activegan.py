@@ -331,11 +331,11 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         Raises:
             ValueError: If XLA is asked for and the rewards need the host.
         """
-        if kwargs.get("jit_compile") is True and self._estimator_layers:
+        if kwargs.get("jit_compile") is True and self._no_xla:
             raise ValueError(
-                "`jit_compile=True` compiles whole steps, and the rewards of this "
-                "model come from a scikit-learn estimator outside them. Leave "
-                "`jit_compile` out, or build the model with `svm=None`."
+                "`jit_compile=True` compiles whole steps. Received: a model whose "
+                f"rewards come from {self._no_xla}. Leave `jit_compile` out, or build "
+                "the model with other `features` and `svm`."
             )
         optimizers = {
             "p_optimizer": p_optimizer or adam(self.lr_p),
@@ -346,7 +346,19 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
 
     @property
     def prefers_jit(self):
-        return super().prefers_jit and not self._estimator_layers
+        return super().prefers_jit and not self._no_xla
+
+    @property
+    def _no_xla(self):
+        """Why XLA cannot compile the rewards, in words, or None."""
+        if self._estimator_layers:
+            return "a scikit-learn estimator, outside the graph"
+        resizes = [
+            operation
+            for operation in self.reward_classifier.operations
+            if getattr(operation, "antialias", False)
+        ]
+        return "features of images made smaller with antialiasing" if resizes else None
 
     def player_variables(self):
         players = {

@@ -366,7 +366,7 @@ def test_the_steps_come_in_order_and_move_their_own_networks(policy, monkeypatch
 
 def test_one_fit_warms_up_and_fits_theta_once():
     x, y = rows(COUNTS)
-    model, _ = make(eager=False, warmup=0.4)
+    model, _ = make(warmup=0.4)
     seen, fits, fit_policy = [], [], model.fit_policy
     model.fit_policy = lambda: fits.append(len(seen)) or fit_policy()
     watch = keras.callbacks.LambdaCallback(
@@ -445,8 +445,8 @@ def test_a_shortfall_is_named_and_filled_with_the_nearest():
 
 def test_an_estimator_is_used_on_the_host_and_given_again(tmp_path):
     x, y = rows(COUNTS)
-    model, _ = make(svm=LogisticRegression(), eager=False)
-    with pytest.raises(ValueError, match="scikit-learn estimator outside"):
+    model, _ = make(svm=LogisticRegression())
+    with pytest.raises(ValueError, match="scikit-learn estimator, outside"):
         model.compile(jit_compile=True)
     data = kerasos.data.batches(x, y, 8)
     model.fit(data, epochs=2, verbose=0)
@@ -464,6 +464,21 @@ def test_an_estimator_is_used_on_the_host_and_given_again(tmp_path):
     np.testing.assert_array_equal(loaded.reward(x), model.reward(x))
     with pytest.raises(ValueError, match="part of it"):
         make()[0].set_estimator(estimator)
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_xla_is_refused_where_features_need_averaging(size):
+    x, y = images(COUNTS)
+    inputs = keras.Input((8, 8, 1))
+    resized = keras.ops.image.resize(inputs, (size, size), antialias=size < 8)
+    network = keras.Model(inputs, keras.layers.Flatten()(resized))
+    model = ActiveGAN.from_data(x, y, seed=0, features=network, svm=SVM, lam=0)
+    if size < 8:
+        with pytest.raises(ValueError, match="made smaller with antialiasing"):
+            model.compile(jit_compile=True)
+    else:
+        model.compile(jit_compile=True)
+        assert model.jit_compile
 
 
 def test_a_keras_model_can_give_the_features():
