@@ -51,7 +51,12 @@ setup(
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.16,<2"],
         "serving": ["tensorflow-serving-api>=2.19,<3"],
         "tensorboard": [TENSORBOARD],
-        "test": ["pytest>=8,<10", "ruff>=0.17.5,<0.18", *BENCHMARKS],
+        "test": [
+            "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.17.5,<0.18",
+            *BENCHMARKS,
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",
