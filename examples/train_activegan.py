@@ -6,9 +6,10 @@ takes 200 of scikit-learn's digits as the labelled set, fits the SVM of the rewa
 them, trains, adds as many generated images as there are labelled ones, searches the SVM
 anew and prints its macro F1 on the test set
 
-    SCORES
+    f1 0.9657, f1_of_svm_alone 0.9740, mean_reward 0.7836
 
-The first is the SVM alone: compare with it before you believe in the samples. AC-GAN is
+In this small setting the samples buy nothing: always compare with the SVM alone. After
+as many steps at `--lr=2e-4` G is not there yet, and its noise costs 5 points. AC-GAN is
 `--lam=0`, AC-GAN+F that with `--max_margin=0.2`; `--policy` names the readings of the
 paper's density, of which only `critic` follows the slope of the reward. The paper's
 features are `--features=vgg16`, whose weights Keras downloads once; `cnn` is trained on
@@ -43,6 +44,7 @@ _POLICY = flags.DEFINE_enum("policy", "latent", list(POLICIES), "Density of a sa
 _LAM = flags.DEFINE_float("lam", None, "Weight of the term; 0 is AC-GAN.", 0.0)
 _MARGIN = flags.DEFINE_float("max_margin", None, "Take only samples as hard as this.")
 _STEPS = flags.DEFINE_integer("g_steps", 4_000, "Updates of G, two a step.")
+_LR = flags.DEFINE_float("lr", 1e-3, "Of all players; the paper tries 2e-4 and 1e-3.")
 _BATCH = flags.DEFINE_integer("batch_size", 100, "The paper's.")
 _OUTPUT = flags.DEFINE_string("output_dir", "activegan_output", "Folder to write.")
 
@@ -88,6 +90,7 @@ def main(_):
     (x, y), test = labelled_set()
     options = {"policy": _POLICY.value, "features": _FEATURES.value}
     options |= {"lam": _LAM.value, "max_margin": _MARGIN.value}
+    options |= {name: _LR.value for name in ("lr_d", "lr_g", "lr_p")}
     if common.SMOKE.value:
         options |= {"features": "pixels", "policy_steps": 5}
         options["svm"] = {"kernel": "rbf", "C": 10.0}

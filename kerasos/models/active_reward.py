@@ -2,6 +2,7 @@
 
 import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -72,11 +73,11 @@ class HardSamples:
 
     def features(self, x):
         """Returns the features on which the classifier works, `(n, num_features)`."""
-        import keras
-
-        network = keras.Model(
-            self.reward_classifier.input, self.reward_classifier.layers[-1].input
-        )
+        network = self.__dict__.get("_features_network")
+        if network is None:
+            classifier = self.reward_classifier
+            network = keras.Model(classifier.input, classifier.layers[-1].input)
+            self.__dict__["_features_network"] = network
         x = np.asarray(x)
         self.spec.check_compatible(x)
         x = x.astype(self.spec.dtype, copy=False)
