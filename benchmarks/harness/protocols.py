@@ -620,7 +620,13 @@ TRIAL = [
             Method(
                 "GAMO2pix",
                 "gamo2pix",
-                {"gamo_rounds": 1, "decoder_batch": 4},
+                {
+                    "gamo_rounds": 1,
+                    "decoder_batch": 4,
+                    "shared": True,
+                    "generator": "copies",
+                    "discriminator": False,
+                },
                 {"steps": 20, "batch_size": 32, "stages": ("gamo_rounds",)},
             ),
         ),
