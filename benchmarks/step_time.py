@@ -5,7 +5,9 @@
 
 The unit of a GAMO step is its two classifier and two discriminator updates alone. Any
 other method is held against the bare sum, the convolutions, matrix products and Adam
-updates of its own step; and `sample` against its decoder.
+updates of its own step; and `sample` against its decoder. Where the generator has
+`UpsampleConv2D`, its last stage is also held against the same step with upsampling
+and convolution one after the other.
 
 Everything is timed in turn, round after round after a warm-up, so that a slow moment
 of the machine falls on all alike; medians are reported, and ratios mean more than
@@ -25,10 +27,12 @@ from absl import app, flags
 from timing import append, time_in_turn
 
 import kerasos
+from kerasos.layers import UpsampleConv2D
 
 # Of the papers; but 8 for BAGAN, not 128: its 5x5 convolutions of 256 maps take about
 # a second a step even so, on two cores.
 BATCHES = {"gamo": 32, "cvae": 64, "cgan": 64, "cdcgan": 32, "acgan": 64, "bagan": 8}
+BATCHES.update(infogan=64, imsic=64)
 
 _METHOD = flags.DEFINE_enum("method", "gamo", list(BATCHES), "What is timed.")
 _BATCH = flags.DEFINE_integer("batch", None, "Batch size; not for GAMO.", 1)
@@ -150,7 +154,41 @@ def method_times():
         prefix = f"{stage}_" if len(model.stages) > 1 else ""
         values = stage_times(model, stage, data)
         row.update({prefix + name: value for name, value in values.items()})
+    row.update(unfolded_times(model, data))
     return {**row, **sample_times(model)}
+
+
+def unfolded_times(model, data):
+    """The last stage's step with and without folded upsampling, if there is any."""
+    network = getattr(model, "generator", None)
+    layers = [] if network is None else network.layers
+    if not any(isinstance(layer, UpsampleConv2D) for layer in layers):
+        return {}
+    unfolded = type(model).from_config(model.get_config())
+    unfolded.generator = keras.models.clone_model(
+        unfolded.generator, clone_function=_unfolded_layer
+    )
+    unfolded.compile(jit_compile=model.jit_compile)
+    functions = {
+        name: tf.function(stage_step(m, m.stages[-1]), jit_compile=m.jit_compile)
+        for name, m in (("folded", model), ("unfolded", unfolded))
+    }
+    times = time_in_turn(functions, data, _ROUNDS.value, _STEPS.value)
+    row = {f"step_{name}_ms": round(value, 3) for name, value in times.items()}
+    ratio = times["folded"] / times["unfolded"]
+    return {**row, "folded_over_unfolded": round(ratio, 3)}
+
+
+def _unfolded_layer(layer):
+    """The same layer anew, but upsampling and convolution as two."""
+    config = layer.get_config()
+    if not isinstance(layer, UpsampleConv2D):
+        return type(layer).from_config(config)
+    size = config.pop("size")
+    convolution = keras.layers.Conv2D.from_config({**config, "padding": "same"})
+    return keras.Sequential(
+        [keras.layers.UpSampling2D(size), convolution], name=layer.name
+    )
 
 
 def stage_times(model, stage, data):

@@ -283,6 +283,8 @@ def _describe(model, version, signatures, extra):
             "python": platform.python_version(),
         },
     }
+    if model.num_codes:
+        card["codes"] = list(model.graph.names)
     extra = dict(extra or {})
     if taken := sorted(card.keys() & extra.keys()):
         raise ValueError(

@@ -231,3 +231,22 @@ def test_train_gamo2pix_goes_through_all_stages(tmp_path):
     history = rows(tmp_path / "out" / "history.csv")
     assert [r["e_loss"] == "NA" for r in history] == [False, True, True]
     assert [r["pix_loss"] == "NA" for r in history] == [True, True, False]
+
+
+@slow
+def test_train_imsic_goes_on_where_it_stopped_and_shows_the_codes(tmp_path):
+    (tmp_path / "graph.json").write_text('[["c0"], ["c0", "c1"]]')
+    options = ["--smoke", "--graph=graph.json", "--output_dir=out"]
+    run("train_imsic.py", *options, folder=tmp_path)
+    printed = run("train_imsic.py", *options, "--resume", "--epochs=2", folder=tmp_path)
+    output = tmp_path / "out"
+    history = rows(output / "history.csv")
+    assert [r["epoch"] for r in history] == ["0", "1"]
+    assert float(history[1]["code_loss"]) > 0
+    assert "l1 does not follow c0" in printed or "l1 follows c0" in printed
+    assert (output / "dependence.txt").read_text() in printed
+    for name in ("codes.png", "dependence.png", "samples.png", "model.keras"):
+        assert (output / name).is_file(), name
+    card = load_card(output / "saved_model" / "imsic_digits" / "2")
+    assert card["signatures"]["from_latent"]["inputs"]["codes"]["shape"] == [None, 2]
+    assert 0 <= card["scores"]["missing_edges"] <= 3

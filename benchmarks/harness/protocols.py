@@ -242,6 +242,7 @@ GAMO += [
 # (IMSIC), IJCAI 2021.
 
 DGC_TRAINING = {"epochs": 50, "batch_size": 100}  # Wang et al., authors' code
+IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
 IMSIC = [
     Protocol(
         paper="IMSIC2021",
@@ -253,9 +254,9 @@ IMSIC = [
         parameters={"epochs": epochs, "batch_size": 64},
         methods=(
             Method("SMOTE", "smote"),
-            Method("InfoGAN", "infogan", {"preset": "table1"}),
+            Method("InfoGAN", "infogan", {"num_codes": codes}, IMSIC_TRAINING),
             Method("DGC", "dgc", training=DGC_TRAINING),
-            Method("IMSIC", "imsic", {"preset": "table1"}),
+            Method("IMSIC", "imsic", {"num_codes": codes}, IMSIC_TRAINING),
             Method("None (ours)", "none"),
             Method("Random (ours)", "random"),
             Method(
@@ -271,11 +272,12 @@ IMSIC = [
         },
         repeats=10,
     )
-    for dataset, epochs, settings in (
-        ("MNIST", 8, {8: "class=8;IR=67", 9: "class=9;IR=100"}),
+    for dataset, epochs, codes, settings in (
+        ("MNIST", 8, 4, {8: "class=8;IR=67", 9: "class=9;IR=100"}),
         (
             "Fashion-MNIST",
             25,
+            3,
             {8: "class=Bag(8);IR=67", 9: "class=AnkleBoot(9);IR=100"},
         ),
     )
@@ -608,7 +610,10 @@ TRIAL = [
         "imsic",
         "imsic",
         {"epochs": 1, "batch_size": 64},
-        (Method("SMOTE", "smote"),),
+        (
+            Method("SMOTE", "smote"),
+            Method("IMSIC", "imsic", {"num_codes": 2}, {"steps": 5, "batch_size": 32}),
+        ),
         {"recall/9": "recall", "f1/9": "F1"},
     ),
     _trial(

@@ -79,3 +79,17 @@ class ClassAlignment:
                 f"class {int(counts.argmin())}. Pass the training data."
             )
         return sums / counts[:, None]
+
+
+def check_readable(x):
+    """Raises if the training data cannot be read once more after training."""
+    if isinstance(x, tf.distribute.DistributedDataset) or (
+        isinstance(x, tf.data.Dataset)
+        and x.cardinality() == tf.data.INFINITE_CARDINALITY
+    ):
+        raise ValueError(
+            "`class_code='unsupervised'` reads the training data once after training, "
+            "to find the class of each code. Expected arrays or a finite dataset. "
+            f"Received: a {type(x).__name__} without end, or distributed. Use "
+            "`kerasos.data.batches(x, y, 64)`."
+        )

@@ -37,7 +37,7 @@ from kerasos.data.resample import append
 from kerasos.losses.adversarial import linear_least_squares_source_loss
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.losses.code_structure import infogan_code_loss
-from kerasos.models.class_alignment import ClassAlignment
+from kerasos.models.class_alignment import ClassAlignment, check_readable
 from kerasos.models.coded_sampling import CodedSampling
 from kerasos.models.conditional import ConditionalModel
 from kerasos.models.infogan_build import OPTIONS, build
@@ -219,6 +219,11 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
         """Width of the noise z, without the codes."""
         return self.noise_dim - self.num_codes
 
+    @property
+    def prefers_jit(self):
+        # XLA's transposed convolutions are slow on processors.
+        return not self.spec.is_image and super().prefers_jit
+
     # Units.
 
     @property
@@ -248,6 +253,8 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
         Returns:
             A `keras.callbacks.History`.
         """
+        if not self.is_supervised:
+            check_readable(x)
         history = super().fit(x, y, *args, **kwargs)
         if not self.is_supervised:
             self.align_classes(x, y)

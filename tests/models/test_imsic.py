@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 from contract_cases import images, rows
 
+import kerasos
 from kerasos import IMSIC, CodeGraph, InfoGAN
+from kerasos.evaluation import code_dependence
 
 COUNTS = (20, 8)
 ENTANGLED = [["c0"], ["c1"], ["c0", "c1", "c2"]]
@@ -137,3 +139,17 @@ def test_names_of_the_graph_serve_samples_and_are_saved(tmp_path):
     assert loaded.graph.parents[2] == ("c0", "c1", "c2")
     again = loaded.sample([0, 1], codes={"curl": -0.5}, seed=2)
     np.testing.assert_array_equal(again, samples)
+
+
+def test_codes_follow_the_graph_after_training():
+    x, y = rows((60, 20))
+    parents = [["c0"], ["c0", "c1"]]
+    model = IMSIC.from_data(x, y, seed=0, latent_dim=4, graph=parents, lambda_con=1.0)
+    data = kerasos.data.batches(x, y, 32, seed=0, steps_per_epoch=200)
+    model.fit(data, epochs=1, verbose=0)
+    found = code_dependence(model, num_samples=500)
+    assert not found.missing
+    assert found.between("c0", "l0") > 0.8 > 2 * abs(found.between("c1", "l0"))
+    # Half of each: correlation 1 / sqrt(2) with both.
+    for parent in ("c0", "c1"):
+        assert found.between(parent, "l1") == pytest.approx(0.71, abs=0.2)

@@ -282,6 +282,13 @@ def test_fit_ends_with_the_alignment_where_codes_are_unsupervised(as_arrays):
     assert all(a is b for a, b in zip(calls[0], given, strict=True))
 
 
+def test_data_without_end_cannot_be_aligned_on():
+    model, _ = make_infogan(class_code="unsupervised", real_sampling="natural")
+    endless = tf.data.Dataset.from_tensor_slices(rows(COUNTS)).batch(8).repeat()
+    with pytest.raises(ValueError, match="arrays or a finite dataset"):
+        model.fit(endless, steps_per_epoch=1)
+
+
 def test_class_probabilities_are_those_of_the_head(model):
     x, y = rows(COUNTS)
     found = model.class_probabilities(x, batch_size=5)
@@ -418,7 +425,9 @@ def test_codes_are_inputs_of_the_exported_model(model, tmp_path):
     )
     expected = model.to_user(model.generate(latent, labels))
     np.testing.assert_allclose(reply["samples"], expected, rtol=1e-5, atol=1e-6)
-    interface = load_card(folder)["signatures"]
+    card = load_card(folder)
+    assert card["codes"] == ["c0", "c1"]
+    interface = card["signatures"]
     assert interface["from_latent"]["inputs"] == {
         "latent": {"dtype": "float32", "shape": [None, 4]},
         "codes": {"dtype": "float32", "shape": [None, 2]},

@@ -1,14 +1,21 @@
 """Recall and F1 of single classes (He et al. 2021, table 1)."""
 
+import numpy as np
+
 import kerasos
 from harness import datasets, training
 from harness.recipes import common
-from kerasos.evaluation import imsic_cnn
+from kerasos.evaluation import code_dependence, imsic_cnn
 from kerasos.metrics.groups import class_scores
+from kerasos.traversal_plot import traversal_figure
 
 
 def imsic(cell, data_dir, folder):
-    """IMSIC's table 1: recall and F1 of single classes, one network for all rows."""
+    """IMSIC's table 1: recall and F1 of single classes, one network for all rows.
+
+    What the codes of a method with codes do comes beside them: `codes.txt`, the
+    correlations with the graph, and `codes.png`, the rarest class along each code.
+    """
     parameters = cell.protocol.parameters
     (x, y), (x_test, y_test) = datasets.load(
         cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
@@ -19,6 +26,8 @@ def imsic(cell, data_dir, folder):
         classifier = model.classifier
     else:
         balancer, _ = training.oversampler(cell, x, y, folder)
+        if getattr(balancer, "num_codes", 0):
+            draw_codes(balancer, folder)
         x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
         network = imsic_cnn(spec, seed=cell.repeat)
         classifier = common.with_augmentation(network, cell)
@@ -36,3 +45,10 @@ def imsic(cell, data_dir, folder):
         for name, values in names.items()
         for label in range(spec.num_classes)
     }, steps
+
+
+def draw_codes(model, folder):
+    """Writes what the codes do to the images of the rarest class."""
+    (folder / "codes.txt").write_text(f"{code_dependence(model)}\n", "utf-8")
+    rarest = int(np.argmin(model.spec.class_counts))
+    traversal_figure(model, rarest, np.linspace(-1, 1, 9), folder / "codes.png")
