@@ -1,4 +1,4 @@
-"""Trains CGAN, cDCGAN, ACGAN, CVAE or BAGAN on any labelled data set.
+"""Trains a GAN or an autoencoder with labels on any labelled data set.
 
     python examples/train_conditional.py --method=cvae --output_dir=cvae_output
 
@@ -26,29 +26,41 @@ from absl import app, flags
 import kerasos
 
 # method: (batch size, epochs, epochs with --pre_oversample) of the papers; cDCGAN
-# has 25,000 steps whatever the data, and BAGAN as many epochs in each stage.
+# has 25,000 steps whatever the data, and BAGAN as many epochs in each stage. The
+# two-stage CVAE has as many as CVAE (ours), a third of them in its first stage.
 PLANS = {
     "cgan": (64, 30, 60),
     "cdcgan": (32, None, None),
     "acgan": (64, 60, 60),
     "cvae": (64, 300, 125),
     "bagan": (128, 30, None),
+    "two_stage_cvae": (64, 100, 42),
+    "cwae": (100, 100, None),
+    "deepsmote": (100, 200, 200),
 }
 CDCGAN_STEPS = 25_000
 
 flags.adopt_module_key_flags(common)
 _METHOD = flags.DEFINE_enum("method", "cvae", list(PLANS), "What to train.")
 _OUTPUT = flags.DEFINE_string("output_dir", "conditional_output", "Folder to write.")
-_PRE = flags.DEFINE_bool("pre_oversample", False, "The R- variants; not for bagan.")
-_EPOCHS = flags.DEFINE_integer("epochs", None, "Default: the paper's; BAGAN: a stage.")
+_PRE = flags.DEFINE_bool(
+    "pre_oversample", False, "The R- variants; not for bagan and cwae."
+)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", None, "Default: the paper's. Of methods with stages: of the first."
+)
 _BATCH = flags.DEFINE_integer("batch_size", None, "Default: the paper's.")
 
 
 def plan(num_samples):
-    """Returns (batch size, epochs); BAGAN's epochs are those of one stage."""
+    """Returns (batch size, epochs), of methods with stages those of the first."""
     batch, epochs, epochs_on_copies = PLANS[_METHOD.value]
     batch = min(_BATCH.value or batch, num_samples)
     if _PRE.value:
+        if _METHOD.value in ("bagan", "cwae"):
+            raise app.UsageError(
+                f"{_METHOD.value} has no R- variant: leave --pre_oversample out."
+            )
         epochs = epochs_on_copies
     if _METHOD.value == "cdcgan":
         epochs = -(-CDCGAN_STEPS // (num_samples // batch))
@@ -64,11 +76,12 @@ def main(_):
     batch, epochs = plan(len(x))
     options, total = {}, epochs
     if _METHOD.value == "bagan":
-        if _PRE.value:
-            raise app.UsageError("BAGAN has no R- variant: leave --pre_oversample out.")
         options, total = {"ae_epochs": epochs}, 2 * epochs
-    elif _PRE.value:
-        options = {"pre_oversample": True}
+    if _METHOD.value == "two_stage_cvae":
+        options = {"vae_epochs": epochs, "latent_epochs": 2 * epochs}
+        total = 3 * epochs
+    if _PRE.value:
+        options["pre_oversample"] = True
     model = common.build(kerasos.get_method(_METHOD.value), x, y, options)
     data = kerasos.data.batches(x, y, batch, seed=common.SEED.value)
     watchers = common.callbacks(model, x, y, output)

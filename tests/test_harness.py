@@ -120,6 +120,21 @@ def test_names_of_protocols_and_methods_are_unique():
         assert len(set(methods)) == len(methods), protocol.name
 
 
+def test_later_methods_get_the_steps_of_cvae():
+    for protocol, steps in zip(
+        protocols.FAJARDO[:3], (45_300, 75_000, 105_000), strict=True
+    ):
+        methods = {method.name: method for method in protocol.methods}
+        for name in ("DeepSMOTE (ours)", "cWAE (ours)"):
+            assert methods[name].training["steps"] == steps
+        two_stages = methods["two-stage CVAE (ours)"]
+        epochs = two_stages.options["vae_epochs"] + two_stages.options["latent_epochs"]
+        cvae = methods["CVAE"].training
+        assert (epochs, two_stages.training["batch_size"]) == tuple(cvae.values())
+        for cell in cells.expand([protocol], [0], methods=list(methods)):
+            assert cell.missing is None, cell.label
+
+
 def test_a_hash_stands_for_what_the_result_depends_on():
     protocol = protocols.TRIAL[0]
     cell = cells.Cell(protocol, protocol.methods[0], 0, 1.0)

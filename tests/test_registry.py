@@ -3,7 +3,12 @@ import pytest
 
 from kerasos import registry
 from kerasos.registry import get_method, list_methods, register_method
-from kerasos.suggest import check_options, nearest_name, unknown_name_message
+from kerasos.suggest import (
+    check_count,
+    check_options,
+    nearest_name,
+    unknown_name_message,
+)
 
 
 @pytest.fixture
@@ -86,3 +91,11 @@ def test_unknown_option_names_the_nearest_and_the_place():
     )
     with pytest.raises(TypeError, match="`Plain.from_data` takes no options"):
         check_options(["k"], [], "Plain.from_data")
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3"])
+def test_a_count_is_an_integer_of_at_least_one(value):
+    check_count("rows", 1)
+    check_count("rows", 0, least=0)
+    with pytest.raises(ValueError, match="`rows` must be an integer of at least 1."):
+        check_count("rows", value)

@@ -14,6 +14,8 @@ class BestEpoch:
     saved model or a backup, goes on comparing. All of it is saved with the model.
     """
 
+    best_of = None
+
     def add_best_weights(self, weights):
         """Makes room for copies of the float32 `weights`, and what compares epochs."""
 
@@ -40,6 +42,8 @@ class BestEpoch:
 
     def on_epoch_start(self, epoch):
         super().on_epoch_start(epoch)
+        if self.best_of is None:
+            return
         self.close_epoch()
         if epoch == 0:
             with self.distribute_strategy.scope():

@@ -25,9 +25,13 @@ Departures from the code, each with its reason:
   halved at the same shares of a stage.
 - With so many fewer steps log gamma would not come down by steps of the learning rate,
   so the trained scalar is a tenth of it. It has a smooth lower bound of -4.
+- For tables both start at exp(-2), not at 1 (ours). Standardised columns have deviation
+  1 themselves, and from there the decoder learns to ignore its latents.
 - The deviation of q(u | z, y) is a softplus, as that of q(z | x, y); the code has exp.
 - Batches of the second stage are drawn class by class: u serves each class alike.
 """
+
+import math
 
 import keras
 import tensorflow as tf
@@ -75,6 +79,8 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
             many, 800 (authors' code); they also set the pace of the rates.
         lr: Learning rate of both Adams, 1e-4 (authors' code), halved after 3/8 and
             6/8 of a stage.
+        log_gammas: Where log gamma_x and log gamma_z start, above -4: (0, 0)
+            (authors' code).
         real_sampling: Rows of the second stage: "balanced" (ours, the default), drawn
             class by class, or "natural", as they come.
         pre_oversample: Whether the first stage trains on copies that balance the
@@ -90,7 +96,8 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
             in the authors' code. Default False (ours: batch normalisation rescales).
 
     Its defaults for `vae_epochs` and `latent_epochs` are 45,000 and 90,000 steps of
-    batches of 64, but at most 400 and 800 epochs; `lr` is 1e-3 for tables (ours).
+    batches of 64, but at most 400 and 800 epochs; those for tables are `lr=1e-3` and
+    `log_gammas=(-2, -2)` (ours).
 
     Raises:
         ValueError: If an option's value is unknown or out of range.
@@ -111,6 +118,7 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
         "vae_epochs",
         "latent_epochs",
         "lr",
+        "log_gammas",
         "real_sampling",
         "latent_units",
         "spectral_norm",
@@ -126,6 +134,7 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
         vae_epochs=EPOCHS["vae"],
         latent_epochs=EPOCHS["latent"],
         lr=1e-4,
+        log_gammas=(0.0, 0.0),
         real_sampling="balanced",
         **kwargs,
     ):
@@ -141,9 +150,14 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
         self.vae_epochs, self.latent_epochs = int(vae_epochs), int(latent_epochs)
         self.lr = float(lr)
         self.real_sampling = real_sampling
+        self.log_gammas = _check_log_gammas(log_gammas)
         self.raw_gamma_x, self.raw_gamma_z = (
-            self.add_weight(shape=(), initializer="zeros", name=f"raw_gamma_{name}")
-            for name in "xz"
+            self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(_raw_gamma(start)),
+                name=f"raw_gamma_{name}",
+            )
+            for name, start in zip("xz", self.log_gammas, strict=True)
         )
         self.add_rate_factor()
         losses = ("loss", "reconstruction_loss", "kl_loss")
@@ -166,7 +180,10 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
         rows = sum(counts)
         if options.get("pre_oversample"):
             rows = len(counts) * max(counts)
-        settings = {"lr": options.pop("lr", 1e-4 if spec.is_image else 1e-3)}
+        settings = {"lr": 1e-4, "log_gammas": (0.0, 0.0)}
+        if not spec.is_image:
+            settings = {"lr": 1e-3, "log_gammas": (-2.0, -2.0)}
+        settings = {name: options.pop(name, settings[name]) for name in settings}
         for stage, steps in _STEPS.items():
             epochs = -(-steps // max(1, rows // _BATCH_SIZE))
             name = f"{stage}_epochs"
@@ -327,12 +344,29 @@ class TwoStageCVAE(RateSchedule, ConditionalModel):
             vae_epochs=self.vae_epochs,
             latent_epochs=self.latent_epochs,
             lr=self.lr,
+            log_gammas=self.log_gammas,
             real_sampling=self.real_sampling,
         )
         return config
 
 
 def _log_gamma(raw):
-    """About ten times the trained scalar; above -4, smoothly, so that it can return."""
+    """Ten times the trained scalar, or nearly: above -4, smoothly, so it can return."""
     raw = _LOG_GAMMA_PER_UNIT * tf.convert_to_tensor(raw)
     return _LEAST_LOG_GAMMA + tf.math.softplus(raw - _LEAST_LOG_GAMMA)
+
+
+def _raw_gamma(log_gamma):
+    """The inverse of `_log_gamma`."""
+    above = log_gamma - _LEAST_LOG_GAMMA
+    return (_LEAST_LOG_GAMMA + math.log(math.expm1(above))) / _LOG_GAMMA_PER_UNIT
+
+
+def _check_log_gammas(log_gammas):
+    values = [float(value) for value in log_gammas]
+    if len(values) != 2 or min(values) <= _LEAST_LOG_GAMMA:
+        raise ValueError(
+            "`log_gammas` must be two numbers above -4, where gamma_x and gamma_z "
+            f"start. Received: {log_gammas!r}."
+        )
+    return values

@@ -21,6 +21,7 @@ from kerasos.over_sampling.schedule import (
     default_batch_size,
     default_steps,
     epochs_of,
+    stage_options,
 )
 from kerasos.registry import get_method
 from kerasos.seeds import derive_seed
@@ -249,6 +250,7 @@ class DeepOverSampler(BaseOverSampler):
             params.setdefault("value_range", (-1.0, 1.0))
             if "pre_oversample" in getattr(method, "options", ()):
                 params.setdefault("pre_oversample", True)
+        params = {**self._stage_options(len(x)), **params}
         self._warn_of_single_samples(codes)
         with warnings.catch_warnings():
             # Said above in the user's labels; and rows of a table do repeat.
@@ -321,13 +323,25 @@ class DeepOverSampler(BaseOverSampler):
                 f"for more of {wrong}. Choose another method for that."
             )
 
+    def _plan(self, num_rows):
+        """Returns batch size, steps of an epoch, and steps in all; None: `epochs`."""
+        batch_size = min(self.batch_size or default_batch_size(num_rows), num_rows)
+        steps_per_epoch = num_rows // batch_size
+        if self.epochs is not None:
+            return batch_size, steps_per_epoch, None
+        steps = default_steps(self.method, num_rows, batch_size)
+        return batch_size, min(max(steps_per_epoch, STEPS_PER_EPOCH), steps), steps
+
+    def _stage_options(self, num_rows):
+        _, steps_per_epoch, steps = self._plan(num_rows)
+        if steps is None:
+            return stage_options(self.method, self.epochs, given=True)
+        return stage_options(self.method, -(-steps // steps_per_epoch), given=False)
+
     def _train(self, x, codes, seed):
-        batch_size = self.batch_size or default_batch_size(len(x))
-        batch_size = min(batch_size, len(x))
-        steps_per_epoch, epochs = len(x) // batch_size, self.epochs
-        if epochs is None:
-            steps = default_steps(self.method, len(x), batch_size)
-            steps_per_epoch = min(max(steps_per_epoch, STEPS_PER_EPOCH), steps)
+        batch_size, steps_per_epoch, steps = self._plan(len(x))
+        epochs = self.epochs
+        if steps is not None:
             epochs = epochs_of(self.model_, steps, steps_per_epoch)
         steps = epochs * steps_per_epoch
         if steps < XLA_STEPS:

@@ -42,6 +42,30 @@ def default_steps(method, num_samples, batch_size):
     return min(max(PASSES * num_samples // batch_size, lower), upper)
 
 
+def stage_options(method, epochs, given):
+    """Returns options for the stages of a method whose own numbers are for long runs.
+
+    Args:
+        method: Name of the method.
+        epochs: Integer: of all stages if `given`, else of the last.
+        given: Whether the user told the number of epochs.
+
+    Example:
+
+    >>> stage_options("two_stage_cvae", 10, given=False)
+    {'vae_epochs': 10, 'latent_epochs': 10}
+    >>> stage_options("bagan", 10, given=False)
+    {}
+    """
+    if method != "two_stage_cvae":
+        return {}
+    first, second = epochs, epochs
+    if given:
+        first = max(1, epochs // 2)
+        second = max(1, epochs - first)
+    return {"vae_epochs": first, "latent_epochs": second}
+
+
 def epochs_of(model, steps, steps_per_epoch):
     """Returns the epochs in which `model` takes `steps` steps of its last stage.
 

@@ -438,3 +438,27 @@ def test_earlier_stages_come_on_top():
     assert count(Staged(lambda epoch: "last")) == 5
     assert count(Staged(lambda epoch: "first" if epoch < 3 else "last")) == 8
     assert count(Staged(lambda epoch: ("first", "last")[epoch % 2])) == 10
+
+
+@pytest.mark.parametrize("method", ["deepsmote", "two_stage_cvae", "cwae"])
+def test_autoencoders_add_rows_to_a_table(method):
+    X, y = rows((24, 12, 8))
+    sampler = DeepOverSampler(method, epochs=2, batch_size=22, random_state=0)
+    X_res, y_res = sampler.fit_resample(X, y)
+    np.testing.assert_array_equal(X_res[:44], X)
+    np.testing.assert_array_equal(np.bincount(y_res), [24, 24, 24])
+    assert np.all(np.isfinite(X_res))
+    assert X_res.min() >= X.min() - 1e-6 and X_res.max() <= X.max() + 1e-6
+    losses = {name: len(values) for name, values in sampler.history_.items()}
+    if method == "two_stage_cvae":  # an epoch each
+        assert losses["loss"] == losses["z_loss"] == 1
+    else:
+        assert losses["loss"] == 2
+
+
+def test_stages_share_the_epochs_of_a_user():
+    options = functools.partial(schedule.stage_options, "two_stage_cvae")
+    assert options(10, given=False) == {"vae_epochs": 10, "latent_epochs": 10}
+    assert options(7, given=True) == {"vae_epochs": 3, "latent_epochs": 4}
+    assert options(1, given=True) == {"vae_epochs": 1, "latent_epochs": 1}
+    assert schedule.stage_options("cvae", 10, given=False) == {}
