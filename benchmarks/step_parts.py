@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.layers import UpsampleConv2D
+
 PRODUCTS = ("MatMul", "BatchMatMulV2")
 CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 # The input of a gradient that holds the shape of its result.
@@ -102,6 +104,28 @@ def run_all(calls, jit_compile=False):
         return tf.reshape(result, [-1])[0]
 
     return run
+
+
+def is_folded(network):
+    """Whether a network has layers that upsample and convolve in one."""
+    layers = getattr(network, "layers", ())
+    return any(isinstance(layer, UpsampleConv2D) for layer in layers)
+
+
+def unfolded(network):
+    """The same network, newly initialised, with these layers as two each."""
+    return keras.models.clone_model(network, clone_function=_unfolded_layer)
+
+
+def _unfolded_layer(layer):
+    config = layer.get_config()
+    if not isinstance(layer, UpsampleConv2D):
+        return type(layer).from_config(config)
+    size = config.pop("size")
+    convolution = keras.layers.Conv2D.from_config({**config, "padding": "same"})
+    return keras.Sequential(
+        [keras.layers.UpSampling2D(size), convolution], name=layer.name
+    )
 
 
 def moving_players(model, concrete_function):

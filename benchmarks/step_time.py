@@ -27,7 +27,6 @@ from absl import app, flags
 from timing import append, time_in_turn
 
 import kerasos
-from kerasos.layers import UpsampleConv2D
 
 # Of the papers; but 8 for BAGAN, not 128: its 5x5 convolutions of 256 maps take about
 # a second a step even so, on two cores.
@@ -160,14 +159,10 @@ def method_times():
 
 def unfolded_times(model, data):
     """The last stage's step with and without folded upsampling, if there is any."""
-    network = getattr(model, "generator", None)
-    layers = [] if network is None else network.layers
-    if not any(isinstance(layer, UpsampleConv2D) for layer in layers):
+    if not step_parts.is_folded(getattr(model, "generator", None)):
         return {}
     unfolded = type(model).from_config(model.get_config())
-    unfolded.generator = keras.models.clone_model(
-        unfolded.generator, clone_function=_unfolded_layer
-    )
+    unfolded.generator = step_parts.unfolded(unfolded.generator)
     unfolded.compile(jit_compile=model.jit_compile)
     functions = {
         name: tf.function(stage_step(m, m.stages[-1]), jit_compile=m.jit_compile)
@@ -177,18 +172,6 @@ def unfolded_times(model, data):
     row = {f"step_{name}_ms": round(value, 3) for name, value in times.items()}
     ratio = times["folded"] / times["unfolded"]
     return {**row, "folded_over_unfolded": round(ratio, 3)}
-
-
-def _unfolded_layer(layer):
-    """The same layer anew, but upsampling and convolution as two."""
-    config = layer.get_config()
-    if not isinstance(layer, UpsampleConv2D):
-        return type(layer).from_config(config)
-    size = config.pop("size")
-    convolution = keras.layers.Conv2D.from_config({**config, "padding": "same"})
-    return keras.Sequential(
-        [keras.layers.UpSampling2D(size), convolution], name=layer.name
-    )
 
 
 def stage_times(model, stage, data):

@@ -6,9 +6,16 @@ import pathlib
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+import step_parts  # noqa: E402
+
+from kerasos.networks import infogan  # noqa: E402
 
 
 def run(script, *arguments):
@@ -106,3 +113,16 @@ def test_fit_resample_time_adds_a_row(tmp_path):
     assert row["added"] == "240" and row["steps"] == "18" and row["method"] == "cvae"
     assert float(row["wall_seconds"]) > 0 and float(row["cpu_seconds"]) > 0
     assert 100 < float(row["start_mb"]) <= float(row["peak_mb"])
+
+
+def test_the_generator_that_folding_is_held_against_makes_the_same_images():
+    folded = infogan.generator((8, 8, 1), 4, 2, 3, seed=0)
+    unfolded = step_parts.unfolded(folded)
+    assert step_parts.is_folded(folded) and not step_parts.is_folded(unfolded)
+    assert not step_parts.is_folded(None)
+    unfolded.set_weights(folded.get_weights())
+    source = np.random.default_rng(0)
+    inputs = [source.standard_normal((3, w)).astype("float32") for w in (4, 2, 3)]
+    np.testing.assert_allclose(unfolded(inputs), folded(inputs), atol=1e-5)
+    doubled = [x.name for x in unfolded.layers if isinstance(x, keras.Sequential)]
+    assert doubled == ["generator_conv_1", "generator_conv_2"]
