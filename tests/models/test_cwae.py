@@ -59,7 +59,7 @@ def test_the_adversarial_losses_equal_scipy():
     assert logs["g_loss"] == pytest.approx(fooled, rel=1e-4)
     expected = -np.mean(np.log(real)) - np.mean(np.log(1 - fake))
     assert logs["d_loss"] == pytest.approx(expected, rel=1e-4)
-    expected = model.reconstruction_weight * reconstruction + 10 * fooled
+    expected = model.reconstruction_weight * reconstruction + model.mmd_weight * fooled
     assert logs["loss"] == pytest.approx(expected, rel=1e-4)
 
 
@@ -90,9 +90,9 @@ def test_batches_are_drawn_class_by_class(real_sampling):
     model.train_step = watched
     for data in ((x, y, 16), (batches(x, y, 16),)):
         seen.clear()
-        model.fit(*data, epochs=3, verbose=0)
-        expected = 1 / 2 if real_sampling == "balanced" else 1 / 16
-        assert np.mean(seen) == pytest.approx(expected, abs=0.1)
+        model.fit(*data, epochs=2, verbose=0)
+        share = np.mean(seen)
+        assert share > 0.3 if real_sampling == "balanced" else share < 0.15
 
 
 def test_other_datasets_cannot_be_drawn_class_by_class():
@@ -175,8 +175,9 @@ def test_defaults(data, expected):
     assert set(model.player_variables()) == {"e_optimizer", "g_optimizer"}
 
 
-def test_the_discriminator_has_half_the_rate():
+def test_the_discriminator_has_half_the_rate_and_a_tenth_of_the_weight():
     model, _ = make_cwae(penalty="gan")
+    assert model.mmd_weight == 1.0
     model.compile()
     assert float(model.d_optimizer.learning_rate.numpy()) == pytest.approx(5e-4)
     assert model.d_optimizer.beta_1 == 0.5
@@ -210,12 +211,19 @@ def test_a_discriminator_goes_with_its_penalty():
 @pytest.mark.slow  # trains a convolutional model on the digits
 def test_latents_of_each_class_of_balanced_digits_have_mean_zero():
     (x, y), _ = kerasos.data.load("digits")
-    model = ConditionalWAE.from_data(x, y, seed=0, width=64)
+    model = ConditionalWAE.from_data(x, y, seed=0, width=32)
     model.compile(jit_compile=False)
-    model.fit(batches(x, y, 100, steps_per_epoch=50), epochs=6, verbose=0)
-    one_hot = tf.one_hot(y, 10)
-    latent = model.encoder([model.to_model(x), one_hot], training=False).numpy()
+    model.fit(batches(x, y, 100, steps_per_epoch=100), epochs=5, verbose=0)
+    inputs = [model.to_model(x), tf.one_hot(y, 10)]
+    latent = model.encoder(inputs, training=False).numpy()
     for label in range(10):
         own = latent[y == label]
-        assert np.abs(own.mean(axis=0)).max() < 0.3
-        assert 0.5 < np.linalg.norm(own.std(axis=0)) / 8**0.5 < 1.5
+        assert np.linalg.norm(own.mean(axis=0)) / 8**0.5 < 0.3
+        assert own.std(axis=0).mean() == pytest.approx(1.0, abs=0.15)
+    # And the prior decodes to images of the class that are not all alike.
+    samples = model.sample(np.arange(10).repeat(30), seed=0).reshape(10, 30, 64)
+    centres = np.stack([x[y == label].mean(axis=0).ravel() for label in range(10)])
+    distances = np.linalg.norm(samples[:, :, None] - centres, axis=-1)
+    assert np.mean(distances.argmin(axis=-1) == np.arange(10)[:, None]) > 0.75
+    real = np.mean([x[y == label].std(axis=0).mean() for label in range(10)])
+    assert samples.std(axis=1).mean() > 0.5 * real
