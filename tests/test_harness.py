@@ -272,7 +272,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 4
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 5
     (codes,) = tmp_path.glob(".cells/*/codes.txt")
     assert "l1" in codes.read_text() and codes.with_name("codes.png").is_file()
 
