@@ -30,11 +30,10 @@ def imq_mmd(a, b, scales=SCALES, sigma2=1.0):
         Tolstikhin, Bousquet, Gelly, Schoelkopf. Wasserstein Auto-Encoders, ICLR 2018.
     """
     a, b = tf.cast(a, tf.float32), tf.cast(b, tf.float32)
-    constants = 2.0 * sigma2 * tf.constant(scales, tf.float32)
-    constants *= tf.cast(tf.shape(a)[-1], tf.float32)
-    within = _mean_of_pairs(_kernel(a, a, constants))
-    within += _mean_of_pairs(_kernel(b, b, constants))
-    return within - 2.0 * tf.reduce_mean(_kernel(a, b, constants), (-2, -1))
+    constants = kernel_constants(a, scales, sigma2)
+    within = mean_of_pairs(kernel(a, a, constants))
+    within += mean_of_pairs(kernel(b, b, constants))
+    return within - 2.0 * tf.reduce_mean(kernel(a, b, constants), (-2, -1))
 
 
 def moments_loss(latents):
@@ -60,7 +59,13 @@ def moments_loss(latents):
     return tf.reduce_mean(tf.square(mean)) + tf.reduce_mean(tf.square(excess))
 
 
-def _kernel(a, b, constants):
+def kernel_constants(a, scales, sigma2):
+    """The constants C_s for float32 samples of the width of `a`."""
+    constants = 2.0 * sigma2 * tf.constant(scales, tf.float32)
+    return constants * tf.cast(tf.shape(a)[-1], tf.float32)
+
+
+def kernel(a, b, constants):
     """All k(a_i, b_j), `(..., n, m)`, for C_s in `constants`."""
     squares = [tf.reduce_sum(tf.square(x), -1, keepdims=True) for x in (a, b)]
     distances = squares[0] + tf.linalg.matrix_transpose(squares[1])
@@ -69,9 +74,9 @@ def _kernel(a, b, constants):
     return tf.reduce_sum(constants / (constants + distances), -1)
 
 
-def _mean_of_pairs(kernel):
+def mean_of_pairs(values):
     """Mean of `(..., n, n)` off the diagonal."""
-    rows = tf.shape(kernel)[-1]
-    kernel *= 1.0 - tf.eye(rows)
+    rows = tf.shape(values)[-1]
+    values *= 1.0 - tf.eye(rows)
     rows = tf.cast(rows, tf.float32)
-    return tf.reduce_sum(kernel, (-2, -1)) / tf.maximum(rows * (rows - 1.0), 1.0)
+    return tf.reduce_sum(values, (-2, -1)) / tf.maximum(rows * (rows - 1.0), 1.0)
