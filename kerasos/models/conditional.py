@@ -86,7 +86,8 @@ class ConditionalModel(OversamplingModel):
         networks, settings = cls.build_networks(spec, seed, options)
         if not (spec.is_image or "model_range" in settings):
             settings["column_mean"], settings["column_scale"] = standardization(x)
-        model = cls(**networks, spec=spec, seed=seed, **settings, **options)
+            settings.update(cls.settings_of_rows(x))
+        model = cls(**networks, spec=spec, seed=seed, **{**settings, **options})
         model.compile()
         return model
 
@@ -94,6 +95,12 @@ class ConditionalModel(OversamplingModel):
     def build_networks(cls, spec, seed, options):
         """Takes its own entries out of `options`; returns networks and settings."""
         raise NotImplementedError
+
+    @classmethod
+    def settings_of_rows(cls, x):
+        """Returns further arguments of the constructor that depend on the rows."""
+        del x
+        return {}
 
     @property
     def prefers_jit(self):
