@@ -86,8 +86,9 @@ class ConditionalModel(OversamplingModel):
         networks, settings = cls.build_networks(spec, seed, options)
         if not (spec.is_image or "model_range" in settings):
             settings["column_mean"], settings["column_scale"] = standardization(x)
+            settings.update(cls.settings_of_rows(x))
         networks.update(cls.learn_parts(x, y, spec, seed, networks, settings, options))
-        model = cls(**networks, spec=spec, seed=seed, **settings, **options)
+        model = cls(**networks, spec=spec, seed=seed, **{**settings, **options})
         model.keep_from(x, y)
         model.compile()
         return model
@@ -110,6 +111,12 @@ class ConditionalModel(OversamplingModel):
             options: Those left; it takes its own entries out.
         """
         del x, y, spec, seed, parts, settings, options
+        return {}
+
+    @classmethod
+    def settings_of_rows(cls, x):
+        """Returns further arguments of the constructor that depend on the rows."""
+        del x
         return {}
 
     @property

@@ -41,7 +41,7 @@ def encoder(shape, latent_dim, num_classes, seed, width=dgc.WIDTH, name="encoder
 def decoder(shape, latent_dim, num_classes, seed, width=dgc.WIDTH, name="decoder"):
     """Latent and label to a sample: DGC's decoder of both side by side.
 
-    11,905,281 parameters at 28x28x1 with 10 classes and 8 latents. Arguments as in
+    11,445,505 parameters at 28x28x1 with 10 classes and 8 latents. Arguments as in
     `encoder`.
 
     Returns:

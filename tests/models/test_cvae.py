@@ -160,7 +160,29 @@ def test_rows_are_drawn_from_the_likelihood():
     )
 
 
-@pytest.mark.parametrize("data, value", [(images, True), (rows, "yes"), (rows, 1)])
+def test_categories_keep_their_means():
+    x, y = rows()
+    x = np.concatenate([x, np.where(y == 1, -1.0, 1.0)[:, None]], axis=1)
+    model = CVAE.from_data(x.astype("float32"), y, seed=0, latent_dim=4)
+    width = x.shape[1]
+    assert model.observation_noise == [True] * (width - 1) + [False]
+    quiet, loud = np.zeros((2, 1, 4 + width), "float32")
+    loud[0, 4:] = 1.0
+    low, high = (model.generate(tf.constant(z), [0]).numpy()[0] for z in (quiet, loud))
+    deviation = np.exp(0.5 * float(model.log_variance))
+    np.testing.assert_allclose((high - low)[:-1], deviation, rtol=1e-4)
+    assert high[-1] == low[-1]
+    copy = CVAE.from_config(model.get_config())
+    assert copy.observation_noise == model.observation_noise
+    # Nothing but two values: no noise, so the latents are the code alone.
+    codes = np.where(np.random.default_rng(0).random((len(y), 16)) < 0.5, -1.0, 1.0)
+    assert CVAE.from_data(codes, y, seed=0, latent_dim=4).noise_dim == 4
+
+
+@pytest.mark.parametrize(
+    "data, value",
+    [(images, True), (rows, "yes"), (rows, 1), (rows, [True]), (images, [False] * 8)],
+)
 def test_pixels_have_no_noise_to_draw(data, value):
     with pytest.raises(ValueError, match="`observation_noise` must be a boolean"):
         make_cvae(data, observation_noise=value)
