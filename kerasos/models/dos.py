@@ -28,7 +28,8 @@ from kerasos.data.pipeline import overloaded
 from kerasos.data.spec import DataSpec, as_arrays
 from kerasos.models.base import OversamplingModel
 from kerasos.models.dos_neighbours import NeighbourBank
-from kerasos.models.gamo import LOSSES, adam, check_imbalance
+from kerasos.models.gamo import LOSSES, adam
+from kerasos.models.gamo_build import check_imbalance
 from kerasos.models.training import num_rows, watching
 from kerasos.models.validation import ClassifierValidation
 from kerasos.networks import dos as networks

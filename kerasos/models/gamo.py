@@ -30,24 +30,19 @@ Departures from the paper, each with its reason:
 import keras
 import tensorflow as tf
 
-from kerasos.data.anchors import choose_anchors
-from kerasos.data.spec import DataSpec, as_arrays
 from kerasos.layers.convex import one_hot_of_sizes
 from kerasos.losses import adversarial, classification
 from kerasos.models.base import OversamplingModel
 from kerasos.models.gamo_anchors import AnchorBank
-from kerasos.models.gamo_build import build_generator
+from kerasos.models.gamo_build import build
 from kerasos.models.gamo_fakes import GeneratedBatches
-from kerasos.models.gamo_more_anchors import fill_up_anchors
 from kerasos.models.training import DEFAULT_BATCH_SIZE, num_rows, watching
 from kerasos.models.validation import ClassifierValidation
 from kerasos.networks.classifier import raw_input_classifier
-from kerasos.networks.gamo import FEATURES, feature_extractor
-from kerasos.networks.mlp import leaky_mlp
+from kerasos.networks.gamo import FEATURES
 from kerasos.random import replica_context
 from kerasos.registry import register_method
-from kerasos.seeds import fresh_seed
-from kerasos.suggest import check_choice, check_options
+from kerasos.suggest import check_choice
 
 # loss name: (M's loss, G's loss against M, loss of D and of G against D)
 LOSSES = {
@@ -72,23 +67,6 @@ LOSSES = {
         adversarial.cross_entropy_source_loss,
     ),
 }
-OPTIONS = (
-    "variant",
-    "loss",
-    "g_update",
-    "generator",
-    "discriminator",
-    "latent_dim",
-    "samples_per_class",
-    "fake_ratio",
-    "label_noise",
-    "anchor_share",
-    "max_anchors",
-    "min_anchors",
-    "bank",
-    "value_range",
-    "label_names",
-)
 
 
 @register_method("gamo")
@@ -230,57 +208,8 @@ class GAMO(GeneratedBatches, AnchorBank, ClassifierValidation, OversamplingModel
     @classmethod
     def uncompiled(cls, x, y, seed, options):
         """As `from_data`, without optimizers: a part of another model has its own."""
-        check_options(options, OPTIONS, "GAMO.from_data")
-        seed = fresh_seed() if seed is None else int(seed)
-        x, y = as_arrays(x, y)
-        spec = DataSpec.of(
-            x, y, options.pop("value_range", None), options.pop("label_names", None)
-        )
-        variant = options.pop("variant", "dense")
-        check_choice("variant", variant, ("dense", "conv"))
-        check_imbalance(spec, "GAMO")
-        if variant == "conv" and not spec.is_image:
-            raise ValueError(
-                "`variant='conv'` needs images (height, width, channels). Received "
-                f"samples of shape {spec.shape}. Use `variant='dense'`."
-            )
-        extractor = feature_extractor(spec.shape, seed) if variant == "conv" else None
-        width = FEATURES if extractor else spec.num_features
-        index = choose_anchors(
-            x,
-            y,
-            spec,
-            options.pop("max_anchors", 4096),
-            options.pop("bank", "random"),
-            seed,
-        )
-        anchors, index = fill_up_anchors(
-            x, index, options.pop("min_anchors", 0), spec, seed
-        )
-        generator = build_generator(
-            options.pop("generator", "convex"),
-            options.pop("latent_dim", 100),
-            spec,
-            {label: len(points) for label, points in anchors.items()},
-            width,
-            options.pop("anchor_share", 0.0),
-            seed,
-        )
-        discriminator = None
-        if options.pop("discriminator", True):
-            discriminator = leaky_mlp(
-                (width, spec.num_classes), 1, seed, "discriminator"
-            )
-        model = cls(
-            generator,
-            leaky_mlp(width, spec.num_classes, seed, "classifier"),
-            discriminator,
-            spec=spec,
-            feature_extractor=extractor,
-            anchor_index={str(k): rows.tolist() for k, rows in index.items()},
-            seed=seed,
-            **options,
-        )
+        networks, settings, anchors = build(x, y, seed, options)
+        model = cls(*networks, **settings)
         model.set_anchor_samples(anchors)
         return model
 
@@ -494,16 +423,6 @@ class GAMO(GeneratedBatches, AnchorBank, ClassifierValidation, OversamplingModel
             anchor_index=self.anchor_index,
         )
         return config
-
-
-def check_imbalance(spec, name):
-    """Raises unless there is a class to generate for."""
-    if not spec.minority_labels:
-        raise ValueError(
-            f"{name} needs classes of different sizes: it generates for every class "
-            f"smaller than the largest. Received: class_counts={spec.class_counts}. "
-            "Balanced data need no oversampling."
-        )
 
 
 def gamo_optimizers(c, d, g, e, g_d):
