@@ -4,7 +4,8 @@
 
 Mean and sample standard deviation over repeats at the full budget, on the full test
 set, beside the figures that the paper published for 1,000 images. `--write` puts the
-tables of all data sets into README.md, between their markers.
+tables of all data sets into README.md, between their markers, and the summary that
+`tabular.py` wrote beside the rows.
 """
 
 import pathlib
@@ -57,11 +58,22 @@ def table(results, published, dataset):
     return lines
 
 
+def tabular(summary):
+    """Returns the lines of the first table in `tabular.md`, and the line before it."""
+    lines = pathlib.Path(summary).read_text("utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    last = next(i for i in range(first, len(lines)) if not lines[i].startswith("|"))
+    return lines[first - 2 : last]
+
+
 def write(readme, results, published):
     """Replaces the tables between `<!-- table: NAME -->` and `<!-- end -->`."""
 
     def fresh(match):
-        lines = table(results, published, match[1])
+        if match[1] == "tabular":
+            lines = tabular(pathlib.Path(results).with_name("tabular.md"))
+        else:
+            lines = table(results, published, match[1])
         return f"<!-- table: {match[1]} -->\n\n" + "\n".join(lines) + "\n\n<!-- end -->"
 
     text = readme.read_text("utf-8")

@@ -11,7 +11,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from scipy import sparse
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from kerasos.data.pipeline import batches
@@ -23,6 +23,7 @@ from kerasos.over_sampling.schedule import (
     epochs_of,
     stage_options,
 )
+from kerasos.over_sampling.screening import screened
 from kerasos.registry import get_method
 from kerasos.seeds import derive_seed
 
@@ -81,6 +82,10 @@ class DeepOverSampler(BaseOverSampler):
             100,000 on 512; never more than there are rows.
         method_params: Dict of options of the method's `from_data`. A search reaches
             each by its name: `method_params__latent_dim`.
+        screen: Whether a sample that is not nearer to a real row of its own class than
+            to any other is drawn again, up to 7 times (methods with a network).
+            Default "auto": in tables of categories only, where rules often make the
+            classes; with numbers it was of no use.
         random_state: Integer, `numpy.random.RandomState` or None. An integer fixes the
             result bit for bit on one machine.
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.
@@ -117,6 +122,7 @@ class DeepOverSampler(BaseOverSampler):
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "method_params": [dict, None],
+        "screen": ["boolean", StrOptions({"auto"})],
         "verbose": [Interval(Integral, 0, 2, closed="both")],
     }
 
@@ -128,6 +134,7 @@ class DeepOverSampler(BaseOverSampler):
         epochs=None,
         batch_size=None,
         method_params=None,
+        screen="auto",
         random_state=None,
         verbose=0,
     ):
@@ -136,6 +143,7 @@ class DeepOverSampler(BaseOverSampler):
         self.epochs = epochs
         self.batch_size = batch_size
         self.method_params = method_params
+        self.screen = screen
         self.random_state = random_state
         self.verbose = verbose
 
@@ -246,6 +254,7 @@ class DeepOverSampler(BaseOverSampler):
         if not len(labels):
             return _stack(X, None), y
         x = self._encode(X)
+        screens = self._screens()
         if self.encoder_ is not None and issubclass(method, keras.Model):
             params.setdefault("value_range", (-1.0, 1.0))
             if "pre_oversample" in getattr(method, "options", ()):
@@ -261,9 +270,7 @@ class DeepOverSampler(BaseOverSampler):
             if issubclass(method, keras.Model):
                 self._check_classes(wanted)
                 self._train(x, codes, seed)
-                x_new = self.model_.sample(
-                    labels, seed=sample_seed, verbose=self.verbose
-                )
+                x_new = self._sample(x, codes, labels, sample_seed, screens)
             else:
                 x_new, labels = self._draw(x, codes, wanted, sample_seed)
         X_new = self._decode(x_new, X)
@@ -364,6 +371,30 @@ class DeepOverSampler(BaseOverSampler):
             name: [float(value) for value in values]
             for name, values in history.history.items()
         }
+
+    def _screens(self):
+        """Whether samples are screened."""
+        if self.encoder_ is None:
+            if self.screen is True:
+                raise ValueError(
+                    "`screen=True` compares rows of a table. Received: images. Leave "
+                    "`screen` out."
+                )
+            return False
+        if self.screen == "auto":
+            return all(block.kind != "numeric" for block in self.encoder_.blocks_)
+        return bool(self.screen)
+
+    def _sample(self, x, codes, labels, seed, screens):
+        def sample(labels, seed):
+            return self.model_.sample(labels, seed=seed, verbose=self.verbose)
+
+        def tidy(rows):
+            return self.encoder_.transform(self.encoder_.inverse_transform(rows))
+
+        if screens:
+            return screened(sample, labels, x, codes, tidy, seed)
+        return sample(labels, seed)
 
     def _draw(self, x, codes, wanted, seed):
         """Samples and labels of a method without a network."""
