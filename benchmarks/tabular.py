@@ -23,7 +23,7 @@ _OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder to wri
 _TABLES = flags.DEFINE_list("tables", None, "Names of tables; default: all.")
 _METHODS = flags.DEFINE_list(
     "methods",
-    "none,class_weights,threshold,random,smote,cvae,cgan,gamo",
+    "none,class_weights,threshold,random,smote,cvae,cgan,gamo,deepsmote",
     "As in `compare`.",
 )
 _CLASSIFIERS = flags.DEFINE_list(

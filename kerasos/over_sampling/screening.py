@@ -2,7 +2,7 @@
 
 Ours. Where rules over categories make the classes, a category drawn against the others
 of its row gives a row of another class with the wrong label. The edited nearest
-neighbours of Wilson (1972) remove such rows after the fact; here others take their place.
+neighbours of Wilson (1972) remove such rows; here others take their place.
 """
 
 import numpy as np
