@@ -98,17 +98,18 @@ Step = collections.namedtuple("Step", "player variables moved others")
 
 
 class Runs:
-    """Trains each case once, however many tests look at the outcome."""
+    """Trains a case once, however many tests of it follow each other."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.done = {}
+        self.case_id, self.done = None, {}
 
     def once(self, kind, case, make):
-        key = kind, case.id
-        if key not in self.done:
-            self.done[key] = make(case)
-        return self.done[key]
+        if case.id != self.case_id:  # all cases at once would not fit into memory
+            self.case_id, self.done = case.id, {}
+        if kind not in self.done:
+            self.done[kind] = make(case)
+        return self.done[kind]
 
     def unbroken(self, case):
         """A whole run, saved half-way and at the end."""
