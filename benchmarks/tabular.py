@@ -133,7 +133,7 @@ def verdict(summary):
         found.append(f"That is {word} `smote`, {smote:.2f}.")
     if best.losses:
         found.append(
-            f"It is more than 2 points below `none` in {best.losses:.0f} cases, "
+            f"It is more than 2 points below `none` in {best.losses:.0f} of the cases, "
             f"{-best.worst:.1f} in the worst ({best.worst_case})."
         )
     else:

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import setuptools
 
@@ -118,3 +119,21 @@ def test_a_table_of_results_is_that_of_the_stored_rows(dataset, monkeypatch):
     shown = [line for line in section.splitlines() if line.startswith("|")]
     expected = summarize["table"](rows, ROOT / "benchmarks" / "published", dataset)
     assert shown == expected and len(shown) > 2
+
+
+def test_the_table_of_tables_is_that_of_the_stored_summary(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    summarize = runpy.run_path(str(ROOT / "benchmarks" / "summarize.py"))
+    tabular = runpy.run_path(str(ROOT / "benchmarks" / "tabular.py"))
+    results = ROOT / "benchmarks" / "results"
+    stored = (results / "tabular.md").read_text("utf-8")
+    rows = pd.read_csv(results / "tabular.csv")
+    classifiers = rows.classifier.unique()
+    pictures = {name: f"tabular_ranks_{name}.png" for name in classifiers}
+    assert tabular["markdown"](rows, pictures) == stored
+    assert all((results / name).is_file() for name in pictures.values())
+    section = README.split("<!-- table: tabular -->")[1].split("<!-- end -->")[0]
+    shown = [line for line in section.splitlines() if line.startswith("|")]
+    expected = summarize["tabular"](results / "tabular.md")
+    assert shown == [line for line in expected if line.startswith("|")]
+    assert rows.table.nunique() == 13 and len(shown) == 2 + rows.method.nunique()

@@ -108,7 +108,7 @@ def test_summary_by_hand(script):
     assert list(ranks.average) == ["gamo", "smote", "none"] and len(ranks.blocks) == 3
     scores["gamo"][2] = 0.75
     words = " ".join(script.verdict(script.against_none(rows(scores))))
-    assert "below `none` in 1 cases, 5.0 in the worst (t2 / lr)" in words
+    assert "below `none` in 1 of the cases, 5.0 in the worst (t2 / lr)" in words
 
 
 def test_pictures_and_text(script, tmp_path):
