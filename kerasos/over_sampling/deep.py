@@ -85,7 +85,7 @@ class DeepOverSampler(BaseOverSampler):
         screen: Whether a sample that is not nearer to a real row of its own class than
             to any other is drawn again, up to 7 times (methods with a network).
             Default "auto": in tables of categories only, where rules often make the
-            classes; with numbers it was of no use.
+            classes.
         random_state: Integer, `numpy.random.RandomState` or None. An integer fixes the
             result bit for bit on one machine.
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.

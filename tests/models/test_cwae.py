@@ -90,9 +90,9 @@ def test_batches_are_drawn_class_by_class(real_sampling):
     model.train_step = watched
     for data in ((x, y, 16), (batches(x, y, 16),)):
         seen.clear()
-        model.fit(*data, epochs=2, verbose=0)
-        share = np.mean(seen)
-        assert share > 0.3 if real_sampling == "balanced" else share < 0.15
+        model.fit(*data, epochs=3, verbose=0)
+        expected = 1 / 2 if real_sampling == "balanced" else 1 / 16
+        assert np.mean(seen) == pytest.approx(expected, abs=0.1)
 
 
 def test_other_datasets_cannot_be_drawn_class_by_class():
