@@ -1,6 +1,5 @@
 """The script that balances a CSV file: once as a user runs it, and its parts."""
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import script_module
 from absl import flags
 from absl.testing import flagsaver
 
@@ -29,21 +29,8 @@ def run(*options, folder):
 
 @pytest.fixture(scope="module")
 def script():
-    """The module, its flags in place of those of other scripts in this process."""
-    names = ("input", "target", "method", "output", "report", "epochs", "seed")
-    others = {name: flags.FLAGS[name] for name in names if name in flags.FLAGS}
-    for name in others:
-        delattr(flags.FLAGS, name)
-    if str(SCRIPT.parent) not in sys.path:
-        sys.path.append(str(SCRIPT.parent))  # where it finds `csv_table`
-    spec = importlib.util.spec_from_file_location("balance_csv", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    for name in names:
-        delattr(flags.FLAGS, name)
-    for name, flag in others.items():
-        flags.FLAGS[name] = flag
+    with script_module.loaded(SCRIPT) as module:
+        yield module
 
 
 @pytest.fixture

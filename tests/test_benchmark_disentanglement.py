@@ -1,13 +1,13 @@
 """The script of the FactorVAE scores: rows, restarts, and a stand-in for a method."""
 
 import csv
-import importlib.util
 import json
 import pathlib
 
 import keras
 import numpy as np
 import pytest
+import script_module
 from absl import flags
 
 import kerasos
@@ -64,13 +64,8 @@ def script(monkeypatch):
         monkeypatch.setitem(registry._METHODS, name, Codes)
     for name in ("built_with", "steps"):
         monkeypatch.setattr(Codes, name, [])
-    known = set(flags.FLAGS)
-    spec = importlib.util.spec_from_file_location("disentanglement", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    for name in set(flags.FLAGS) - known:
-        delattr(flags.FLAGS, name)
+    with script_module.loaded(SCRIPT) as module:
+        yield module
 
 
 def run(script, output, *arguments):

@@ -10,6 +10,7 @@ import sys
 
 import pandas as pd
 import pytest
+import script_module
 import setuptools
 
 import kerasos
@@ -110,30 +111,32 @@ def test_scripts_run(tmp_path, command):
     assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
 
 
+@pytest.fixture
+def summarize():
+    with script_module.loaded(ROOT / "benchmarks" / "summarize.py") as module:
+        yield module
+
+
 @pytest.mark.parametrize("dataset", ["MNIST", "Fashion-MNIST"])
-def test_a_table_of_results_is_that_of_the_stored_rows(dataset, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    summarize = runpy.run_path(str(ROOT / "benchmarks" / "summarize.py"))
+def test_a_table_of_results_is_that_of_the_stored_rows(dataset, summarize):
     rows = ROOT / "benchmarks" / "results" / "reproduce.csv"
     section = README.split(f"<!-- table: {dataset} -->")[1].split("<!-- end -->")[0]
     shown = [line for line in section.splitlines() if line.startswith("|")]
-    expected = summarize["table"](rows, ROOT / "benchmarks" / "published", dataset)
+    expected = summarize.table(rows, ROOT / "benchmarks" / "published", dataset)
     assert shown == expected and len(shown) > 2
 
 
-def test_the_table_of_tables_is_that_of_the_stored_summary(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    summarize = runpy.run_path(str(ROOT / "benchmarks" / "summarize.py"))
-    tabular = runpy.run_path(str(ROOT / "benchmarks" / "tabular.py"))
+def test_the_table_of_tables_is_that_of_the_stored_summary(summarize):
     results = ROOT / "benchmarks" / "results"
     stored = (results / "tabular.md").read_text("utf-8")
     rows = pd.read_csv(results / "tabular.csv")
     classifiers = rows.classifier.unique()
     pictures = {name: f"tabular_ranks_{name}.png" for name in classifiers}
-    assert tabular["markdown"](rows, pictures) == stored
+    with script_module.loaded(ROOT / "benchmarks" / "tabular.py") as tabular:
+        assert tabular.markdown(rows, pictures) == stored
     assert all((results / name).is_file() for name in pictures.values())
     section = README.split("<!-- table: tabular -->")[1].split("<!-- end -->")[0]
     shown = [line for line in section.splitlines() if line.startswith("|")]
-    expected = summarize["tabular"](results / "tabular.md")
+    expected = summarize.tabular(results / "tabular.md")
     assert shown == [line for line in expected if line.startswith("|")]
     assert rows.table.nunique() == 13 and len(shown) == 2 + rows.method.nunique()

@@ -1,6 +1,5 @@
 """The benchmark on tables: one tiny table as it runs, and its summary by hand."""
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import script_module
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "tabular.py"
@@ -53,22 +53,8 @@ def test_two_tables_and_a_second_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def script():
-    sys.path.append(str(ROOT / "benchmarks"))
-    from absl import flags
-
-    names = ("data_dir", "output_dir", "tables", "methods", "classifiers", "repeats")
-    names += ("folds", "threads", "seed", "note")
-    others = {name: flags.FLAGS[name] for name in names if name in flags.FLAGS}
-    for name in others:
-        delattr(flags.FLAGS, name)
-    spec = importlib.util.spec_from_file_location("tabular_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    for name in names:
-        delattr(flags.FLAGS, name)
-    for name, flag in others.items():
-        flags.FLAGS[name] = flag
+    with script_module.loaded(SCRIPT) as module:
+        yield module
 
 
 def rows(scores):

@@ -1,0 +1,40 @@
+"""A script of the project as a module, with absl flags of its own."""
+
+import contextlib
+import importlib.util
+import sys
+
+from absl import flags
+
+
+@contextlib.contextmanager
+def loaded(path):
+    """Yields the script at `path` as a module.
+
+    Two scripts may define one flag; here they share a process. So flags of others are
+    taken away while the module is in use, and the module's own afterwards.
+    """
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # where it finds what stands beside it
+    others = _take_flags()
+    try:
+        spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        _take_flags()
+        for flag in others:
+            flags.FLAGS[flag.name] = flag
+
+
+def _take_flags():
+    """Removes and returns all flags but absl's."""
+    taken = {}
+    for name in list(flags.FLAGS):
+        module = flags.FLAGS.find_module_defining_flag(name, "")
+        if not module.startswith("absl."):
+            flag = flags.FLAGS[name]
+            taken[flag.name] = flag
+            delattr(flags.FLAGS, name)
+    return list(taken.values())
