@@ -76,6 +76,15 @@ class Cell:
             return f"no recipe {self.protocol.recipe!r} yet"
         return None
 
+    @property
+    def trained_as(self):
+        """The cell whose training is this one's too, or None."""
+        name = self.method.trained_as
+        if not name:
+            return None
+        (method,) = (m for m in self.protocol.methods if m.name == name)
+        return dataclasses.replace(self, method=method)
+
     def steps(self, published):
         """Returns `published` steps or epochs at this cell's budget, at least 1."""
         return max(1, round(published * self.budget))

@@ -39,7 +39,9 @@ def main(arguments):
         seconds=round(training.read_progress(folder)["seconds"]),
         peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         note=provenance(
-            options.threads, features=cell.protocol.parameters.get("features")
+            options.threads,
+            features=cell.protocol.parameters.get("features"),
+            trained_as=cell.method.trained_as,
         ),
     )
     rows.append(options.rows, result)

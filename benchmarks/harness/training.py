@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import statistics
 import time
 
@@ -135,8 +136,24 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
         every = None
         epochs = sum(stages.values()) or cell.steps(training["epochs"])
     data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
+    if cell.trained_as:
+        take_over(folder.parent / cell.trained_as.hash, folder, "generator")
     fit(model, data, epochs, folder, "generator", share)
     return model, int(model.steps_done.numpy())
+
+
+def take_over(source, folder, name):
+    """Copies the newest backup in `source / name` into `folder / name`.
+
+    Does nothing where `folder` has one or `source` has none.
+    """
+    backups = sorted((source / name).glob("epoch_*.h5"))
+    if not backups or (folder / name).exists():
+        return
+    draft = folder / f"{name}.{os.getpid()}.part"
+    draft.mkdir(parents=True)
+    shutil.copy(backups[-1], draft)
+    os.replace(draft, folder / name)
 
 
 def window_scores(curve, names):
