@@ -20,7 +20,8 @@ class Method:
         training: How the oversampler itself is trained, at budget 1: `batch_size`,
             and `epochs`, `steps` (with `least_epochs`, where a share of the epochs
             means something), or `stages`, the options that are numbers of epochs;
-            beside `steps`, those of earlier stages. Empty: it has nothing to train, or
+            beside `steps`, those of earlier stages; `balanced` as in
+            `kerasos.data.batches`. Empty: it has nothing to train, or
             trains the classifier that is scored, along the protocol's steps.
         classifier: Options of the recipe's classifier that differ for this row.
         trained_as: Name of the row whose oversampler is trained in the same way, and
@@ -74,6 +75,12 @@ class Protocol:
 
 GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
 CGAN = Method("cGAN+CN", "cgan", {"variant": "gamo"}, GAMO_STEPS)
+BALANCED_CGAN = Method(
+    "cGAN+CN with balanced batches (ours)",
+    "cgan",
+    {"variant": "gamo"},
+    {**GAMO_STEPS, "balanced": True},
+)
 CDCGAN = Method("cDCGAN+CN", "cdcgan", training=GAMO_STEPS)
 AUGMENT = Method("Augment+CN", "augment")
 # 100 rounds of 250 steps: GAMO's own 25,000 come before those of the decoders.
@@ -107,6 +114,7 @@ MNIST_METHODS = (
     Method("Baseline CN", "none"),
     Method("SMOTE+CN", "smote"),
     CGAN,
+    BALANCED_CGAN,
     *GAMO_FAMILY,
     Method("GAMO with anchor share .9 (ours)", "gamo", {"anchor_share": 0.9}),
     Method("GAMO with 400 anchors a class (ours)", "gamo", {"min_anchors": 400}),

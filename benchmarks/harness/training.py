@@ -135,7 +135,14 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
     else:
         every = None
         epochs = sum(stages.values()) or cell.steps(training["epochs"])
-    data = kerasos.data.batches(x, y, batch, seed=cell.repeat, steps_per_epoch=every)
+    data = kerasos.data.batches(
+        x,
+        y,
+        batch,
+        balanced=training.get("balanced", False),
+        seed=cell.repeat,
+        steps_per_epoch=every,
+    )
     if cell.trained_as:
         take_over(folder.parent / cell.trained_as.hash, folder, "generator")
     fit(model, data, epochs, folder, "generator", share)

@@ -48,7 +48,9 @@ def gamo(cell, data_dir, folder):
     else:
         share = (0.5, 1.0) if method.training else (0.0, 1.0)
         balancer, _ = training.oversampler(cell, x, y, folder)
-        x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
+        x, y, is_synthetic = balancer.oversample(x, y, seed=cell.repeat)
+        if method.training:
+            common.draw_made(x, y, is_synthetic, folder)
         network = method.classifier.get("network", "gamo")
         if network == "gamo":
             model = gamo_classifier(
