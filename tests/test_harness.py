@@ -288,6 +288,7 @@ def test_a_tiny_cell_of_activegan_runs(tmp_path):
         assert 30 < scores[name, "F_score_pct"] <= 100
         assert 30 < scores[name, "F_score_pct_with_0.5n"] <= 100
         assert 0.5 < scores[name, "reward_of_generated"] < 5.5
+        assert 0 <= scores[name, "agreement_of_generated"] <= 1
     assert 0 <= scores["ActiveGAN+F", "acceptance_of_generated"] <= 1
     assert ("ActiveGAN", "acceptance_of_generated") not in scores
     assert {r["steps"] for r in found} == {"0", "40"}

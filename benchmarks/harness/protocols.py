@@ -450,7 +450,7 @@ def _active_outputs(table, setting, sizes):
     for size in sizes:
         if size != 1:
             metrics[f"f_score/{size:g}"] = f"F_score_pct_with_{size:g}n"
-    for name in ("reward", "margin", "uncertain", "acceptance"):
+    for name in ("reward", "margin", "uncertain", "acceptance", "agreement"):
         metrics[name] = f"{name}_of_generated"
     return {score: (table, setting, metric) for score, metric in metrics.items()}
 
@@ -719,6 +719,7 @@ TRIAL = [
             "f_score/0.5": "F_score_pct_with_0.5n",
             "reward": "reward_of_generated",
             "acceptance": "acceptance_of_generated",
+            "agreement": "agreement_of_generated",
         },
     ),
 ]

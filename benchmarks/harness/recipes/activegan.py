@@ -15,6 +15,9 @@ def activegan(cell, data_dir, folder):
 
     The features are learnt from the labelled samples alone, and stay as they are; the
     SVM is searched anew on labelled and generated ones, and scored on all test samples.
+    As many generated as labelled samples are looked at more closely: their rewards and
+    margins, and the share that a classifier that has seen the whole training set gives
+    the label asked for.
     """
     parameters, parts = cell.protocol.parameters, training.Parts(folder)
     (x, y), (x_test, y_test) = datasets.load(
@@ -60,12 +63,14 @@ def activegan(cell, data_dir, folder):
                 labels = balanced_labels(round(size * len(x)), spec.num_classes)
                 samples = model.sample(labels, seed=cell.repeat, verbose=0)
                 rows = np.concatenate([x_rows, features(samples)])
-                _, f1 = score(rows, np.concatenate([y, labels]))
-                parts[name] = {"f_score": f1, **hardness(model, samples)}
-        found = parts[name]
-        scores[name] = found["f_score"]
-        if size == 1:
-            scores.update(found)
+                parts[name] = score(rows, np.concatenate([y, labels]))[1]
+        scores[name] = parts[name]
+    scores["f_score"] = scores["f_score/1"]
+    labels = balanced_labels(len(x), spec.num_classes)
+    samples = model.sample(labels, seed=cell.repeat, verbose=0)
+    scores.update(hardness(model, samples))
+    judge = common.judge_of_all(cell, spec, data_dir, folder)
+    scores["agreement"] = float((judge.predict(samples) == labels).mean())
     return scores, steps
 
 
@@ -86,10 +91,10 @@ def balanced_labels(number, num_classes):
 
 
 def hardness(model, samples):
-    """Mean reward and margin, share of small margins, and share accepted."""
-    margins = model.margin(samples)
+    """Rewards' mean and spread, margins, share of small ones, share accepted."""
+    margins, rewards = model.margin(samples), model.reward(samples)
     scores = {
-        "reward": float(model.reward(samples).mean()),
+        "reward": (float(rewards.mean()), float(rewards.std(ddof=1))),
         "margin": float(margins.mean()),
         "uncertain": float((margins <= model.eps).mean()),
     }

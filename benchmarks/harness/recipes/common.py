@@ -28,13 +28,9 @@ def with_augmentation(model, cell):
 def features_of_all(cell, spec, data_dir, folder):
     """Features of a network trained on the whole balanced training set, kept."""
     (x, y), _ = datasets.load(cell.protocol.dataset, None, data_dir, 0)
-    return feature_fn(
-        cell.protocol.parameters["features"],
-        spec,
-        x,
-        y,
-        cache_dir=folder.parent / "features",
-    )
+    name = cell.protocol.parameters["features"]
+    options = {"cache_dir": folder.parent / "features"} if name == "cnn" else {}
+    return feature_fn(name, spec, x, y, **options)
 
 
 class Judge:
