@@ -296,6 +296,7 @@ def test_a_tiny_cell_of_activegan_runs(tmp_path):
     # One training for both, which the second says.
     shared = ["trained_as=ActiveGAN" in r["note"] for r in found]
     assert shared == [r["method"] == "ActiveGAN+F" for r in found]
+    assert len(list(tmp_path.glob(".cells/*/hard.png"))) == 2
     first, second = tmp_path.glob(".cells/*/generator/epoch_*.h5")
     assert first.read_bytes() == second.read_bytes()
 

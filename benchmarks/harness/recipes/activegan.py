@@ -5,6 +5,7 @@ import numpy as np
 import kerasos
 from harness import datasets, training
 from harness.recipes import common
+from kerasos import plots_hard
 from kerasos.metrics import macro_f1
 from kerasos.models.active_build import labelled_features, standardizes
 from kerasos.svm import search_svm, svm_settings
@@ -69,6 +70,8 @@ def activegan(cell, data_dir, folder):
     labels = balanced_labels(len(x), spec.num_classes)
     samples = model.sample(labels, seed=cell.repeat, verbose=0)
     scores.update(hardness(model, samples))
+    picture = folder / "hard.png"
+    plots_hard.hard_samples(model, x, x_test, samples, picture, seed=cell.repeat)
     judge = common.judge_of_all(cell, spec, data_dir, folder)
     scores["agreement"] = float((judge.predict(samples) == labels).mean())
     return scores, steps
