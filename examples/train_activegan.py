@@ -44,9 +44,7 @@ _POLICY = flags.DEFINE_enum("policy", "latent", list(POLICIES), "Density of a sa
 _LAM = flags.DEFINE_float("lam", None, "Weight of the term; 0 is AC-GAN.", 0.0)
 _MARGIN = flags.DEFINE_float("max_margin", None, "Take only samples as hard as this.")
 _STEPS = flags.DEFINE_integer("g_steps", 4_000, "Updates of G, two a step.")
-_LR = flags.DEFINE_float(
-    "lr", None, "Of all players; the paper tries 2e-4 and 1e-3. Default: the method's."
-)
+_LR = flags.DEFINE_float("lr", 1e-3, "Of all players; the paper tries 2e-4 and 1e-3.")
 _BATCH = flags.DEFINE_integer("batch_size", 100, "The paper's.")
 _OUTPUT = flags.DEFINE_string("output_dir", "activegan_output", "Folder to write.")
 
@@ -92,8 +90,7 @@ def main(_):
     (x, y), test = labelled_set()
     options = {"policy": _POLICY.value, "features": _FEATURES.value}
     options |= {"lam": _LAM.value, "max_margin": _MARGIN.value}
-    if _LR.value is not None:
-        options |= {name: _LR.value for name in ("lr_d", "lr_g", "lr_p")}
+    options |= {name: _LR.value for name in ("lr_d", "lr_g", "lr_p")}
     if common.SMOKE.value:
         options |= {"features": "pixels", "policy_steps": 5}
         options["svm"] = {"kernel": "rbf", "C": 10.0}
