@@ -523,3 +523,15 @@ def test_the_defaults_are_those_of_the_policy_and_of_the_preset():
     assert models[0].fake_labels == "uniform" and models[0].prior == "uniform"
     rates = [float(getattr(models[0], f"{p}_optimizer").learning_rate) for p in "dgp"]
     assert rates == pytest.approx([2e-4] * 3)
+
+
+def test_networks_of_infogan_learn_at_its_rates():
+    def rates(**options):
+        model, _ = make(images, **options)
+        return [
+            float(getattr(model, f"{player}_optimizer").learning_rate)
+            for player in ("d", "g", "p")
+        ]
+
+    assert rates() == pytest.approx([2e-4, 1e-3, 1e-3])
+    assert rates(lr_d=1e-3, lr_p=3e-4) == pytest.approx([1e-3, 1e-3, 3e-4])
