@@ -87,3 +87,24 @@ def check_count(name, value, least=1):
         raise ValueError(
             f"`{name}` must be an integer of at least {least}. Received: {value!r}."
         )
+
+
+def check_number(name, value, least=0.0, most=None):
+    """Raises `ValueError` unless `value` is a number from `least` to `most`.
+
+    Args:
+        name: String, the name of the argument.
+        value: What was received.
+        least: Number. Default 0.
+        most: Number, or None for no bound.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    # Not a number fails both comparisons.
+    if not is_number or not value >= least:
+        raise ValueError(
+            f"`{name}` must be a number of at least {least:g}. Received: {value!r}."
+        )
+    if most is not None and not value <= most:
+        raise ValueError(
+            f"`{name}` must lie in [{least:g}, {most:g}]. Received: {value!r}."
+        )

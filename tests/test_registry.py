@@ -1,10 +1,12 @@
 import keras
+import numpy as np
 import pytest
 
 from kerasos import registry
 from kerasos.registry import get_method, list_methods, register_method
 from kerasos.suggest import (
     check_count,
+    check_number,
     check_options,
     nearest_name,
     unknown_name_message,
@@ -99,3 +101,17 @@ def test_a_count_is_an_integer_of_at_least_one(value):
     check_count("rows", 0, least=0)
     with pytest.raises(ValueError, match="`rows` must be an integer of at least 1."):
         check_count("rows", value)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), True, None, "1", 1j])
+def test_a_number_is_at_least_zero(value):
+    for good in (0, 0.5, np.float32(2.0)):
+        check_number("rate", good)
+    with pytest.raises(ValueError, match="`rate` must be a number of at least 0."):
+        check_number("rate", value)
+
+
+def test_a_number_has_an_upper_bound_on_request():
+    check_number("rate", 1, most=1.0)
+    with pytest.raises(ValueError, match=r"`rate` must lie in \[0, 1\]. .* 1.5"):
+        check_number("rate", 1.5, most=1.0)

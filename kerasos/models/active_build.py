@@ -1,4 +1,4 @@
-"""What ActiveGAN learns from the labelled data before any of its own training."""
+"""What `ActiveGAN.from_data` builds, and learns before any training of its own."""
 
 import math
 
@@ -11,12 +11,82 @@ from kerasos.layers.class_probabilities import (
     SupportVectorProbabilities,
 )
 from kerasos.layers.gaussian_policy import GaussianPolicy
-from kerasos.networks.activegan import tanh_mlp
+from kerasos.models.active_policy import POLICIES
+from kerasos.models.conditional import latent_dim_of
+from kerasos.networks import activegan as networks
 from kerasos.seeds import derive_seed
+from kerasos.suggest import check_choice
 from kerasos.svm import calibrated_svm, search_svm, support_arrays, svm_settings
 
 FEATURE_STEPS = 300  # a network trained on 500 images needs more than ten passes
 MAX_POLICY_UNITS = 128
+PRESETS = {
+    "paper": {"lam": 0.1},
+    "imbalanced": {"fake_labels": "deficit", "class_weight": "balanced"},
+}
+# The paper searches 2e-4 and 1e-3. InfoGAN's own rates, for its networks: with D's, G
+# stays at grey noise for hundreds of steps, for each batch has its own normalisation.
+LEARNING_RATES = {"infogan": {"lr_d": 2e-4, "lr_g": 1e-3, "lr_p": 1e-3}}
+
+
+def network_parts(spec, seed, options):
+    """Returns the networks of G and D and the settings that go with them.
+
+    Args:
+        spec: `kerasos.data.DataSpec`.
+        seed: Integer seed of the weights.
+        options: Those of `from_data`. Those of networks are taken out, and what the
+            preset and the networks stand for is put in.
+    """
+    preset = options.pop("preset", None)
+    if preset is not None:
+        check_choice("preset", preset, PRESETS)
+        for name, value in PRESETS[preset].items():
+            options.setdefault(name, value)
+    kind = options.pop("networks", None) or networks.kind_of(spec.shape)
+    check_choice("networks", kind, networks.KINDS)
+    for name, rate in LEARNING_RATES.get(kind, {}).items():
+        options.setdefault(name, rate)
+    latent_dim = latent_dim_of(options, networks.LATENT_DIM[kind])
+    parts = networks.networks(kind, spec.shape, latent_dim, spec.num_classes, seed)
+    settings = {
+        "model_range": (-1.0, 1.0) if kind == "acgan" else (0.0, 1.0),
+        "prior": options.pop("prior", "normal" if kind == "acgan" else "uniform"),
+    }
+    if kind == "dense":
+        del settings["model_range"]
+    return parts, settings
+
+
+def learnt_parts(x, y, spec, seed, parts, settings, options):
+    """Returns the classifier of the rewards and what theta needs.
+
+    Args:
+        x, y, spec, seed: The labelled data.
+        parts, settings: Of `network_parts`.
+        options: Those of `from_data`; those of the classifier and of theta's network
+            are taken out.
+    """
+    features = options.pop("features", None)
+    svm, class_weight = options.pop("svm", None), options.pop("class_weight", None)
+    adaptive = options.pop("adaptive_std", False)
+    policy = options.get("policy", "latent")
+    check_choice("policy", policy, POLICIES)
+    if not isinstance(features, keras.Model):
+        features = labelled_features(features, spec, x, y, seed)
+    classifier = reward_classifier(features, x, y, svm, seed, class_weight)
+    learnt = {"reward_classifier": classifier}
+    if options.get("lam") == 0:
+        return learnt
+    latent_dim = parts["generator"].input_shape[0][-1]
+    if policy == "buffer":
+        rows = policy_rows(x, spec, settings)
+        learnt["embedding"] = whitening(rows, latent_dim, seed)
+    else:
+        learnt["policy_network"] = policy_network(
+            policy, adaptive, spec.num_features, latent_dim, seed
+        )
+    return learnt
 
 
 def labelled_features(features, spec, x, y, seed, cache_dir=None):
@@ -106,11 +176,11 @@ def policy_network(policy, adaptive_std, num_features, latent_dim, seed):
         return None
     units = (min(MAX_POLICY_UNITS, max(32, num_features)),) * 2
     if policy == "critic":
-        return tanh_mlp(num_features, 1, seed, "critic", units)
+        return networks.tanh_mlp(num_features, 1, seed, "critic", units)
     width = latent_dim if policy == "latent" else num_features
     outputs = 2 * width if adaptive_std else width
     return GaussianPolicy(
-        tanh_mlp(num_features, outputs, seed, "policy", units), adaptive_std
+        networks.tanh_mlp(num_features, outputs, seed, "policy", units), adaptive_std
     )
 
 

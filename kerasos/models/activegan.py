@@ -43,23 +43,14 @@ from kerasos.losses.uncertainty import ENTROPIES
 from kerasos.models import active_build
 from kerasos.models.active_policy import POLICIES, PolicyTerm, serialized
 from kerasos.models.active_reward import HardSamples, check_margin
-from kerasos.models.conditional import latent_dim_of
 from kerasos.models.conditional_gan import GAN_OPTIONS, ConditionalGAN, adam
 from kerasos.models.training import watching
-from kerasos.networks import activegan as networks
 from kerasos.registry import register_method
-from kerasos.suggest import check_choice
+from kerasos.suggest import check_choice, check_count, check_number
 
 # "latent" does little below 1; the others harm the samples above these.
 LAMBDAS = {"latent": 1.0, "image": 0.1, "buffer": 0.1, "critic": 0.05}
-PRESETS = {
-    "paper": {"lam": 0.1},
-    "imbalanced": {"fake_labels": "deficit", "class_weight": "balanced"},
-}
 LEARNING_RATE = 2e-4
-# The paper searches 2e-4 and 1e-3. InfoGAN's own rates, for its networks: with D's, G
-# stays at grey noise for hundreds of steps, for each batch has its own normalisation.
-LEARNING_RATES = {"infogan": {"lr_d": 2e-4, "lr_g": 1e-3, "lr_p": 1e-3}}
 # Values of the log that mean something only in steps with rewards.
 _OF_REWARDS = ("reward", "margin", "uncertain", "hard_score")
 SETTINGS = (
@@ -206,15 +197,15 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         check_choice("entropy", entropy, ENTROPIES)
         lam = LAMBDAS[policy] if lam is None else lam
         for name, value in (("alpha", alpha), ("eps", eps), ("warmup", warmup)):
-            _check_number(name, value, most=1.0)
+            check_number(name, value, most=1.0)
         for name, value in (("lam", lam), ("kappa", kappa)):
-            _check_number(name, value)
+            check_number(name, value)
         if max_margin is not None:
             check_margin(max_margin)
         counts = {"reward_every": reward_every, "g_steps_per_d": g_steps_per_d}
         for name, value in {**counts, "buffer_size": buffer_size}.items():
-            _check_count(name, value, 1)
-        _check_count("policy_steps", policy_steps, 0)
+            check_count(name, value)
+        check_count("policy_steps", policy_steps, least=0)
         super().__init__(generator, **kwargs)
         self.trunk = trunk
         self.discriminator_head = discriminator_head
@@ -281,50 +272,11 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
 
     @classmethod
     def build_networks(cls, spec, seed, options):
-        preset = options.pop("preset", None)
-        if preset is not None:
-            check_choice("preset", preset, PRESETS)
-            for name, value in PRESETS[preset].items():
-                options.setdefault(name, value)
-        kind = options.pop("networks", None) or networks.kind_of(spec.shape)
-        check_choice("networks", kind, networks.KINDS)
-        for name, rate in LEARNING_RATES.get(kind, {}).items():
-            options.setdefault(name, rate)
-        latent_dim = latent_dim_of(options, networks.LATENT_DIM[kind])
-        parts = networks.networks(kind, spec.shape, latent_dim, spec.num_classes, seed)
-        settings = {
-            "model_range": (-1.0, 1.0) if kind == "acgan" else (0.0, 1.0),
-            "prior": options.pop("prior", "normal" if kind == "acgan" else "uniform"),
-        }
-        if kind == "dense":
-            del settings["model_range"]
-        return parts, settings
+        return active_build.network_parts(spec, seed, options)
 
     @classmethod
     def learn_parts(cls, x, y, spec, seed, parts, settings, options):
-        features = options.pop("features", None)
-        svm, class_weight = options.pop("svm", None), options.pop("class_weight", None)
-        adaptive = options.pop("adaptive_std", False)
-        policy = options.get("policy", "latent")
-        check_choice("policy", policy, POLICIES)
-        if not isinstance(features, keras.Model):
-            features = active_build.labelled_features(features, spec, x, y, seed)
-        learnt = {
-            "reward_classifier": active_build.reward_classifier(
-                features, x, y, svm, seed, class_weight
-            )
-        }
-        if options.get("lam") == 0:
-            return learnt
-        latent_dim = parts["generator"].input_shape[0][-1]
-        if policy == "buffer":
-            rows = active_build.policy_rows(x, spec, settings)
-            learnt["embedding"] = active_build.whitening(rows, latent_dim, seed)
-        else:
-            learnt["policy_network"] = active_build.policy_network(
-                policy, adaptive, spec.num_features, latent_dim, seed
-            )
-        return learnt
+        return active_build.learnt_parts(x, y, spec, seed, parts, settings, options)
 
     def compile(self, d_optimizer=None, g_optimizer=None, p_optimizer=None, **kwargs):
         """Sets one optimizer a player; by default Adam with its rate and .5.
@@ -528,19 +480,3 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         ):
             config[name] = serialized(getattr(self, name))
         return {**config, **{name: getattr(self, name) for name in SETTINGS}}
-
-
-def _check_number(name, value, most=None):
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-        raise ValueError(
-            f"`{name}` must be a number of at least 0. Received: {value!r}."
-        )
-    if most is not None and value > most:
-        raise ValueError(f"`{name}` must lie in [0, {most:g}]. Received: {value!r}.")
-
-
-def _check_count(name, value, least):
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. Received: {value!r}."
-        )
