@@ -1,10 +1,27 @@
-"""A script of the project as a module, with absl flags of its own."""
+"""A script of the project: in a process of its own, or as a module."""
 
 import contextlib
 import importlib.util
+import os
+import pathlib
+import subprocess
 import sys
 
 from absl import flags
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def run(path, *options, folder=None):
+    """Runs the script at `path` in `folder` as a user would, with this checkout."""
+    return subprocess.run(
+        [sys.executable, str(path), *map(str, options)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
 
 
 @contextlib.contextmanager

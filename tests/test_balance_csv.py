@@ -1,9 +1,6 @@
 """The script that balances a CSV file: once as a user runs it, and its parts."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -14,17 +11,6 @@ from absl.testing import flagsaver
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "balance_csv.py"
-
-
-def run(*options, folder):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +39,7 @@ def source(tmp_path):
 def test_a_file_is_balanced_and_reported(source, tmp_path):
     before = source.read_text()
     options = ["--input=shop.csv", "--target=churned", "--epochs=1", "--seed=3"]
-    result = run(*options, folder=tmp_path)
+    result = script_module.run(SCRIPT, *options, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
     assert "60 rows and 30 generated ones in shop_balanced.csv" in result.stdout
     assert source.read_text() == before

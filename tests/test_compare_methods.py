@@ -1,27 +1,14 @@
 """The script that compares methods on a CSV file, as a user runs it."""
 
 import csv
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import script_module
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "compare_methods.py"
-
-
-def run(*options, folder):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 @pytest.mark.slow  # reason: starts Python and TensorFlow twice
@@ -36,11 +23,13 @@ def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
             writer.writerow([age, zip_code, row % 3 == 0, "no yes".split()[row > 59]])
     options = ["--input=shop.csv", "--target=churned", "--output_dir=out"]
     options += ["--classifiers=logistic_regression", "--repeats=2"]
-    wrong = run(*options, "--methods=smoted", folder=tmp_path)
+    wrong = script_module.run(SCRIPT, *options, "--methods=smoted", folder=tmp_path)
     assert wrong.returncode == 1
     last = wrong.stderr.strip().splitlines()[-1]
     assert last.startswith("compare_methods: ") and "'smote'" in last
-    result = run(*options, "--methods=class_weights,random", folder=tmp_path)
+    result = script_module.run(
+        SCRIPT, *options, "--methods=class_weights,random", folder=tmp_path
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert "With logistic regression" in result.stdout
     assert "report.html" in result.stdout

@@ -1,9 +1,6 @@
 """The benchmark on tables: one tiny table as it runs, and its summary by hand."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -12,16 +9,6 @@ import script_module
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "tabular.py"
-
-
-def run(*options):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, options)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 @pytest.mark.slow  # reason: starts Python and TensorFlow twice
@@ -36,7 +23,7 @@ def test_two_tables_and_a_second_run(tmp_path):
     options = [f"--data_dir={tmp_path}", f"--output_dir={output}", "--repeats=2"]
     options += ["--methods=none,class_weights,random", "--threads=1", "--note=tiny"]
     options += ["--classifiers=logistic_regression"]
-    result = run(*options)
+    result = script_module.run(SCRIPT, *options)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.splitlines()[:2] == ["small", "large"]
     rows = pd.read_csv(output / "tabular.csv")
@@ -45,7 +32,7 @@ def test_two_tables_and_a_second_run(tmp_path):
     text = (output / "tabular.md").read_text(encoding="utf-8")
     assert "2 tables (small, large), 1 classifiers, 4 folds" in text
     kept = (output / "rows" / "small" / "rows.csv").read_text()
-    again = run(*options)
+    again = script_module.run(SCRIPT, *options)
     assert again.returncode == 0, again.stderr[-3000:]
     assert (output / "rows" / "small" / "rows.csv").read_text() == kept
     pd.testing.assert_frame_equal(pd.read_csv(output / "tabular.csv"), rows)

@@ -40,7 +40,7 @@ from kerasos.losses.code_structure import infogan_code_loss
 from kerasos.models.class_alignment import ClassAlignment, check_readable
 from kerasos.models.coded_sampling import CodedSampling
 from kerasos.models.conditional import ConditionalModel
-from kerasos.models.infogan_build import OPTIONS, build
+from kerasos.models.infogan_build import OPTIONS, SETTINGS, build
 from kerasos.models.training import num_rows, watching
 from kerasos.registry import register_method
 from kerasos.suggest import check_choice
@@ -394,18 +394,7 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
             "graph",
         ):
             config[name] = keras.saving.serialize_keras_object(getattr(self, name))
-        for name in (
-            "class_code",
-            "real_sampling",
-            "code_prior",
-            "lambda_cat",
-            "lambda_con",
-            "z_std",
-            "code_std",
-            "per_class",
-            "double_softmax",
-            "lr",
-        ):
+        for name in SETTINGS:
             config[name] = getattr(self, name)
         return config
 

@@ -7,12 +7,8 @@ from kerasos.networks import infogan as networks
 from kerasos.suggest import check_choice
 
 NUM_CODES = 4
-OPTIONS = (
-    "num_codes",
-    "latent_dim",
-    "image_size",
-    "bn_epsilon",
-    "preset",
+# Of the constructor, in the model's config.
+SETTINGS = (
     "class_code",
     "real_sampling",
     "code_prior",
@@ -23,6 +19,14 @@ OPTIONS = (
     "per_class",
     "double_softmax",
     "lr",
+)
+OPTIONS = (
+    "num_codes",
+    "latent_dim",
+    "image_size",
+    "bn_epsilon",
+    "preset",
+    *SETTINGS,
     "value_range",
     "label_names",
 )

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from contract_cases import images, rows
 from scipy import special
+from steps import moved_paths, paths
 
 from kerasos import ACGAN
 
@@ -23,33 +24,10 @@ def make_acgan(data=rows, rate=None, **options):
     return model, (tf.constant(x[:16]), tf.constant(y[:16], tf.int32))
 
 
-def paths(*networks):
-    return {v.path for network in networks for v in network.trainable_variables}
-
-
-def record_steps(model, monkeypatch):
-    """Lists `(optimizer name, paths that moved)` of every step."""
-    steps, minimize = [], model.minimize
-    names = {id(getattr(model, name)): name for name in model.player_variables()}
-
-    def recorded(loss, tape, variables, optimizer):
-        before = [v.numpy().copy() for v in model.variables]
-        minimize(loss, tape, variables, optimizer)
-        changed = {
-            v.path
-            for v, was in zip(model.variables, before, strict=True)
-            if np.any(v.numpy() != was)
-        }
-        steps.append((names[id(optimizer)], changed))
-
-    monkeypatch.setattr(model, "minimize", recorded)
-    return steps
-
-
 @pytest.mark.parametrize("data", [rows, images])
 def test_the_steps_come_in_order_and_move_their_own_networks(data, monkeypatch):
     model, batch = make_acgan(data)
-    steps = record_steps(model, monkeypatch)
+    steps = moved_paths(model, monkeypatch)
     assert set(model.train_step(batch)) == {"d_loss", "g_loss", "c_loss"}
     assert [name for name, _ in steps] == ["d_optimizer", "g_optimizer", "c_optimizer"]
     d, g, c = (changed for _, changed in steps)

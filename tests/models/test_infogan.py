@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from contract_cases import images, rows
 from scipy import special
+from steps import moved_paths, paths
 
 import kerasos
 from kerasos import InfoGAN
@@ -33,31 +34,8 @@ def model():
     return make_infogan()[0]
 
 
-def paths(*networks):
-    return {v.path for network in networks for v in network.trainable_variables}
-
-
 def kernels(names):
     return {path for path in names if path.endswith("kernel")}
-
-
-def record_steps(model, monkeypatch):
-    """Lists `(optimizer name, paths that moved)` of every step."""
-    steps, minimize = [], model.minimize
-    names = {id(getattr(model, name)): name for name in model.player_variables()}
-
-    def recorded(loss, tape, variables, optimizer):
-        before = [v.numpy().copy() for v in model.variables]
-        minimize(loss, tape, variables, optimizer)
-        changed = {
-            v.path
-            for v, was in zip(model.variables, before, strict=True)
-            if np.any(v.numpy() != was)
-        }
-        steps.append((names[id(optimizer)], changed))
-
-    monkeypatch.setattr(model, "minimize", recorded)
-    return steps
 
 
 # Training.
@@ -69,7 +47,7 @@ def test_the_steps_come_in_order_and_move_their_own_networks(
     data, class_code, monkeypatch
 ):
     model, batch = make_infogan(data, class_code=class_code)
-    steps = record_steps(model, monkeypatch)
+    steps = moved_paths(model, monkeypatch)
     logs = {"g_loss", "d_loss", "class_loss", "code_loss", "d_accuracy"}
     supervised = class_code == "supervised"
     assert set(model.train_step(batch)) - {"real_class_loss"} == logs
