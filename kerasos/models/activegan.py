@@ -104,8 +104,9 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
             reward from the mere spreading of samples. Default None.
         kappa: Weight of the buffer in the loss of theta, 1 (ours).
         g_steps_per_d: Updates of G for one of D, 2 (ours; "a specified number").
-        warmup: Share of the epochs given to `fit` that train without the term, .2
-            (ours), at least one epoch; 0 for none.
+        warmup: Share of the epochs given to `fit` that train without the term, .5
+            (ours), at least one epoch; 0 for none. G should draw more than noise when
+            it ends: a classifier is least sure of noise, and the term would keep it.
         policy_steps: Updates of theta on the buffer after the warm-up, 1,000 (ours).
         buffer_size: Generated samples kept, 2,000 (ours).
         max_margin: Default of `sample`; None takes all samples. With `lam=0` it is
@@ -183,7 +184,7 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         constant_reward=None,
         kappa=1.0,
         g_steps_per_d=2,
-        warmup=0.2,
+        warmup=0.5,
         policy_steps=1000,
         buffer_size=2000,
         max_margin=None,
