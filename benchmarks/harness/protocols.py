@@ -443,6 +443,8 @@ def _active_methods(dataset):
         _trained("ActiveGAN", steps, **ACTIVE_OPTIONS),
     ]
     if dataset == "MNIST":
+        name = "AC-GAN that learns classes from labelled images alone (ours)"
+        methods.append(_trained(name, steps, lam=0.0, learn_fake_labels=False))
         # The term without the reward: what the spreading of samples does alone.
         name = "ActiveGAN with a constant reward (ours)"
         methods.append(_trained(name, steps, constant_reward=1.0, **ACTIVE_OPTIONS))

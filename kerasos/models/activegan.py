@@ -64,6 +64,7 @@ SETTINGS = (
     "constant_reward",
     "kappa",
     "g_steps_per_d",
+    "learn_fake_labels",
     "warmup",
     "policy_steps",
     "buffer_size",
@@ -104,6 +105,9 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
             reward from the mere spreading of samples. Default None.
         kappa: Weight of the buffer in the loss of theta, 1 (ours).
         g_steps_per_d: Updates of G for one of D, 2 (ours; "a specified number").
+        learn_fake_labels: Whether D learns classes from generated samples, too, by the
+            labels that they were asked for (paper; the default). False (ours): from
+            labelled samples alone, so that G's wrong classes do not become right.
         warmup: Share of the epochs given to `fit` that train without the term, .5
             (ours), at least one epoch; 0 for none. G should draw more than noise when
             it ends: a classifier is least sure of noise, and the term would keep it.
@@ -184,6 +188,7 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         constant_reward=None,
         kappa=1.0,
         g_steps_per_d=2,
+        learn_fake_labels=True,
         warmup=0.5,
         policy_steps=1000,
         buffer_size=2000,
@@ -221,6 +226,7 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         self.constant_reward = constant_reward
         self.kappa = float(kappa)
         self.g_steps_per_d = int(g_steps_per_d)
+        self.learn_fake_labels = bool(learn_fake_labels)
         self.warmup = float(warmup)
         self.policy_steps = int(policy_steps)
         self.buffer_size = int(buffer_size)
@@ -411,7 +417,8 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         with watching(variables) as tape:
             # One after the other: a joint batch would tell them apart by its norm.
             loss = self._joint_loss(x, one_hot, 1.0)[0]
-            loss += self._joint_loss(fake, fake_one_hot, 0.0)[0]
+            known = self.learn_fake_labels
+            loss += self._joint_loss(fake, fake_one_hot, 0.0, known)[0]
         self.minimize(loss, tape, variables, self.d_optimizer)
         return loss
 
@@ -438,11 +445,13 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
                 logs["log_std"] = self.mean_log_std()
         return {"g_loss": loss, **logs}
 
-    def _joint_loss(self, x, one_hot, target):
-        """`bce(D(x), target) + ce(C(x), y)`, and the source logits."""
+    def _joint_loss(self, x, one_hot, target, known=True):
+        """`bce(D(x), target) + ce(C(x), y)`, the latter if `known`, and the logits."""
         source, classes = self.judge(x, training=True)
         loss = tf.reduce_mean(self.source_loss_fn(source, target))
-        return loss + tf.reduce_mean(cross_entropy_loss(classes, one_hot)), source
+        if known:
+            loss += tf.reduce_mean(cross_entropy_loss(classes, one_hot))
+        return loss, source
 
     def _reward_logs(self, scored, source):
         score = tf.sigmoid(tf.reshape(tf.cast(source, tf.float32), [-1]))

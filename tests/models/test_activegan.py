@@ -123,8 +123,10 @@ def test_the_warmup_and_a_reward_of_zero_are_an_acgan(options):
         assert_equal(values(own.variables), values(other.variables))
 
 
-def test_losses_equal_scipy_on_the_networks_outputs():
-    model, batch = make(rate=0.0, g_steps_per_d=1, lam=0.7, kappa=0.3)
+@pytest.mark.parametrize("learns", [True, False])
+def test_losses_equal_scipy_on_the_networks_outputs(learns):
+    options = {"lam": 0.7, "kappa": 0.3, "learn_fake_labels": learns}
+    model, batch = make(rate=0.0, g_steps_per_d=1, **options)
     x, one_hot = model.real_batch(batch)
     fakes = {tag: model.draw_fakes(one_hot, f"_{tag}") for tag in ("g0", "d")}
     parts = {}
@@ -132,10 +134,10 @@ def test_losses_equal_scipy_on_the_networks_outputs():
         fake = model.generator([latent, labels], training=True)
         parts[tag] = (fake, labels, latent)
 
-    def loss_of(x, labels, real):
+    def loss_of(x, labels, real, known=True):
         source, classes = (part.numpy() for part in model.judge(x, training=True))
         probability = special.expit(source if real else -source)
-        logs = special.log_softmax(classes, axis=1)
+        logs = special.log_softmax(classes, axis=1) * known
         return -np.mean(np.log(probability)) - np.mean((logs * labels.numpy()).sum(1))
 
     fake, labels, latent = parts["g0"]
@@ -145,7 +147,7 @@ def test_losses_equal_scipy_on_the_networks_outputs():
     logs = model.train_step(batch)
     expected = loss_of(fake, labels, True) - 0.7 * np.mean(reward * log_p)
     assert float(logs["g_loss"]) == pytest.approx(expected, rel=1e-4)
-    expected = loss_of(x, one_hot, True) + loss_of(*parts["d"][:2], False)
+    expected = loss_of(x, one_hot, True) + loss_of(*parts["d"][:2], False, learns)
     assert float(logs["d_loss"]) == pytest.approx(expected, rel=1e-4)
     # The buffer held this batch alone.
     place = np.floor(16 * model_uniform(model, "buffer_0"))
@@ -248,6 +250,20 @@ def test_a_step_raises_the_density_of_rewarded_samples(policy):
     model.g_optimizer.learning_rate.assign(0.02)
     model._generator_step(latent, one_hot, 0)
     assert log_p()[5] > before[5]
+
+
+def test_without_their_labels_generated_samples_teach_d_no_classes():
+    model, batch = make(rate=1.0, lam=0, learn_fake_labels=False)
+    x, one_hot = model.real_batch(batch)
+    head = values(model.classifier_head.trainable_variables)
+    noise = tf.random.stateless_uniform(x.shape, [1, 2], -3.0, 3.0)
+    model._discriminator_step(x, one_hot, noise, tf.roll(one_hot, 1, axis=1))
+    first = values(model.classifier_head.trainable_variables)
+    other, _ = make(rate=1.0, lam=0, learn_fake_labels=False)
+    assert_equal(values(other.classifier_head.trainable_variables), head)
+    other._discriminator_step(x, one_hot, -noise, one_hot)
+    assert_equal(values(other.classifier_head.trainable_variables), first)
+    assert any(np.any(a != b) for a, b in zip(head, first, strict=True))
 
 
 def test_the_critic_leads_to_what_it_scores_high():
