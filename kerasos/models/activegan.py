@@ -108,7 +108,7 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         learn_fake_labels: Whether D learns classes from generated samples, too, by the
             labels that they were asked for (paper; the default). False (ours): from
             labelled samples alone, so that G's wrong classes do not become right.
-        warmup: Share of the epochs given to `fit` that train without the term, .5
+        warmup: Share of the epochs given to `fit` that train without the term, .2
             (ours), at least one epoch; 0 for none. G should draw more than noise when
             it ends: a classifier is least sure of noise, and the term would keep it.
         policy_steps: Updates of theta on the buffer after the warm-up, 1,000 (ours).
@@ -189,7 +189,7 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
         kappa=1.0,
         g_steps_per_d=2,
         learn_fake_labels=True,
-        warmup=0.5,
+        warmup=0.2,
         policy_steps=1000,
         buffer_size=2000,
         max_margin=None,
