@@ -445,6 +445,10 @@ def _active_methods(dataset):
     if dataset == "MNIST":
         name = "AC-GAN that learns classes from labelled images alone (ours)"
         methods.append(_trained(name, steps, lam=0.0, learn_fake_labels=False))
+        name = "AC-GAN with one learning rate (ours)"
+        methods.append(_trained(name, steps, lam=0.0, lr_d=2e-4, lr_g=2e-4))
+        name = "ActiveGAN with a warm-up of a fifth (ours)"
+        methods.append(_trained(name, steps, warmup=0.2))
         # The term without the reward: what the spreading of samples does alone.
         name = "ActiveGAN with a constant reward (ours)"
         methods.append(_trained(name, steps, constant_reward=1.0, **ACTIVE_OPTIONS))

@@ -26,7 +26,7 @@ PRESETS = {
 }
 # The paper searches 2e-4 and 1e-3. InfoGAN's own rates, for its networks: with D's, G
 # stays at grey noise for hundreds of steps, for each batch has its own normalisation.
-LEARNING_RATES = {"infogan": {"lr_d": 2e-4, "lr_g": 1e-3, "lr_p": 1e-3}}
+LEARNING_RATES = {"infogan": {"lr_g": 1e-3, "lr_p": 1e-3}}
 
 
 def network_parts(spec, seed, options):

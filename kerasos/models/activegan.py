@@ -125,8 +125,8 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
             `class_weight="balanced"`); other options go before it.
         networks: "acgan" (colour images from 32x32, z normal), "infogan" (other
             images, z uniform) or "dense" (rows). Default: what fits the data. With
-            "infogan", `lr_g` and `lr_p` are 1e-3 by default. D learns a few hundred
-            labelled images by heart, and samples then get worse again with more steps.
+            "infogan", `lr_g` and `lr_p` are 1e-3 by default, as InfoGAN's G: with D's
+            rate, G stays at grey noise for long.
         latent_dim: Width of the noise: 100 for "acgan", else 62.
         adaptive_std: Whether the standard deviations of the policy depend on the
             sample. Default False.

@@ -9,6 +9,7 @@ import tensorflow as tf
 from contract_cases import images, rows
 from scipy import special, stats
 from sklearn.linear_model import LogisticRegression
+from steps import moved_paths
 
 import kerasos
 from kerasos import ActiveGAN
@@ -355,20 +356,7 @@ def test_the_baseline_is_a_running_mean():
 @pytest.mark.parametrize("policy", ["latent", "buffer"])
 def test_the_steps_come_in_order_and_move_their_own_networks(policy, monkeypatch):
     model, batch = make(policy=policy)
-    steps, minimize = [], model.minimize
-    names = {id(getattr(model, name)): name for name in model.player_variables()}
-
-    def recorded(loss, tape, variables, optimizer):
-        before = values(model.variables)
-        minimize(loss, tape, variables, optimizer)
-        moved = {
-            v.path
-            for v, was in zip(model.variables, before, strict=True)
-            if np.any(v.numpy() != was)
-        }
-        steps.append((names[id(optimizer)], moved))
-
-    monkeypatch.setattr(model, "minimize", recorded)
+    steps = moved_paths(model, monkeypatch)
     classifier = values(model.reward_classifier.variables)
     model.train_step(batch)
     order = [name[0] for name, _ in steps]

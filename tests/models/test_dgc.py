@@ -7,6 +7,7 @@ import tensorflow as tf
 from contract_cases import images, rows
 from scipy import special
 from sklearn.linear_model import LogisticRegression
+from steps import moved_paths
 
 import kerasos
 from kerasos import DGC
@@ -117,28 +118,10 @@ def paths(variables):
     return {v.path for v in variables}
 
 
-def record_updates(model, monkeypatch):
-    updates, minimize = [], model.minimize
-    names = {id(getattr(model, name)): name for name in model.player_variables()}
-
-    def recorded(loss, tape, variables, optimizer):
-        before = [v.numpy().copy() for v in model.variables]
-        minimize(loss, tape, variables, optimizer)
-        moved = {
-            v.path
-            for v, was in zip(model.variables, before, strict=True)
-            if np.any(v.numpy() != was)
-        }
-        updates.append((names[id(optimizer)], moved))
-
-    monkeypatch.setattr(model, "minimize", recorded)
-    return updates
-
-
 @pytest.mark.parametrize("data", [rows, images])
 def test_the_updates_come_in_order_and_move_their_own_networks(data, monkeypatch):
     model, batch = make_dgc(data, rate=0.1)
-    updates = record_updates(model, monkeypatch)
+    updates = moved_paths(model, monkeypatch)
     model.train_step(batch)
     assert [name for name, _ in updates] == ["e_optimizer", "g_optimizer", NAMES[1]]
     encoder, joint, head = (moved for _, moved in updates)
@@ -159,7 +142,7 @@ def test_the_updates_come_in_order_and_move_their_own_networks(data, monkeypatch
 def test_updates_can_be_left_out(monkeypatch):
     options = {"encoder_step": False, "latent_oversampling": 0, "pretrain_steps": 0}
     model, batch = make_dgc(**options)
-    updates = record_updates(model, monkeypatch)
+    updates = moved_paths(model, monkeypatch)
     logs = model.train_step(batch)
     assert [name for name, _ in updates] == ["g_optimizer"]
     assert set(model.player_variables()) == {"g_optimizer"}
