@@ -1,0 +1,47 @@
+"""He, Lin, Yuan, Tzeng. Interpretable Minority Synthesis for Imbalanced
+Classification (IMSIC), IJCAI 2021.
+"""
+
+from harness.protocols.base import Method, Protocol
+from harness.protocols.dgc import DGC_TRAINING
+
+IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
+IMSIC = [
+    Protocol(
+        paper="IMSIC2021",
+        tables=("1",),
+        dataset=dataset,
+        setting="IR=67,100",
+        class_counts="gamo",
+        recipe="imsic",
+        parameters={"epochs": epochs, "batch_size": 64},
+        methods=(
+            Method("SMOTE", "smote"),
+            Method("InfoGAN", "infogan", {"num_codes": codes}, IMSIC_TRAINING),
+            Method("DGC", "dgc", training=DGC_TRAINING),
+            Method("IMSIC", "imsic", {"num_codes": codes}, IMSIC_TRAINING),
+            Method("None (ours)", "none"),
+            Method("Random (ours)", "random"),
+            Method(
+                "Random+augmentation (ours)",
+                "random",
+                classifier={"augmentation": True},
+            ),
+        ),
+        outputs={
+            f"{score}/{label}": ("1", setting, metric)
+            for label, setting in settings.items()
+            for score, metric in (("recall", "recall"), ("f1", "F1"))
+        },
+        repeats=10,
+    )
+    for dataset, epochs, codes, settings in (
+        ("MNIST", 8, 4, {8: "class=8;IR=67", 9: "class=9;IR=100"}),
+        (
+            "Fashion-MNIST",
+            25,
+            3,
+            {8: "class=Bag(8);IR=67", 9: "class=AnkleBoot(9);IR=100"},
+        ),
+    )
+]
