@@ -15,7 +15,7 @@ RECIPE_VERSIONS = {
     "fajardo": 1,
     "gamo": 1,
     "generator": 1,
-    "imsic": 1,
+    "imsic": 2,
 }
 
 

@@ -54,6 +54,13 @@ def _active_methods(dataset):
         # The term without the reward: what the spreading of samples does alone.
         name = "ActiveGAN with a constant reward (ours)"
         methods.append(trained(name, steps, constant_reward=1.0, **ACTIVE_OPTIONS))
+        # The one policy that follows the slope of the reward; alone, and with a D whose
+        # classes do not drift.
+        critic = {"policy": "critic", **ACTIVE_OPTIONS}
+        name = "ActiveGAN with a critic (ours)"
+        methods.append(trained(name, steps, **critic))
+        name = "ActiveGAN with a critic and classes from labelled images alone (ours)"
+        methods.append(trained(name, steps, learn_fake_labels=False, **critic))
     return tuple(methods)
 
 

@@ -6,6 +6,32 @@ from harness.protocols.base import Method, Protocol
 from harness.protocols.dgc import DGC_TRAINING
 
 IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
+
+
+def _coded(name, oversampler, codes, **options):
+    return Method(name, oversampler, {"num_codes": codes, **options}, IMSIC_TRAINING)
+
+
+def _parts(codes):
+    """IMSIC and InfoGAN without one of their parts: what each part earns."""
+    return (
+        _coded("IMSIC on one_to_one (ours)", "imsic", codes, graph="one_to_one"),
+        _coded(
+            "IMSIC with batches as the data are (ours)",
+            "imsic",
+            codes,
+            real_sampling="natural",
+        ),
+        _coded(
+            "InfoGAN with batches as the data are (ours)",
+            "infogan",
+            codes,
+            real_sampling="natural",
+        ),
+        _coded("InfoGAN without a code term (ours)", "infogan", codes, lambda_con=0.0),
+    )
+
+
 IMSIC = [
     Protocol(
         paper="IMSIC2021",
@@ -17,9 +43,10 @@ IMSIC = [
         parameters={"epochs": epochs, "batch_size": 64},
         methods=(
             Method("SMOTE", "smote"),
-            Method("InfoGAN", "infogan", {"num_codes": codes}, IMSIC_TRAINING),
+            _coded("InfoGAN", "infogan", codes),
             Method("DGC", "dgc", training=DGC_TRAINING),
-            Method("IMSIC", "imsic", {"num_codes": codes}, IMSIC_TRAINING),
+            _coded("IMSIC", "imsic", codes),
+            *_parts(codes),
             Method("None (ours)", "none"),
             Method("Random (ours)", "random"),
             Method(

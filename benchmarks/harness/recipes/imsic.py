@@ -13,6 +13,8 @@ from kerasos.traversal_plot import traversal_figure
 def imsic(cell, data_dir, folder):
     """IMSIC's table 1: recall and F1 of single classes, one network for all rows.
 
+    A budget is that of the oversampler; the network always trains in full.
+
     What the codes of a method with codes do comes beside them: `codes.txt`, the
     correlations with the graph, and `codes.png`, the rarest class along each code.
     """
@@ -31,7 +33,7 @@ def imsic(cell, data_dir, folder):
         x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
         network = imsic_cnn(spec, seed=cell.repeat)
         classifier = common.with_augmentation(network, cell)
-        batch, epochs = parameters["batch_size"], cell.steps(parameters["epochs"])
+        batch, epochs = parameters["batch_size"], parameters["epochs"]
         data = kerasos.data.batches(x, y, batch, seed=cell.repeat)
         share = (0.5, 1.0) if cell.method.training else (0.0, 1.0)
         training.fit(classifier, data, epochs, folder, "classifier", share)
