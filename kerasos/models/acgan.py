@@ -54,6 +54,7 @@ class ACGAN(ConditionalGAN):
         latent_dim: Width of the noise, 62 (paper).
         lr: "paper", or "base": `lr_g` and `lr_d` swapped, as in the code that the
             paper builds on.
+        d_shift: As in `CGAN`.
 
     Raises:
         ValueError: If an option's value is unknown or does not fit the data.

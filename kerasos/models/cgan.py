@@ -74,6 +74,10 @@ class CGAN(ConditionalGAN):
         latent_dim: Width of the noise, 62 (paper).
         lr: "paper", or "base": `lr_g` and `lr_d` swapped, as in the code that the
             paper builds on.
+        d_shift: Images only, off by default, ours: the largest move, as a share of
+            the side, of all images that D sees in training, real and generated alike
+            (the translation of DiffAugment, Zhao et al., 2020; .125 there). D can
+            then not learn a few hundred images by heart, and G goes on improving.
 
     Raises:
         ValueError: If an option's value is unknown or does not fit the data.
@@ -169,6 +173,7 @@ class CDCGAN(CGAN):
 
     `from_data` also takes:
         latent_dim: Width of the noise, 62.
+        d_shift: As in `CGAN`.
 
     Example:
 

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from kerasos.data.spec import DataSpec, as_arrays
 from kerasos.models.base import OversamplingModel
+from kerasos.networks.shifted import shifted
 from kerasos.seeds import fresh_seed
-from kerasos.suggest import check_options
+from kerasos.suggest import check_number, check_options
 
 LATENT_DIM = 62
 LARGE_KERNEL = 2**20
@@ -83,7 +84,12 @@ class ConditionalModel(OversamplingModel):
         spec = DataSpec.of(
             x, y, options.pop("value_range", None), options.pop("label_names", None)
         )
+        share = options.pop("d_shift", 0.0)
+        check_number("d_shift", share, most=0.5)
         networks, settings = cls.build_networks(spec, seed, options)
+        if share:
+            name = "trunk" if "trunk" in networks else "discriminator"
+            networks[name] = shifted(networks[name], share, seed)
         if not (spec.is_image or "model_range" in settings):
             settings["column_mean"], settings["column_scale"] = standardization(x)
             settings.update(cls.settings_of_rows(x))

@@ -18,7 +18,7 @@ RATES = {
     "paper": {"lr_g": 2e-4, "lr_d": 1e-3, "lr_c": 1e-3},
     "base": {"lr_g": 1e-3, "lr_d": 2e-4, "lr_c": 1e-3},
 }
-GAN_OPTIONS = (*OPTIONS, "fake_labels", "loss", "lr_g", "lr_d")
+GAN_OPTIONS = (*OPTIONS, "fake_labels", "loss", "lr_g", "lr_d", "d_shift")
 
 
 class ConditionalGAN(ConditionalModel):

@@ -88,6 +88,7 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
             (authors' code) and the data's own size for others; None, the data's own
             size; or an integer. Samples always have the data's size.
         bn_epsilon: Of batch normalisation in image networks, 1e-5 (ours).
+        d_shift: As in `CGAN`.
         preset: "repo" sets what the authors' code does, images only: class code
             "unsupervised", real sampling "natural", `double_softmax=True`,
             `bn_epsilon=0.8`, `per_class=100`, and samples with codes of 0, or for

@@ -26,6 +26,7 @@ OPTIONS = (
     "image_size",
     "bn_epsilon",
     "preset",
+    "d_shift",
     *SETTINGS,
     "value_range",
     "label_names",

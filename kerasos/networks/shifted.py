@@ -1,0 +1,36 @@
+"""A discriminator that sees its images moved."""
+
+import keras
+
+from kerasos.layers.counted_shift import CountedShift
+from kerasos.seeds import derive_seed
+
+
+def shifted(network, share, seed):
+    """Puts a `CountedShift` before the images of a network.
+
+    Args:
+        network: `keras.Model` from images, or from a list that begins with images.
+        share: Largest move, as a share of the side.
+        seed: Integer seed of the moves.
+
+    Returns:
+        A `keras.Model` with the weights, inputs, outputs and name of `network`.
+
+    Raises:
+        ValueError: If the network takes no images, or `share` is not in [0, 1).
+    """
+    shapes = network.input_shape
+    shapes = shapes if isinstance(shapes, list) else [shapes]
+    if len(shapes[0]) != 4:
+        raise ValueError(
+            "`d_shift` moves images before the discriminator sees them. Received: "
+            f"d_shift={share} and a discriminator of rows of {shapes[0][-1]} numbers. "
+            "Leave `d_shift` out."
+        )
+    inputs = [keras.Input(shape[1:]) for shape in shapes]
+    shift = CountedShift(share, derive_seed(seed, network.name, "shift"), name="shift")
+    seen = [shift(inputs[0]), *inputs[1:]]
+    if len(inputs) == 1:
+        return keras.Model(inputs[0], network(seen[0]), name=network.name)
+    return keras.Model(inputs, network(seen), name=network.name)
