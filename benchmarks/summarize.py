@@ -1,11 +1,12 @@
 """Prints a table of README.md from the rows of `reproduce.py`.
 
-    python benchmarks/summarize.py --dataset MNIST
+    python benchmarks/summarize.py --table MNIST
 
-Mean and sample standard deviation over repeats at the full budget, on the full test
-set, beside the figures that the paper published for 1,000 images. `--write` puts the
-tables of all data sets into README.md, between their markers, and the summary that
-`tabular.py` wrote beside the rows.
+Mean and sample standard deviation over repeats, beside the published figures: GAMO's
+table 1 at the full budget, on the full test set (published: on 1,000 images), by the
+name of the data set; and one score of another paper over several settings, by a name
+in `GRIDS`. `--write` puts all tables into README.md, between their markers, and the
+summary that `tabular.py` wrote beside the rows.
 """
 
 import pathlib
@@ -18,10 +19,21 @@ _ROWS = flags.DEFINE_string("rows", "benchmarks/results/reproduce.csv", "Rows.")
 _PUBLISHED = flags.DEFINE_string(
     "published", "benchmarks/published", "Folder of the published tables."
 )
-_DATASET = flags.DEFINE_string("dataset", "MNIST", "Data set, as in the rows.")
+_TABLE = flags.DEFINE_string("table", "MNIST", "A table's name in README.md.")
 _WRITE = flags.DEFINE_bool("write", False, "Put the tables into README.md.")
 
 SETTING = "loss=LS;IR=100"
+# Columns: a title, and the section and the metric that it shows.
+GRIDS = {
+    "ActiveGAN": [
+        (title, ("ACTIVEGAN2019", "1", dataset, setting), "F_score_pct")
+        for title, dataset, setting in (
+            ("MNIST, 500", "MNIST", "n=500"),
+            ("MNIST, 1,000", "MNIST", "n=1000"),
+            ("Fashion-MNIST, 5,000", "Fashion-MNIST", "n=5000"),
+        )
+    ],
+}
 
 
 def table(results, published, dataset):
@@ -32,13 +44,7 @@ def table(results, published, dataset):
         published: Folder of the published tables.
         dataset: As in the rows.
     """
-    sections, _ = reporting.build(rows.read(results), rows.published(published))
-    (section,) = (
-        s
-        for s in sections
-        if (s.paper, s.table, s.dataset, s.setting)
-        == ("GAMO2019", "1", dataset, SETTING)
-    )
+    section = _sections(results, published)["GAMO2019", "1", dataset, SETTING]
     lines = [
         "| method | ACSA | G-mean | repeats | published |",
         "|---|---|---|---|---|",
@@ -58,6 +64,54 @@ def table(results, published, dataset):
     return lines
 
 
+def grid(results, published, name):
+    """Returns the lines of a Markdown table of one score, a setting a column.
+
+    A cell has mean, sample standard deviation, number of repeats in square brackets
+    and what the paper published in round ones.
+
+    Args:
+        results: Path of the rows.
+        published: Folder of the published tables.
+        name: In `GRIDS`.
+    """
+    found, titles, cells = _sections(results, published), [], {}
+    for title, place, metric in GRIDS[name]:
+        titles.append(title)
+        for line in found[place].lines:
+            score = line.scores.get(metric)
+            figure = found[place].figure(line.method, metric)
+            if score is None:
+                continue
+            spread = f" ± {score.std:.2f}" if score.repeats > 1 else ""
+            text = f"{score.mean:.2f}{spread} [{score.repeats}]"
+            text += f" ({figure.text})" if figure else ""
+            cells.setdefault((line.method, line.budget), {})[title] = text
+    lines = [
+        f"| method | budget | {' | '.join(titles)} |",
+        "|---" * (2 + len(titles)) + "|",
+    ]
+    for (method, budget), texts in cells.items():
+        shown = " | ".join(texts.get(title, "") for title in titles)
+        lines.append(f"| {method} | {budget:g} | {shown} |")
+    return lines
+
+
+def _sections(results, published):
+    """Returns `{(paper, table, data set, setting): harness.reporting.Section}`."""
+    sections, _ = reporting.build(rows.read(results), rows.published(published))
+    return {(s.paper, s.table, s.dataset, s.setting): s for s in sections}
+
+
+def lines_of(name, results, published):
+    """Returns the lines of the table with that name in README.md."""
+    if name == "tabular":
+        return tabular(pathlib.Path(results).with_name("tabular.md"))
+    if name in GRIDS:
+        return grid(results, published, name)
+    return table(results, published, name)
+
+
 def tabular(summary):
     """Returns the lines of the first table in `tabular.md`, and the line before it."""
     lines = pathlib.Path(summary).read_text("utf-8").splitlines()
@@ -70,10 +124,7 @@ def write(readme, results, published):
     """Replaces the tables between `<!-- table: NAME -->` and `<!-- end -->`."""
 
     def fresh(match):
-        if match[1] == "tabular":
-            lines = tabular(pathlib.Path(results).with_name("tabular.md"))
-        else:
-            lines = table(results, published, match[1])
+        lines = lines_of(match[1], results, published)
         return f"<!-- table: {match[1]} -->\n\n" + "\n".join(lines) + "\n\n<!-- end -->"
 
     text = readme.read_text("utf-8")
@@ -84,7 +135,7 @@ def write(readme, results, published):
 def main(_):
     if _WRITE.value:
         return write(pathlib.Path("README.md"), _ROWS.value, _PUBLISHED.value)
-    print("\n".join(table(_ROWS.value, _PUBLISHED.value, _DATASET.value)))
+    print("\n".join(lines_of(_TABLE.value, _ROWS.value, _PUBLISHED.value)))
 
 
 if __name__ == "__main__":
