@@ -564,13 +564,20 @@ def test_missing_notes_and_tables_are_errors(tmp_path):
         reporting_document.make_report(found, found.parent, notes)
 
 
-def test_the_published_tables_and_notes_of_the_project_make_a_report(tmp_path):
-    empty = tmp_path / "rows.csv"
+def test_the_published_tables_of_the_project_make_a_report(tmp_path):
+    empty, notes = tmp_path / "rows.csv", tmp_path / "notes.md"
     empty.write_text(",".join(rows.COLUMNS) + "\n", "utf-8")
-    folder = ROOT / "benchmarks"
-    text, _ = reporting_document.make_report(
-        empty, folder / "published", folder / "notes.md"
-    )
-    total = sum(1 for _ in rows.published(folder / "published"))
+    notes.write_text("# Notes\n", "utf-8")
+    published = ROOT / "benchmarks" / "published"
+    text, _ = reporting_document.make_report(empty, published, notes)
+    total = sum(1 for _ in rows.published(published))
     counts = re.findall(r"\| 0 of \d+ \| 0 of (\d+) \|", text)
     assert sum(map(int, counts)) == total > 2000
+
+
+def test_the_report_of_the_project_is_that_of_its_rows_and_notes():
+    folder = ROOT / "benchmarks"
+    text, _ = reporting_document.make_report(
+        folder / "results" / "reproduce.csv", folder / "published", folder / "notes.md"
+    )
+    assert text == (folder / "REPORT.md").read_text("utf-8")
