@@ -128,7 +128,8 @@ class ActiveGAN(HardSamples, PolicyTerm, ConditionalGAN):
             "infogan", `lr_g` and `lr_p` are 1e-3 by default, as InfoGAN's G: with D's
             rate, G stays at grey noise for long.
         latent_dim: Width of the noise: 100 for "acgan", else 62.
-        d_shift: As in `CGAN`.
+        d_shift: As in `CGAN`; .125 for a few hundred images. The rates of "infogan"
+            are then 2e-4, too.
         adaptive_std: Whether the standard deviations of the policy depend on the
             sample. Default False.
         features: Of the classifier: a name in `kerasos.features`, a `FeatureFn` or a

@@ -84,9 +84,9 @@ class ConditionalModel(OversamplingModel):
         spec = DataSpec.of(
             x, y, options.pop("value_range", None), options.pop("label_names", None)
         )
-        share = options.pop("d_shift", 0.0)
-        check_number("d_shift", share, most=0.5)
+        check_number("d_shift", options.get("d_shift", 0.0), most=0.5)
         networks, settings = cls.build_networks(spec, seed, options)
+        share = options.pop("d_shift", 0.0)
         if share:
             name = "trunk" if "trunk" in networks else "discriminator"
             networks[name] = shifted(networks[name], share, seed)

@@ -83,6 +83,17 @@ def test_training_goes_on_after_loading_as_without_a_break(tmp_path):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
 
 
+def test_with_moved_images_activegan_takes_the_rate_of_d_for_g():
+    plain, moving = (
+        kerasos.ActiveGAN.from_data(
+            *images(), seed=0, d_shift=share, **METHODS["activegan"]
+        )
+        for share in (0.0, 0.125)
+    )
+    assert (plain.lr_g, plain.lr_d) == (1e-3, 2e-4)
+    assert (moving.lr_g, moving.lr_d) == (2e-4, 2e-4)
+
+
 def test_what_cannot_be_moved_is_refused():
     with pytest.raises(ValueError, match="moves images.*rows of 6 numbers"):
         kerasos.ACGAN.from_data(*rows(), d_shift=0.125)

@@ -54,10 +54,12 @@ def _active_methods(dataset):
         # The term without the reward: what the spreading of samples does alone.
         name = "ActiveGAN with a constant reward (ours)"
         methods.append(trained(name, steps, constant_reward=1.0, **ACTIVE_OPTIONS))
-        # D sees moved images; at InfoGAN's rates G then makes one image a class.
+        # D sees moved images.
         moved = {"d_shift": 0.125, "lr_d": 2e-4, "lr_g": 2e-4}
         name = "AC-GAN with moved images (ours)"
         methods.append(trained(name, steps, lam=0.0, **moved))
+        name = "AC-GAN with moved images at InfoGAN's rates (ours)"
+        methods.append(trained(name, steps, lam=0.0, **{**moved, "lr_g": 1e-3}))
         name = "ActiveGAN with moved images (ours)"
         methods.append(trained(name, steps, **ACTIVE_OPTIONS, **moved))
         # The one policy that follows the slope of the reward; alone, and with a D whose
