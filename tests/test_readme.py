@@ -126,6 +126,29 @@ def test_a_table_of_results_is_that_of_the_stored_rows(name, summarize):
     assert shown == expected and len(shown) > 2
 
 
+def test_a_cell_of_a_grid_is_mean_spread_repeats_and_the_published_figure(
+    tmp_path, summarize
+):
+    rows = pd.read_csv(ROOT / "benchmarks" / "results" / "reproduce.csv", dtype=str)
+    rows = rows[rows.paper == "ACTIVEGAN2019"]
+    # Two repeats of 90.5 and 92.0: mean 91.25, deviation 1.5 / sqrt(2) = 1.0607.
+    kept = rows[(rows.method == "AC-GAN") & (rows.metric == "F_score_pct")]
+    first = kept[(kept.setting == "n=500") & (kept.budget == "0.1")].iloc[:2].copy()
+    first["mean"] = ["90.5", "92.0"]
+    others = kept[kept.setting.isin(["n=1000", "n=5000"])].iloc[:6]
+    found = pd.concat([first, others])
+    found["part"] = "1/1"  # all that there is of their cells
+    found.to_csv(tmp_path / "rows.csv", index=False)
+    lines = summarize.grid(
+        tmp_path / "rows.csv", ROOT / "benchmarks" / "published", "ActiveGAN"
+    )
+    assert lines[0] == "| method | budget | MNIST, 500 | MNIST, 1,000 | " + (
+        "Fashion-MNIST, 5,000 |"
+    )
+    assert len(lines) == 3
+    assert lines[2].startswith("| AC-GAN | 0.1 | 91.25 ± 1.06 [2] (94.1) | ")
+
+
 def test_the_table_of_tables_is_that_of_the_stored_summary(summarize):
     results = ROOT / "benchmarks" / "results"
     stored = (results / "tabular.md").read_text("utf-8")

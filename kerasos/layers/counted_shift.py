@@ -13,8 +13,8 @@ class CountedShift(CountedNoise):
     At the head of a discriminator it moves real and generated images alike, and the
     gradient passes back through the move: the translation of DiffAugment. A
     discriminator can then not learn a few images by heart, pixel by pixel; and moved
-    images of a generator look like moved real ones only if its own do without.
-    (There, pixels from outside are 0.)
+    images of a generator look like moved real ones only if they do unmoved, too.
+    DiffAugment fills up with 0, which is the background of few images.
 
     Args:
         share: Float in [0, 1), the largest move as a share of the side; in each

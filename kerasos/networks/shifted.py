@@ -28,9 +28,10 @@ def shifted(network, share, seed):
             f"d_shift={share} and a discriminator of rows of {shapes[0][-1]} numbers. "
             "Leave `d_shift` out."
         )
-    inputs = [keras.Input(shape[1:]) for shape in shapes]
+    images, *others = (keras.Input(shape[1:]) for shape in shapes)
     shift = CountedShift(share, derive_seed(seed, network.name, "shift"), name="shift")
-    seen = [shift(inputs[0]), *inputs[1:]]
-    if len(inputs) == 1:
-        return keras.Model(inputs[0], network(seen[0]), name=network.name)
-    return keras.Model(inputs, network(seen), name=network.name)
+    moved = shift(images)
+    if not others:
+        return keras.Model(images, network(moved), name=network.name)
+    outputs = network([moved, *others])
+    return keras.Model([images, *others], outputs, name=network.name)
