@@ -20,13 +20,13 @@ import hashlib
 import json
 import os
 import pathlib
-import time
 
 import numpy as np
 from absl import app, flags
+from harness import training
+from harness.provenance import provenance, use_threads
 
 import kerasos
-from kerasos.callbacks import AtomicBackup
 from kerasos.evaluation import factor_vae_score
 
 _METHODS = flags.DEFINE_list("methods", ["infogan", "imsic", "pca"], "What is scored.")
@@ -37,7 +37,7 @@ _SIZE = flags.DEFINE_integer("size", 32, "Side of the images; dSprites has 64.",
 _MAJORITY = flags.DEFINE_integer("majority", 50_000, "Images of a square.", 1)
 _STEPS = flags.DEFINE_integer("steps", 20_000, "Training steps.", 1)
 _BATCH = flags.DEFINE_integer("batch", 64, "Batch size.", 2)
-_CODES = flags.DEFINE_integer("d_code", 5, "Latent codes.", 1)
+_CODES = flags.DEFINE_integer("num_codes", 5, "Latent codes.", 1)
 _POOL = flags.DEFINE_integer("pool", 10_000, "Images of each shape to score on.", 2)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data, for dSprites.")
 _OUTPUT = flags.DEFINE_string(
@@ -47,23 +47,24 @@ _BACKUPS = flags.DEFINE_string(
     "backup_dir", None, "Folder of backups. Default: beside the CSV."
 )
 _BACKUP_SECONDS = flags.DEFINE_float("backup_seconds", 60.0, "Between two backups.")
+_THREADS = flags.DEFINE_integer("threads", 0, "Threads of TensorFlow; 0: all.", 0)
 
-OPTIONS = {"imsic": {"dag": "one_to_one"}}  # beside the number of codes
+OPTIONS = {"imsic": {"graph": "one_to_one"}}  # beside the number of codes
 STEPS_PER_EPOCH = 250
 _POOL_SEED = 0  # those of the training images follow
-SETTINGS = "method,options,data,size,ratio,seed,majority,steps,batch,d_code,pool".split(
-    ","
+SETTINGS = (
+    "method,options,data,size,ratio,seed,majority,steps,batch,num_codes,pool".split(",")
 )
-COLUMNS = (*SETTINGS, "score", "chance", "active", "votes", "seconds", "versions")
+COLUMNS = (*SETTINGS, "score", "chance", "active", "votes", "seconds", "note")
 
 
 class PCA:
     """The control: components of the images as codes."""
 
-    def __init__(self, x, d_code, seed):
+    def __init__(self, x, num_codes, seed):
         from sklearn.decomposition import PCA
 
-        self.components = PCA(d_code, random_state=seed).fit(_flat(x))
+        self.components = PCA(num_codes, random_state=seed).fit(_flat(x))
 
     def latent_codes(self, x):
         return self.components.transform(_flat(x))
@@ -93,7 +94,7 @@ def plan():
                         "majority": _MAJORITY.value,
                         "steps": _STEPS.value if trained else 0,
                         "batch": _BATCH.value if trained else 0,
-                        "d_code": _CODES.value,
+                        "num_codes": _CODES.value,
                         "pool": _POOL.value,
                     }
                 )
@@ -113,8 +114,8 @@ def measure(run, pool):
         _POOL_SEED + 1 + seed,
         _DATA_DIR.value,
     )
-    started = time.monotonic()
-    model = trained(run, x, y)
+    folder = cell_folder(run)
+    model = trained(run, x, y, folder)
     found = factor_vae_score(model.latent_codes, *pool(run), seed=seed)
     return {
         **run,
@@ -122,31 +123,31 @@ def measure(run, pool):
         "chance": f"{found.chance:.4g}",
         "active": len(found.active),
         "votes": json.dumps(found.votes.tolist()),
-        "seconds": round(time.monotonic() - started),
-        "versions": f"kerasos={kerasos.__version__}",
+        "seconds": round(training.read_progress(folder)["seconds"]),
+        "note": provenance(_THREADS.value),
     }
 
 
-def trained(run, x, y):
-    seed, codes = int(run["seed"]), int(run["d_code"])
+def cell_folder(run):
+    """Returns the folder of a run's backups and clock, made if need be."""
+    name = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    root = _BACKUPS.value or pathlib.Path(_OUTPUT.value).parent / ".cells"
+    folder = pathlib.Path(root) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def trained(run, x, y, folder):
+    seed, codes = int(run["seed"]), int(run["num_codes"])
     if run["method"] == "pca":
         return PCA(x, codes, seed)
     model = kerasos.get_method(run["method"]).from_data(
-        x, y, seed=seed, d_code=codes, **json.loads(run["options"])
+        x, y, seed=seed, num_codes=codes, **json.loads(run["options"])
     )
     steps, batch = int(run["steps"]), min(int(run["batch"]), len(x))
     every = min(STEPS_PER_EPOCH, steps)
     data = kerasos.data.batches(x, y, batch, seed=seed, steps_per_epoch=every)
-    name = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
-    root = _BACKUPS.value or pathlib.Path(_OUTPUT.value).parent / ".cells"
-    backup = AtomicBackup(pathlib.Path(root) / name, _BACKUP_SECONDS.value, data)
-    model.fit(
-        data,
-        epochs=max(1, round(steps / every)),
-        shuffle=False,  # the dataset has its own order
-        verbose=0,
-        callbacks=[backup],
-    )
+    training.fit(model, data, max(1, round(steps / every)), folder, "model")
     return model
 
 
@@ -176,6 +177,8 @@ def main(_):
     unknown = set(_METHODS.value) - {"pca", *kerasos.list_methods()}
     if unknown:
         kerasos.get_method(min(unknown))  # says what there is
+    use_threads(_THREADS.value)
+    training.backup_seconds = _BACKUP_SECONDS.value
     path = pathlib.Path(_OUTPUT.value)
 
     @functools.lru_cache(1)

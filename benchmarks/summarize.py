@@ -23,16 +23,31 @@ _TABLE = flags.DEFINE_string("table", "MNIST", "A table's name in README.md.")
 _WRITE = flags.DEFINE_bool("write", False, "Put the tables into README.md.")
 
 SETTING = "loss=LS;IR=100"
-# Columns: a title, and the section and the metric that it shows.
+# Decimal places; columns: a title, and the section and the metric that it shows.
 GRIDS = {
-    "ActiveGAN": [
-        (title, ("ACTIVEGAN2019", "1", dataset, setting), "F_score_pct")
-        for title, dataset, setting in (
-            ("MNIST, 500", "MNIST", "n=500"),
-            ("MNIST, 1,000", "MNIST", "n=1000"),
-            ("Fashion-MNIST, 5,000", "Fashion-MNIST", "n=5000"),
-        )
-    ],
+    "ActiveGAN": (
+        2,
+        [
+            (title, ("ACTIVEGAN2019", "1", dataset, setting), "F_score_pct")
+            for title, dataset, setting in (
+                ("MNIST, 500", "MNIST", "n=500"),
+                ("MNIST, 1,000", "MNIST", "n=1000"),
+                ("Fashion-MNIST, 5,000", "Fashion-MNIST", "n=5000"),
+            )
+        ],
+    ),
+    "Fajardo": (
+        3,
+        [
+            (
+                f"{dataset}, {classes}",
+                ("FAJARDO2021", number, dataset, "m=1 2 3 4 5;rho=320"),
+                f"{group}_F1",
+            )
+            for dataset, number in (("MNIST", "5"), ("Fashion-MNIST", "7"))
+            for classes, group in (("all classes", "all"), ("1 to 5", "min"))
+        ],
+    ),
 }
 
 
@@ -75,16 +90,17 @@ def grid(results, published, name):
         published: Folder of the published tables.
         name: In `GRIDS`.
     """
-    found, titles, cells = _sections(results, published), [], {}
-    for title, place, metric in GRIDS[name]:
+    (digits, columns), titles, cells = GRIDS[name], [], {}
+    found = _sections(results, published)
+    for title, place, metric in columns:
         titles.append(title)
         for line in found[place].lines:
             score = line.scores.get(metric)
             figure = found[place].figure(line.method, metric)
             if score is None:
                 continue
-            spread = f" ± {score.std:.2f}" if score.repeats > 1 else ""
-            text = f"{score.mean:.2f}{spread} [{score.repeats}]"
+            spread = f" ± {score.std:.{digits}f}" if score.repeats > 1 else ""
+            text = f"{score.mean:.{digits}f}{spread} [{score.repeats}]"
             text += f" ({figure.text})" if figure else ""
             cells.setdefault((line.method, line.budget), {})[title] = text
     lines = [

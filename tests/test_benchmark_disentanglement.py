@@ -28,10 +28,10 @@ class Codes(keras.Model):
     crash_after = None
 
     @classmethod
-    def from_data(cls, x, y, *, seed, d_code, dag=None):
-        cls.built_with.append((np.bincount(y).tolist(), seed, d_code, dag))
+    def from_data(cls, x, y, *, seed, num_codes, graph=None):
+        cls.built_with.append((np.bincount(y).tolist(), seed, num_codes, graph))
         model = cls()
-        model.layer = keras.layers.Dense(d_code)
+        model.layer = keras.layers.Dense(num_codes)
         model.layer.build((None, 256))
         model.built = True
         model.compile(keras.optimizers.SGD(0.0))
@@ -84,9 +84,9 @@ def test_a_row_for_each_run_and_none_twice(script, tmp_path):
     assert len(found) == 6
     # Squares are the majority; IMSIC has one parent for each code.
     assert Codes.built_with == [
-        ([60, count, count], 0, 5, dag)
+        ([60, count, count], 0, 5, graph)
         for count in (6, 2)
-        for dag in (None, "one_to_one")
+        for graph in (None, "one_to_one")
     ]
     assert Codes.steps == [3, 3] * 4
     for row in found:
@@ -110,6 +110,19 @@ def test_a_broken_run_goes_on_from_its_backup(script, tmp_path, monkeypatch):
     monkeypatch.setattr(Codes, "crash_after", None)
     assert len(run(script, tmp_path / "rows.csv", *arguments)) == 1
     assert Codes.steps == [3, 3]  # two epochs, one in each run
+
+
+@pytest.mark.slow(reason="builds InfoGAN and IMSIC")
+def test_the_methods_of_the_paper_run(tmp_path):
+    """The stand-in takes any option; these take only their own."""
+    with script_module.loaded(SCRIPT) as script:
+        arguments = ["--methods=infogan,imsic", "--ratios=10", "--seeds=0"]
+        found = run(script, tmp_path / "rows.csv", *arguments)
+    assert [row["method"] for row in found] == ["infogan", "imsic"]
+    for row in found:
+        assert int(row["seconds"]) > 0 and "tensorflow=" in row["note"]
+        # Six steps disentangle nothing: chance is .2, a perfect score 1.
+        assert 0.2 <= float(row["score"]) < 0.9
 
 
 def test_an_unknown_method_is_named(script, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 
-from harness import cells, protocols, rows, training  # noqa: E402
+from harness import cells, protocols, recipes, rows, training  # noqa: E402
 
 import kerasos  # noqa: E402
 
@@ -189,6 +189,26 @@ def test_times_are_those_of_cells_like_it():
     assert cells.estimated_seconds(cell, [other]) == 50.0
     mine = [took("Baseline CN", "b", 30, 1.0), took("Baseline CN", "c", 5, 0.25)]
     assert cells.estimated_seconds(cell, [other, *mine]) == 12.5  # of 15 and 10
+
+
+def test_imsics_network_trains_in_full_at_any_budget(tmp_path, monkeypatch):
+    """The budget is that of the oversampler alone; table 1 compares its samples."""
+    (protocol,) = (p for p in protocols.TRIAL if p.recipe == "imsic")
+    protocol = dataclasses.replace(protocol, parameters={"epochs": 2, "batch_size": 64})
+    method = protocols.Method("CVAE", "cvae", {}, {"steps": 20, "batch_size": 32})
+    steps_of, fit = {}, training.fit
+
+    def spy(model, data, number, folder, name, *rest):
+        steps_of[name] = number * int(data.cardinality())
+        return fit(model, data, number, folder, name, *rest)
+
+    monkeypatch.setattr(training, "fit", spy)
+    cell = cells.Cell(protocol, method, 0, 0.2)
+    (x, y), _ = kerasos.data.load("digits", class_counts=20)
+    balanced = 10 * (y == 0).sum()
+    _, steps = recipes.RECIPES["imsic"](cell, None, tmp_path)
+    assert steps_of == {"generator": 4, "classifier": 2 * -(-balanced // 64)}
+    assert steps == steps_of["classifier"]
 
 
 # Whole runs, on digits.

@@ -14,7 +14,7 @@ import kerasos
 from kerasos.callbacks import AtomicBackup
 from kerasos.over_sampling.schedule import epochs_of
 
-# Set by `run_cell.py`.
+# Set by the scripts.
 backup_seconds = 30.0
 WINDOW = 10  # evaluations; one alone swings by .01 to .02
 EPOCH_STEPS = 250  # for oversamplers that train for a number of steps
