@@ -258,7 +258,8 @@ def test_a_dry_run_lists_the_cells_and_runs_none(tmp_path):
 @pytest.mark.slow  # a process that loads TensorFlow for each cell
 def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     """On digits: features, SMOTE's images, generators, classifiers, five scores."""
-    methods = {"SMOTE", "CNN (ours)", "CVAE", "DGC", "DOS", "GAMO2pix", "IMSIC"}
+    fixed = "SMOTE with weight 5"
+    methods = {"SMOTE", "CNN (ours)", "CVAE", "DGC", "DOS", "GAMO2pix", "IMSIC", fixed}
     arguments = ("--repeats=0", "--methods=" + ",".join(sorted(methods)))
     for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
@@ -273,8 +274,14 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     scores = {
         (r["table"], r["metric"]): float(r["mean"])
         for r in found
-        if r["method"] != "IMSIC"
+        if r["method"] not in ("IMSIC", fixed)
     }
+    weights = [
+        float(r["mean"])
+        for r in found
+        if (r["method"], r["metric"]) == (fixed, "synthetic_weight")
+    ]
+    assert weights == [5.0]
     shares = [
         ("gamo", "ACSA"),
         ("gamo", "ACSA_full"),
@@ -292,7 +299,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 5
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 6
     (codes,) = tmp_path.glob(".cells/*/codes.txt")
     assert "l1" in codes.read_text() and codes.with_name("codes.png").is_file()
 

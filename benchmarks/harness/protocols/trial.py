@@ -62,7 +62,11 @@ TRIAL = [
             "batch_size": 64,
             "features": "cnn",
         },
-        (Method("Imbalanced", "none"), Method("SMOTE", "smote")),
+        (
+            Method("Imbalanced", "none"),
+            Method("SMOTE", "smote"),
+            Method("SMOTE with weight 5", "smote", classifier={"weight": 5.0}),
+        ),
         {
             "min/F1": "min_F1",
             "all/F1": "all_F1",

@@ -13,8 +13,9 @@ from kerasos.metrics.groups import group_scores
 def fajardo(cell, data_dir, folder):
     """Fajardo's tables 1 to 9: three MLPs on a balanced set, and the FID.
 
-    The synthetic samples' weight is searched once for the set, on real samples; the
-    time is that of balancing alone, training of the generator included.
+    The synthetic samples' weight is searched once for the set, on real samples, unless
+    the method has one; the time is that of balancing alone, training of the generator
+    included.
     """
     parameters, parts = cell.protocol.parameters, training.Parts(folder)
     (x, y), (x_test, y_test) = datasets.load(
@@ -30,29 +31,16 @@ def fajardo(cell, data_dir, folder):
         parts["balance_seconds"] = (
             training.read_progress(folder)["seconds"] + time.monotonic() - started
         )
-    scores = {"balance_seconds": parts["balance_seconds"]}
+    scores = {}
+    if not cell.trained_as:  # whose training took another row's time
+        scores["balance_seconds"] = parts["balance_seconds"]
     weight = 1.0
     if is_synthetic.any():
         common.draw_made(x, y, is_synthetic, folder)
         scores.update(minority_fid(cell, spec, x, y, is_synthetic, data_dir, folder))
-        found = dict(parts["search"]) if "search" in parts else {}
-
-        def keep(value, folds):
-            found[value] = folds
-            parts["search"] = list(found.items())
-
-        with training.timed(folder, 0.8):
-            weight = search_sample_weight(
-                fajardo_mlp(spec, seed=cell.repeat),
-                x,
-                y,
-                is_synthetic,
-                minority=minority,
-                seed=cell.repeat,
-                done=found,
-                on_score=keep,
-                **fits,
-            ).best_weight
+        weight = cell.method.classifier.get("weight") or searched_weight(
+            cell, spec, x, y, is_synthetic, folder, parts, fits
+        )
         scores["weight"] = weight
     groups = []
     for number in range(parameters["classifiers"]):
@@ -70,6 +58,28 @@ def fajardo(cell, data_dir, folder):
         spread = statistics.stdev(values) if len(values) > 1 else None
         scores[name.replace("_", "/", 1)] = (statistics.fmean(values), spread)
     return scores, steps
+
+
+def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
+    """The weight with the best score in cross-validation; goes on where it stopped."""
+    found = dict(parts["search"]) if "search" in parts else {}
+
+    def keep(value, folds):
+        found[value] = folds
+        parts["search"] = list(found.items())
+
+    with training.timed(folder, 0.8):
+        return search_sample_weight(
+            fajardo_mlp(spec, seed=cell.repeat),
+            x,
+            y,
+            is_synthetic,
+            minority=cell.protocol.parameters["minority"],
+            seed=cell.repeat,
+            done=found,
+            on_score=keep,
+            **fits,
+        ).best_weight
 
 
 def minority_fid(cell, spec, x, y, is_synthetic, data_dir, folder):
