@@ -34,7 +34,7 @@ FAJARDO_METHODS = (
 )
 
 # The search scores on images that the generator has seen, few of them of a small class
-# and many of the others: its choice is often 1, where false alarms are rarest.
+# and many of the others, and often takes 1: these rows have the grid's other end.
 WEIGHTED = tuple(
     dataclasses.replace(
         method,
