@@ -140,7 +140,8 @@ def cell_folder(run):
 def trained(run, x, y, folder):
     seed, codes = int(run["seed"]), int(run["num_codes"])
     if run["method"] == "pca":
-        return PCA(x, codes, seed)
+        with training.timed(folder, 1.0):
+            return PCA(x, codes, seed)
     model = kerasos.get_method(run["method"]).from_data(
         x, y, seed=seed, num_codes=codes, **json.loads(run["options"])
     )
