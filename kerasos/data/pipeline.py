@@ -16,6 +16,8 @@ from kerasos.data.arrays import check_labels, check_same_length, check_samples
 from kerasos.data.host import EpochCounter, HostTable
 from kerasos.seeds import derive_seed
 
+AHEAD = 2  # batches that are gathered, and that wait, while one trains
+
 
 def batches(
     x, y, batch_size, balanced=False, shuffle=True, seed=0, steps_per_epoch=None
@@ -181,12 +183,15 @@ def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
     dataset = (
         tf.data.Dataset.from_tensors(0)
         .flat_map(lambda _: first_rows(epoch.advance() * steps))
-        .map(gather, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
+        .map(gather, num_parallel_calls=AHEAD)
+        .prefetch(AHEAD)
         .apply(tf.data.experimental.assert_cardinality(steps))
     )
     options = tf.data.Options()
     options.deterministic = True
+    # The tuner's thread may miss that its iterator is gone and sleep on; the end of an
+    # epoch waits for it, at worst as long as the epoch took (up to a minute).
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )

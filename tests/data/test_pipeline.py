@@ -93,6 +93,14 @@ def test_repeat_goes_on_to_the_next_epoch():
     np.testing.assert_array_equal(two, np.concatenate([rows(dataset), rows(dataset)]))
 
 
+@pytest.mark.parametrize("balanced", [False, True, "copies"])
+def test_no_epoch_waits_for_the_thread_of_a_tuner(balanced):
+    # It may sleep on as long as the epoch took; seen in one epoch of two, by chance.
+    dataset = batches(X, Y, 5, balanced=balanced)
+    for other in (dataset, uniform_from(dataset, 1)):
+        assert other.options().autotune.enabled is False
+
+
 def test_order_is_uniform():
     y = np.arange(6) % 2
     dataset = batches(np.arange(6, dtype="uint8")[:, None], y, 6, steps_per_epoch=3000)
