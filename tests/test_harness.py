@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import multiprocessing
 import os
 import pathlib
@@ -260,6 +261,8 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     """On digits: features, SMOTE's images, generators, classifiers, five scores."""
     fixed = "SMOTE with weight 5"
     methods = {"SMOTE", "CNN (ours)", "CVAE", "DGC", "DOS", "GAMO2pix", "IMSIC", fixed}
+    unseen = "SMOTE of unseen folds"
+    methods.add(unseen)
     arguments = ("--repeats=0", "--methods=" + ",".join(sorted(methods)))
     for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
@@ -274,7 +277,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     scores = {
         (r["table"], r["metric"]): float(r["mean"])
         for r in found
-        if r["method"] not in ("IMSIC", fixed)
+        if r["method"] not in ("IMSIC", fixed, unseen)
     }
     weights = [
         float(r["mean"])
@@ -298,8 +301,15 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     assert scores["generator", "spread"] > 0
     assert all(0 <= scores["dgc", name] <= 1 for name in ("ACSA", "RMI", "PMA"))
     assert 1.0 <= scores["fajardo", "synthetic_weight"] <= 50.0
+    # Folds with images of their own do not find what the others find.
+    searches = {}
+    for cell in {(r["method"], r["cell"]) for r in found if r["table"] == "fajardo"}:
+        parts = json.loads((tmp_path / ".cells" / cell[1] / "parts.json").read_text())
+        searches[cell[0]] = dict(parts.get("search", []))
+    assert searches["SMOTE"].keys() == searches[unseen].keys()
+    assert searches["SMOTE"] != searches[unseen] and not searches[fixed]
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 6
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 7
     (codes,) = tmp_path.glob(".cells/*/codes.txt")
     assert "l1" in codes.read_text() and codes.with_name("codes.png").is_file()
 

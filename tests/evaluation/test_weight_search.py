@@ -111,6 +111,95 @@ def test_scores_are_those_of_separate_fits():
         np.testing.assert_allclose(found.scores[weight], expected, atol=1e-6)
 
 
+def moved_copies(x, y):
+    """Balances by copies of what it is given, 10 away and so marked."""
+    counts = np.bincount(y)
+    rows = np.concatenate(
+        [
+            np.resize(np.flatnonzero(y == k), counts.max() - n)
+            for k, n in enumerate(counts)
+        ]
+    )
+    is_synthetic = np.arange(len(y) + len(rows)) >= len(y)
+    return (
+        np.concatenate([x, x[rows] + 10]),
+        np.concatenate([y, y[rows]]),
+        is_synthetic,
+    )
+
+
+def test_with_an_oversampler_folds_train_on_what_it_makes_of_their_own():
+    x, y, is_synthetic = problem()
+    given = []
+
+    def oversample(x, y):
+        given.append((x, y))
+        return moved_copies(x, y)
+
+    arguments = {**SETTINGS, "seed": 3, "oversample": oversample}
+    found = search_sample_weight(classifier(), x, y, is_synthetic, **arguments)
+    pairs = fold_rows(y, is_synthetic, 2, 3)
+    assert len(given) == 2  # once a fold, not once a weight
+    for (x_given, _), (_, held_out) in zip(given, pairs, strict=True):
+        # The other fold's real rows, and no row of the samples passed as synthetic.
+        assert len(x_given) == 11
+        assert not (x_given[:, None] == x[held_out]).all(axis=2).any()
+        assert not (x_given[:, None] == x[is_synthetic]).all(axis=2).any()
+    for weight in SETTINGS["grid"]:
+        expected = []
+        for fold, (train, held_out) in enumerate(pairs):
+            real = train[~is_synthetic[train]]
+            x_fold, y_fold, made = moved_copies(x[real], y[real])
+            model = classifier()
+            seed = derive_seed(3, "weights", fold)
+            for epoch in range(3):
+                rng = np.random.default_rng(derive_seed(seed, epoch))
+                order = rng.permutation(len(y_fold))
+                for start in range(0, len(order) - 7, 8):
+                    rows = order[start : start + 8]
+                    weights = np.where(made[rows], weight, 1.0).astype("float32")
+                    model.train_on_batch(x_fold[rows], y_fold[rows], weights)
+            predicted = model.predict(x[held_out], verbose=0).argmax(axis=1)
+            expected.append(group_scores(y[held_out], predicted, [1, 2])["min_F1"])
+        np.testing.assert_allclose(found.scores[weight], expected, atol=1e-6)
+
+
+def test_an_oversampler_is_not_trained_for_weights_that_are_done():
+    x, y, is_synthetic = problem()
+    found = search_sample_weight(
+        *(classifier(), x, y, is_synthetic),
+        grid=(1.0, 2.0),
+        done={1.0: [0.5, 0.5], 2.0: [0.5, 0.75]},
+        oversample=lambda x, y: pytest.fail("trained"),
+    )
+    assert found.best_weight == 2.0
+
+
+def test_copies_of_held_out_samples_hide_what_a_weight_does():
+    """A class at random places: what is learnt of it says nothing of held-out rows.
+
+    With copies made of all rows the held-out ones are known, and their class is found;
+    with copies of the fold's own it is not.
+    """
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [60, 8])
+    x = rng.normal(size=(68, 16)).astype("float32")
+
+    def copies(x, y):
+        rows = np.resize(np.flatnonzero(y == 1), np.sum(y == 0) - np.sum(y == 1))
+        made = np.arange(len(y) + len(rows)) >= len(y)
+        return np.concatenate([x, x[rows]]), np.concatenate([y, y[rows]]), made
+
+    layers = [keras.Input((16,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    arguments = {"grid": (1.0,), "epochs": 40, "batch_size": 16}
+    known = search_sample_weight(model, *copies(x, y), **arguments)
+    unknown = search_sample_weight(model, *copies(x, y), oversample=copies, **arguments)
+    assert known.mean_scores[1.0] > 2 * unknown.mean_scores[1.0]
+
+
 def test_the_model_is_left_as_it_was():
     x, y, is_synthetic = problem()
     model = classifier()

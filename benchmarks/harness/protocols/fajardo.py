@@ -46,6 +46,17 @@ WEIGHTED = tuple(
     if method.name in ("SMOTE", "RANDOM", "CVAE", "R-CVAE")
 )
 
+# As the paper's rows, but for the folds of the search: each with images of its own.
+UNSEEN = tuple(
+    dataclasses.replace(
+        method,
+        name=f"{method.name} with weight of unseen folds (ours)",
+        classifier={"unseen_folds": True},
+    )
+    for method in FAJARDO_METHODS
+    if method.name in ("SMOTE", "RANDOM")
+)
+
 
 def _latent_methods(minority):
     """Methods that the paper names as next steps, or that came later.
@@ -90,7 +101,7 @@ def _fajardo(dataset, rho, minority):
     )
     outputs["balance_seconds"] = ("9", setting, "seconds")
     outputs["weight"] = (score_table, setting, "synthetic_weight")
-    methods = FAJARDO_METHODS + WEIGHTED
+    methods = FAJARDO_METHODS + WEIGHTED + UNSEEN
     if (dataset, rho) == ("MNIST", 320):
         methods += _latent_methods(minority)
     return Protocol(

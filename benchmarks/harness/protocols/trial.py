@@ -66,6 +66,7 @@ TRIAL = [
             Method("Imbalanced", "none"),
             Method("SMOTE", "smote"),
             Method("SMOTE with weight 5", "smote", classifier={"weight": 5.0}),
+            Method("SMOTE of unseen folds", "smote", classifier={"unseen_folds": True}),
         ),
         {
             "min/F1": "min_F1",

@@ -61,7 +61,20 @@ def fajardo(cell, data_dir, folder):
 
 
 def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
-    """The weight with the best score in cross-validation; goes on where it stopped."""
+    """The weight with the best score in cross-validation; goes on where it stopped.
+
+    Row option `unseen_folds`, for methods without training: each fold has synthetic
+    samples of its own.
+    """
+    method = cell.method
+
+    def oversample(x, y):
+        balancer = kerasos.get_method(method.oversampler).from_data(
+            x, y, seed=cell.repeat, **method.options
+        )
+        return balancer.oversample(x, y, seed=cell.repeat)
+
+    unseen = method.classifier.get("unseen_folds", False)
     found = dict(parts["search"]) if "search" in parts else {}
 
     def keep(value, folds):
@@ -78,6 +91,7 @@ def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
             seed=cell.repeat,
             done=found,
             on_score=keep,
+            oversample=oversample if unseen else None,
             **fits,
         ).best_weight
 
