@@ -9,8 +9,8 @@ Which synthetic samples a fold trains on is not stated in the paper. Two ways:
 
 -   All of them (default, no further training). They were made from the held-out
     samples too, which a classifier then knows at every weight: what the score still
-    sees is samples of large classes taken for small ones, and it tends to choose too
-    small a weight (benchmarks/notes.md).
+    sees is samples of large classes taken for small ones, and the weight can come out
+    too small (with SMOTE on a set of MNIST 1, of unseen folds 28; benchmarks/notes.md).
 -   With `oversample`, those that an oversampler makes of the other folds alone.
 
 Reference:
@@ -112,6 +112,7 @@ def search_sample_weight(
     fit_weighted(model, x_res, y_res, is_synthetic, weight)
     ```
     """
+    _check_compiled(model)
     x, y, is_synthetic = _check_data(x, y, is_synthetic)
     grid = _check_grid(grid)
     pairs = fold_rows(y, is_synthetic, folds, seed)
@@ -258,11 +259,7 @@ class _Fitter:
     """One compiled model, fitted again and again with one trace of its step."""
 
     def __init__(self, model, x, y, batch_size):
-        if not getattr(model, "compiled", False):
-            raise ValueError(
-                "`model` must be compiled. Received: one that is not. Call "
-                "`model.compile(optimizer, loss)` first."
-            )
+        _check_compiled(model)
         self.model, self.batch_size = model, batch_size
         model.optimizer.build(model.trainable_variables)
         self.variables = [*model.variables, *model.optimizer.variables]
@@ -309,6 +306,14 @@ class _Fitter:
             probs = self.model.predict_on_batch(tf.constant(x[rows]))
             labels[start : start + chunk] = probs.argmax(axis=-1)[: len(x) - start]
         return labels
+
+
+def _check_compiled(model):
+    if not getattr(model, "compiled", False):
+        raise ValueError(
+            "`model` must be compiled. Received: one that is not. Call "
+            "`model.compile(optimizer, loss)` first."
+        )
 
 
 def _check_data(x, y, is_synthetic):

@@ -175,6 +175,14 @@ def test_an_oversampler_is_not_trained_for_weights_that_are_done():
     assert found.best_weight == 2.0
 
 
+def test_an_oversampler_is_not_trained_for_a_model_that_cannot_be():
+    with pytest.raises(ValueError, match="must be compiled"):
+        search_sample_weight(
+            *(keras.Sequential([keras.Input((3,))]), *problem()),
+            oversample=lambda x, y: pytest.fail("trained"),
+        )
+
+
 def test_copies_of_held_out_samples_hide_what_a_weight_does():
     """A class at random places: what is learnt of it says nothing of held-out rows.
 
