@@ -183,7 +183,7 @@ def test_an_oversampler_is_not_trained_for_a_model_that_cannot_be():
         )
 
 
-def test_copies_of_held_out_samples_hide_what_a_weight_does():
+def test_held_out_samples_are_known_from_copies_unless_folds_make_their_own():
     """A class at random places: what is learnt of it says nothing of held-out rows.
 
     With copies made of all rows the held-out ones are known, and their class is found;
