@@ -1,5 +1,6 @@
 """Settings of the whole test run: two CPU devices and one strategy over them."""
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -30,6 +31,15 @@ def pytest_collection_modifyitems(items):
 def _case_id(item):
     callspec = getattr(item, "callspec", None)
     return callspec.params["case"].id if callspec and "case" in callspec.params else ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Initial weights of every test are the same in each run and in any order.
+
+    A hook and not a fixture: it comes before the fixtures that a whole module shares.
+    """
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -190,22 +190,27 @@ def test_held_out_samples_are_known_from_copies_unless_folds_make_their_own():
     with copies of the fold's own it is not.
     """
     rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], [60, 8])
-    x = rng.normal(size=(68, 16)).astype("float32")
+    y = np.repeat([0, 1], [120, 8])
+    x = rng.normal(size=(128, 128)).astype("float32")
 
     def copies(x, y):
         rows = np.resize(np.flatnonzero(y == 1), np.sum(y == 0) - np.sum(y == 1))
         made = np.arange(len(y) + len(rows)) >= len(y)
         return np.concatenate([x, x[rows]]), np.concatenate([y, y[rows]]), made
 
-    layers = [keras.Input((16,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2)]
-    model = keras.Sequential(layers)
+    model = keras.Sequential(
+        [
+            keras.Input((128,)),
+            keras.layers.Dense(64, "relu"),
+            keras.layers.Dense(2),
+        ]
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss)
-    arguments = {"grid": (1.0,), "epochs": 40, "batch_size": 16}
+    arguments = {"grid": (1.0,), "epochs": 20, "batch_size": 16}
     known = search_sample_weight(model, *copies(x, y), **arguments)
     unknown = search_sample_weight(model, *copies(x, y), oversample=copies, **arguments)
-    assert known.mean_scores[1.0] > 2 * unknown.mean_scores[1.0]
+    assert known.mean_scores[1.0] > unknown.mean_scores[1.0] + 0.2
 
 
 def test_the_model_is_left_as_it_was():
