@@ -146,16 +146,13 @@ def estimated_seconds(cell, rows):
     """Returns the time that earlier cells like it took, or None.
 
     The median over finished cells of the same method, data set and recipe, scaled
-    by the budget; over all methods of that data set where there is none.
+    by the budget. Other methods tell nothing: some need a second, some a day.
     """
-    mine, others = {}, {}
-    for row in rows:
-        if row["paper"] != cell.protocol.paper:
-            continue
-        if row["dataset"] != cell.protocol.dataset:
-            continue
-        seconds = float(row["seconds"]) / float(row["budget"]) * cell.budget
-        same = row["method"] == cell.method.name
-        (mine if same else others)[row["cell"]] = seconds
-    found = mine or others
+    found = {
+        row["cell"]: float(row["seconds"]) / float(row["budget"]) * cell.budget
+        for row in rows
+        if row["paper"] == cell.protocol.paper
+        and row["dataset"] == cell.protocol.dataset
+        and row["method"] == cell.method.name
+    }
     return statistics.median(found.values()) if found else None
