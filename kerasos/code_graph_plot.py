@@ -54,7 +54,7 @@ def plot_dependence(dependence, path=None):
     edges = [(p, f"l{i}") for i, row in enumerate(graph.parents) for p in row]
     _frame(right, graph, edges)
     _frame(right, graph, dependence.unexpected, linestyle="--")
-    key = "solid frame: edge of the graph; dashed: should be independent, is not"
+    key = "solid frame: edge of the graph\ndashed: should be independent, is not"
     right.set_title(key, fontsize=8)
     if path is not None:
         save_figure(figure, path)

@@ -8,13 +8,27 @@ from harness.protocols.dgc import DGC_TRAINING
 IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
 
 
-def _coded(name, oversampler, codes, **options):
-    return Method(name, oversampler, {"num_codes": codes, **options}, IMSIC_TRAINING)
+def _coded(name, oversampler, codes, trained_as="", **options):
+    options = {"num_codes": codes, **options}
+    return Method(name, oversampler, options, IMSIC_TRAINING, trained_as=trained_as)
 
 
 def _parts(codes):
-    """IMSIC and InfoGAN without one of their parts: what each part earns."""
+    """IMSIC and InfoGAN without one of their parts: what each part earns.
+
+    And with as many images as the authors' code adds, where the paper balances.
+    """
     return (
+        *(
+            _coded(
+                f"{name} with 100 added images a class (ours)",
+                name.lower(),
+                codes,
+                trained_as=name,
+                per_class=100,
+            )
+            for name in ("InfoGAN", "IMSIC")
+        ),
         _coded("IMSIC on one_to_one (ours)", "imsic", codes, graph="one_to_one"),
         _coded(
             "IMSIC with batches as the data are (ours)",
