@@ -48,6 +48,14 @@ GRIDS = {
             for classes, group in (("all classes", "all"), ("1 to 5", "min"))
         ],
     ),
+    "IMSIC": (
+        3,
+        [
+            (f"{label}, {metric}", ("IMSIC2021", "1", "MNIST", setting), metric)
+            for label, setting in (("8", "class=8;IR=67"), ("9", "class=9;IR=100"))
+            for metric in ("recall", "F1")
+        ],
+    ),
 }
 
 
