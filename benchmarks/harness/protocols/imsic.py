@@ -16,18 +16,23 @@ def _coded(name, oversampler, codes, trained_as="", **options):
 def _parts(codes):
     """IMSIC and InfoGAN without one of their parts: what each part earns.
 
-    And with as many images as the authors' code adds, where the paper balances.
+    And with as many images as the authors' code adds, where the paper balances, and
+    with noise as wide as in training, where their code has half of it.
     """
     return (
         *(
             _coded(
-                f"{name} with 100 added images a class (ours)",
+                f"{name} with {words} (ours)",
                 name.lower(),
                 codes,
                 trained_as=name,
-                per_class=100,
+                **options,
             )
             for name in ("InfoGAN", "IMSIC")
+            for words, options in (
+                ("100 added images a class", {"per_class": 100}),
+                ("the noise of training", {"z_std": 1.0}),
+            )
         ),
         _coded("IMSIC on one_to_one (ours)", "imsic", codes, graph="one_to_one"),
         _coded(
