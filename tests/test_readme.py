@@ -117,7 +117,9 @@ def summarize():
         yield module
 
 
-@pytest.mark.parametrize("name", ["MNIST", "Fashion-MNIST", "ActiveGAN", "Fajardo"])
+@pytest.mark.parametrize(
+    "name", ["MNIST", "Fashion-MNIST", "ActiveGAN", "Fajardo", "IMSIC"]
+)
 def test_a_table_of_results_is_that_of_the_stored_rows(name, summarize):
     rows = ROOT / "benchmarks" / "results" / "reproduce.csv"
     section = README.split(f"<!-- table: {name} -->")[1].split("<!-- end -->")[0]
