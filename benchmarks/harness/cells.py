@@ -145,8 +145,8 @@ def expand(protocols, repeats=None, budget=1.0, methods=None):
 def estimated_seconds(cell, rows):
     """Returns the time that earlier cells like it took, or None.
 
-    The median over finished cells of the same method, data set and recipe, scaled
-    by the budget. Other methods tell nothing: some need a second, some a day.
+    The median over finished cells of the same paper, data set and method, scaled by
+    the budget. Other methods tell nothing: some need a second, some a day.
     """
     found = {
         row["cell"]: float(row["seconds"]) / float(row["budget"]) * cell.budget

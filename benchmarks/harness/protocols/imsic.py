@@ -66,7 +66,7 @@ IMSIC = [
             Method("DGC", "dgc", training=DGC_TRAINING),
             _coded("IMSIC", "imsic", codes),
             *_parts(codes),
-            # A step of the published width takes 10 s on two cores.
+            # Small enough to train and to predict with on two cores.
             Method(
                 "DGC of an eighth of the width (ours)",
                 "dgc",
