@@ -73,6 +73,13 @@ IMSIC = [
                 {"width": 128},
                 DGC_TRAINING,
             ),
+            # The published rate is that of the published width.
+            Method(
+                "DGC of an eighth of the width and ten times the rate (ours)",
+                "dgc",
+                {"width": 128, "lr": 1e-4},
+                DGC_TRAINING,
+            ),
             Method("None (ours)", "none"),
             Method("Random (ours)", "random"),
             Method(
