@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -210,6 +211,24 @@ def test_imsics_network_trains_in_full_at_any_budget(tmp_path, monkeypatch):
     _, steps = recipes.RECIPES["imsic"](cell, None, tmp_path)
     assert steps_of == {"generator": 4, "classifier": 2 * -(-balanced // 64)}
     assert steps == steps_of["classifier"]
+
+
+def test_imsics_network_trains_on_as_many_samples_as_the_row_adds(
+    tmp_path, monkeypatch
+):
+    (protocol,) = (p for p in protocols.TRIAL if p.recipe == "imsic")
+    protocol = dataclasses.replace(protocol, parameters={"epochs": 1, "batch_size": 1})
+    method = protocols.Method("SMOTE with 7 added", "smote", added=7)
+    trained_on = []
+
+    def spy(model, data, *rest):
+        trained_on.extend(int(y) for _, batch in data for y in batch)
+
+    monkeypatch.setattr(training, "fit", spy)
+    recipes.RECIPES["imsic"](cells.Cell(protocol, method, 0, 1.0), None, tmp_path)
+    counts = protocol.class_counts
+    (_, y), _ = kerasos.data.load("digits", class_counts=counts)
+    assert np.bincount(trained_on).tolist() == (np.bincount(y) + 7).tolist()
 
 
 # Whole runs, on digits.

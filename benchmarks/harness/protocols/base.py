@@ -21,6 +21,8 @@ class Method:
         trained_as: Name of the row whose oversampler is trained in the same way, and
             differs in its samples alone. Where that row's cell was run first, its
             training is taken over.
+        added: Synthetic samples that every class gets, where the table's other rows
+            balance the classes; 0 to balance.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Method:
     training: dict = dataclasses.field(default_factory=dict)
     classifier: dict = dataclasses.field(default_factory=dict)
     trained_as: str = ""
+    added: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,6 +81,7 @@ IMSIC = [
                 DGC_TRAINING,
             ),
             Method("None (ours)", "none"),
+            Method("SMOTE with 100 added images a class (ours)", "smote", added=100),
             Method("Random (ours)", "random"),
             Method(
                 "Random+augmentation (ours)",

@@ -30,7 +30,7 @@ def imsic(cell, data_dir, folder):
         balancer, _ = training.oversampler(cell, x, y, folder)
         if getattr(balancer, "num_codes", 0):
             draw_codes(balancer, folder)
-        x, y, _ = balancer.oversample(x, y, seed=cell.repeat)
+        x, y, _ = balancer.oversample(x, y, totals(cell, y), seed=cell.repeat)
         network = imsic_cnn(spec, seed=cell.repeat)
         classifier = common.with_augmentation(network, cell)
         batch, epochs = parameters["batch_size"], parameters["epochs"]
@@ -47,6 +47,16 @@ def imsic(cell, data_dir, folder):
         for name, values in names.items()
         for label in range(spec.num_classes)
     }, steps
+
+
+def totals(cell, y):
+    """The sampling strategy: how many samples of each class there shall be."""
+    if not cell.method.added:
+        return "auto"
+    labels, counts = np.unique(y, return_counts=True)
+    return {
+        int(k): int(n) + cell.method.added for k, n in zip(labels, counts, strict=True)
+    }
 
 
 def draw_codes(model, folder):
