@@ -22,7 +22,8 @@ class Method:
             differs in its samples alone. Where that row's cell was run first, its
             training is taken over.
         added: Synthetic samples that every class gets, where the table's other rows
-            balance the classes; 0 to balance.
+            balance the classes; 0 to balance. For oversamplers without an option
+            of their own for it, as InfoGAN and IMSIC have with `per_class`.
     """
 
     name: str
