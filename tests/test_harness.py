@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 
 from harness import cells, protocols, recipes, rows, training  # noqa: E402
+from harness.recipes.imsic import class_quality  # noqa: E402
 
 import kerasos  # noqa: E402
 
@@ -231,6 +232,30 @@ def test_imsics_network_trains_on_as_many_samples_as_the_row_adds(
     assert np.bincount(trained_on).tolist() == (np.bincount(y) + 7).tolist()
 
 
+def test_imsics_samples_are_judged_class_by_class():
+    """Class 1 asked for: real 1s and as many 0s, at one point each."""
+
+    class Model:
+        produces_samples, sampled_labels = True, [0, 1]
+
+        def sample(self, labels, seed, verbose):
+            odd = np.arange(len(labels)) % 2
+            return 10.0 * (np.asarray(labels) * odd)[:, None].astype("float32")
+
+    class Judge:
+        def predict(self, x):
+            return (x[:, 0] > 5).astype(int)
+
+    # Of 0, 1, 10 and 11 those of a class are 1 apart.
+    x, y = np.array([[0.0], [1.0], [10.0], [11.0]], "float32"), np.array([0, 0, 1, 1])
+    found = class_quality(Model(), x, y, Judge(), 0)
+    assert found["agreement/0"] == 1.0 and found["agreement/1"] == 0.5
+    # 100 points at 0, 100 at 10: of the 199 others of one, 100 are 10 away.
+    assert found["spread/0"] == 0.0
+    np.testing.assert_allclose(found["spread/1"], 10 * 100 / 199)
+    assert found.keys() == {f"{n}/{k}" for n in ("agreement", "spread") for k in (0, 1)}
+
+
 # Whole runs, on digits.
 
 
@@ -313,6 +338,12 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
         ("imsic", "F1"),
     ]
     assert all(0.1 < scores[name] <= 1.0 for name in shares)  # chance or better
+    # Of a method with codes, what its samples are worth by themselves too.
+    metrics = {"IMSIC": {"recall", "F1", "agreement", "spread"}}
+    metrics["SMOTE"] = {"recall", "F1"}
+    for method, names in metrics.items():
+        told = [r for r in found if (r["table"], r["method"]) == ("imsic", method)]
+        assert {r["metric"] for r in told} == names
     assert scores["fajardo", "FID_cnn_class9"] > 0
     assert scores["class_fid", "FID_cnn"] > 0
     assert scores["generator", "judge_accuracy"] > 0.9

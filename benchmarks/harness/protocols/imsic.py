@@ -92,7 +92,12 @@ IMSIC = [
         outputs={
             f"{score}/{label}": ("1", setting, metric)
             for label, setting in settings.items()
-            for score, metric in (("recall", "recall"), ("f1", "F1"))
+            for score, metric in (
+                ("recall", "recall"),
+                ("f1", "F1"),
+                ("agreement", "agreement"),
+                ("spread", "spread"),
+            )
         },
         repeats=10,
     )

@@ -84,7 +84,12 @@ TRIAL = [
             Method("SMOTE", "smote"),
             Method("IMSIC", "imsic", {"num_codes": 2}, {"steps": 5, "batch_size": 32}),
         ),
-        {"recall/9": "recall", "f1/9": "F1"},
+        {
+            "recall/9": "recall",
+            "f1/9": "F1",
+            "agreement/9": "agreement",
+            "spread/9": "spread",
+        },
     ),
     _trial(
         "class_fid",

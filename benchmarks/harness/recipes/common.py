@@ -28,7 +28,7 @@ def with_augmentation(model, cell):
 def features_of_all(cell, spec, data_dir, folder):
     """Features of a network trained on the whole balanced training set, kept."""
     (x, y), _ = datasets.load(cell.protocol.dataset, None, data_dir, 0)
-    name = cell.protocol.parameters["features"]
+    name = cell.protocol.parameters.get("features", "cnn")
     options = {"cache_dir": folder.parent / "features"} if name == "cnn" else {}
     return feature_fn(name, spec, x, y, **options)
 

@@ -5,7 +5,7 @@ import numpy as np
 import kerasos
 from harness import datasets, training
 from harness.recipes import common
-from kerasos.evaluation import code_dependence, imsic_cnn
+from kerasos.evaluation import GeneratorDiagnosis, code_dependence, imsic_cnn
 from kerasos.metrics.groups import class_scores
 from kerasos.traversal_plot import traversal_figure
 
@@ -17,12 +17,16 @@ def imsic(cell, data_dir, folder):
 
     What the codes of a method with codes do comes beside them: `codes.txt`, the
     correlations with the graph, and `codes.png`, the rarest class along each code.
+    So does what its samples are worth by themselves, class by class: `agreement`, by
+    a judge that has seen the whole training set, and `spread`, as in
+    `kerasos.evaluation.GeneratorReport`.
     """
     parameters = cell.protocol.parameters
     (x, y), (x_test, y_test) = datasets.load(
         cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
     )
     spec = kerasos.data.DataSpec.of(x, y)
+    quality = {}
     if kerasos.get_method(cell.method.oversampler).trains_classifier:  # DGC
         model, steps = training.oversampler(cell, x, y, folder, (0.0, 1.0))
         classifier = model.classifier
@@ -30,6 +34,8 @@ def imsic(cell, data_dir, folder):
         balancer, _ = training.oversampler(cell, x, y, folder)
         if getattr(balancer, "num_codes", 0):
             draw_codes(balancer, folder)
+            judge = common.judge_of_all(cell, spec, data_dir, folder)
+            quality = class_quality(balancer, x, y, judge, cell.repeat)
         x, y, _ = balancer.oversample(x, y, totals(cell, y), seed=cell.repeat)
         network = imsic_cnn(spec, seed=cell.repeat)
         classifier = common.with_augmentation(network, cell)
@@ -42,11 +48,12 @@ def imsic(cell, data_dir, folder):
         y_test, common.predicted_labels(classifier, x_test), spec.num_classes
     )
     names = {"recall": scores["recall"], "f1": scores["F1"]}
-    return {
+    scores = {
         f"{name}/{label}": float(values[label])
         for name, values in names.items()
         for label in range(spec.num_classes)
-    }, steps
+    }
+    return scores | quality, steps
 
 
 def totals(cell, y):
@@ -56,6 +63,16 @@ def totals(cell, y):
     labels, counts = np.unique(y, return_counts=True)
     return {
         int(k): int(n) + cell.method.added for k, n in zip(labels, counts, strict=True)
+    }
+
+
+def class_quality(model, x, y, judge, seed):
+    """Whether samples are of the class asked for, and how much they differ."""
+    report = GeneratorDiagnosis(x, y, judge, seed=seed)(model)
+    return {
+        f"{name}/{label}": entry[name]
+        for label, entry in report.items()
+        for name in ("agreement", "spread")
     }
 
 
