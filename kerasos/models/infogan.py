@@ -71,7 +71,7 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
         lambda_cat: Weight of the class terms, 1 (authors' code).
         lambda_con: Weight of the code term, 0.15 (authors' code).
         z_std: Deviation of the noise behind samples, 0.5 (authors' code for MNIST);
-            training has 1.
+            training has 1. Like `code_std`, it may be set on a trained model.
         code_std: Deviations of normal codes behind samples, one a code, 0 for a code
             at rest. None, the default (ours): codes from their prior.
         per_class: Samples that `oversample` adds to every class in place of
@@ -113,6 +113,7 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
     """
 
     options = OPTIONS
+    sampling_settings = ("z_std", "code_std")
 
     def __init__(
         self,

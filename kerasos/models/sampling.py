@@ -16,7 +16,13 @@ class Sampling:
 
     For a `keras.Model` with `latent`, `generate`, `to_user`, `sampled_labels`,
     `noise_dim`, `seed` and the variable `calls_done`.
+
+    Attributes:
+        sampling_settings: Names of attributes that may be set between two calls of
+            `sample`; it follows them.
     """
+
+    sampling_settings = ()
 
     def call(self, labels):
         """Generates one sample for each label, fresh noise at every call.
@@ -105,8 +111,9 @@ class Sampling:
 
     def _sample_function(self):
         # Held outside Keras's attribute tracking: it is no state.
-        function = self.__dict__.get("_compiled_samples")
-        if function is None:
+        settings = repr([getattr(self, name) for name in self.sampling_settings])
+        function, made_with = self.__dict__.get("_compiled_samples", (None, None))
+        if function is None or made_with != settings:
             signature = [
                 tf.TensorSpec((None, self.noise_dim), tf.float32),
                 tf.TensorSpec((None,), tf.int32),
@@ -114,7 +121,7 @@ class Sampling:
             if self.num_codes:
                 signature.append(tf.TensorSpec((None, self.num_codes), tf.float32))
             function = tf.function(self._samples, input_signature=signature)
-            self.__dict__["_compiled_samples"] = function
+            self.__dict__["_compiled_samples"] = (function, settings)
         return lambda *inputs: function(*inputs).numpy()
 
     def _check_sampled_labels(self, labels):

@@ -298,6 +298,30 @@ def test_samples_draw_noise_and_codes_as_stated():
     assert latent[:, 4:].std() == pytest.approx(1.0, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"z_std": 0.0}, {"z_std": 2.0, "code_std": [0.0, 3.0]}]
+)
+def test_samples_follow_noise_that_is_set_after_the_first_of_them(changes):
+    model, _ = make_infogan()
+    labels = [0, 1, 2, 0, 1]
+    before = model.sample(labels, seed=3)
+    as_built = {name: getattr(model, name) for name in changes}
+    for name, value in changes.items():
+        setattr(model, name, value)
+    after = model.sample(labels, seed=3)
+    noise = np.random.default_rng(3).standard_normal((5, 6), dtype="float32")
+    model_input = tf.constant(drawn(model, 5, 3))
+    np.testing.assert_allclose(
+        model_input[:, :4], changes["z_std"] * noise[:, :4], rtol=1e-6
+    )
+    made = model.to_user(model.generate(model_input, tf.constant(labels)))
+    np.testing.assert_allclose(after, made, rtol=1e-5, atol=1e-6)
+    assert np.abs(after - before).max() > 1e-3
+    for name, value in as_built.items():
+        setattr(model, name, value)
+    np.testing.assert_array_equal(model.sample(labels, seed=3), before)
+
+
 def test_given_codes_leave_the_noise_and_the_other_codes_as_they_are(model):
     labels = [0, 1, 2, 0, 1]
     free = model.sample(labels, seed=3)
