@@ -11,7 +11,9 @@ latent codes c'. Images in [-1, 1]. One step is three updates:
 
 D sees the batch of G's step; the third step draws anew and leaves D's score head out.
 Adam, 2e-4 and .5, for each of the three. Networks, rates, batches of 64 and 500 epochs
-are those of the authors' code; 28x28 images are resized to 32x32 as in it.
+are those of the authors' code; 28x28 images are resized to 32x32 as in it. Its
+classifiers take the 32x32 samples; here a sample goes back to 28x28 by the inverse of
+the resizing, so that enlarging it again changes it little.
 
 Departures, each with its reason (`preset="repo"` undoes all but the first and the
 last):
@@ -41,13 +43,14 @@ from kerasos.models.class_alignment import ClassAlignment, check_readable
 from kerasos.models.coded_sampling import CodedSampling
 from kerasos.models.conditional import ConditionalModel
 from kerasos.models.infogan_build import OPTIONS, SETTINGS, build
+from kerasos.models.resized_images import ResizedImages
 from kerasos.models.training import num_rows, watching
 from kerasos.registry import register_method
 from kerasos.suggest import check_choice
 
 
 @register_method("infogan")
-class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
+class InfoGAN(CodedSampling, ClassAlignment, ResizedImages, ConditionalModel):
     """Trains a generator with codes against a discriminator that reads them.
 
     `InfoGAN.from_data(x, y)` builds the networks of the IMSIC paper's code; the
@@ -225,23 +228,6 @@ class InfoGAN(CodedSampling, ClassAlignment, ConditionalModel):
     def prefers_jit(self):
         # XLA's transposed convolutions are slow on processors.
         return not self.spec.is_image and super().prefers_jit
-
-    # Units.
-
-    @property
-    def resizes(self):
-        return self.spec.is_image and self.decoder_shape != self.spec.shape
-
-    def to_model(self, x):
-        x = super().to_model(x)
-        if self.resizes:
-            x = tf.image.resize(x, self.decoder_shape[:2], "bilinear")
-        return x
-
-    def to_user(self, samples):
-        if self.resizes:
-            samples = tf.image.resize(samples, self.spec.shape[:2], "bilinear")
-        return super().to_user(samples)
 
     # Training.
 
