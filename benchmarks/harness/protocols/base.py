@@ -22,8 +22,7 @@ class Method:
             differs in its samples alone. Where that row's cell was run first, its
             training is taken over.
         added: Synthetic samples that every class gets, where the table's other rows
-            balance the classes; 0 to balance. For oversamplers without an option
-            of their own for it, as InfoGAN and IMSIC have with `per_class`.
+            balance the classes; 0 to balance.
     """
 
     name: str

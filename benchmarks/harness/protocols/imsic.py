@@ -8,9 +8,11 @@ from harness.protocols.dgc import DGC_TRAINING
 IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
 
 
-def _coded(name, oversampler, codes, trained_as="", **options):
+def _coded(name, oversampler, codes, trained_as="", added=0, **options):
     options = {"num_codes": codes, **options}
-    return Method(name, oversampler, options, IMSIC_TRAINING, trained_as=trained_as)
+    return Method(
+        name, oversampler, options, IMSIC_TRAINING, trained_as=trained_as, added=added
+    )
 
 
 def _parts(codes):
@@ -30,7 +32,7 @@ def _parts(codes):
             )
             for name in ("InfoGAN", "IMSIC")
             for words, options in (
-                ("100 added images a class", {"per_class": 100}),
+                ("100 added images a class", {"added": 100}),
                 ("the noise of training", {"z_std": 1.0}),
             )
         ),
