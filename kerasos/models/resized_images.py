@@ -33,8 +33,7 @@ def undo_resize(images, size):
     """Returns the images of `size` that resizing makes most like `images`.
 
     An image that was enlarged comes back as it was, which resizing a second time
-    would blur: of MNIST's edges (mean absolute Laplacian over mean) it leaves two
-    thirds. Where an axis was made smaller, it is enlarged bilinearly.
+    would blur. Where an axis was made smaller, it is enlarged bilinearly.
 
     Args:
         images: Float32 tensor `(batch, height, width, channels)`.
