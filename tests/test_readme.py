@@ -8,9 +8,7 @@ import shlex
 import subprocess
 import sys
 
-import pandas as pd
 import pytest
-import script_module
 import setuptools
 
 import kerasos
@@ -109,59 +107,3 @@ def test_scripts_run(tmp_path, command):
     assert f"Command: `{command}`" in (output / "report.md").read_text()
     assert (output / "samples.png").is_file()
     assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
-
-
-@pytest.fixture
-def summarize():
-    with script_module.loaded(ROOT / "benchmarks" / "summarize.py") as module:
-        yield module
-
-
-@pytest.mark.parametrize(
-    "name", ["MNIST", "Fashion-MNIST", "ActiveGAN", "Fajardo", "IMSIC"]
-)
-def test_a_table_of_results_is_that_of_the_stored_rows(name, summarize):
-    rows = ROOT / "benchmarks" / "results" / "reproduce.csv"
-    section = README.split(f"<!-- table: {name} -->")[1].split("<!-- end -->")[0]
-    shown = [line for line in section.splitlines() if line.startswith("|")]
-    expected = summarize.lines_of(name, rows, ROOT / "benchmarks" / "published")
-    assert shown == expected and len(shown) > 2
-
-
-def test_a_cell_of_a_grid_is_mean_spread_repeats_and_the_published_figure(
-    tmp_path, summarize
-):
-    rows = pd.read_csv(ROOT / "benchmarks" / "results" / "reproduce.csv", dtype=str)
-    rows = rows[rows.paper == "ACTIVEGAN2019"]
-    # Two repeats of 90.5 and 92.0: mean 91.25, deviation 1.5 / sqrt(2) = 1.0607.
-    kept = rows[(rows.method == "AC-GAN") & (rows.metric == "F_score_pct")]
-    first = kept[(kept.setting == "n=500") & (kept.budget == "0.1")].iloc[:2].copy()
-    first["mean"] = ["90.5", "92.0"]
-    others = kept[kept.setting.isin(["n=1000", "n=5000"])].iloc[:6]
-    found = pd.concat([first, others])
-    found["part"] = "1/1"  # all that there is of their cells
-    found.to_csv(tmp_path / "rows.csv", index=False)
-    lines = summarize.grid(
-        tmp_path / "rows.csv", ROOT / "benchmarks" / "published", "ActiveGAN"
-    )
-    assert lines[0] == "| method | budget | MNIST, 500 | MNIST, 1,000 | " + (
-        "Fashion-MNIST, 5,000 |"
-    )
-    assert len(lines) == 3
-    assert lines[2].startswith("| AC-GAN | 0.1 | 91.25 ± 1.06 [2] (94.1) | ")
-
-
-def test_the_table_of_tables_is_that_of_the_stored_summary(summarize):
-    results = ROOT / "benchmarks" / "results"
-    stored = (results / "tabular.md").read_text("utf-8")
-    rows = pd.read_csv(results / "tabular.csv")
-    classifiers = rows.classifier.unique()
-    pictures = {name: f"tabular_ranks_{name}.png" for name in classifiers}
-    with script_module.loaded(ROOT / "benchmarks" / "tabular.py") as tabular:
-        assert tabular.markdown(rows, pictures) == stored
-    assert all((results / name).is_file() for name in pictures.values())
-    section = README.split("<!-- table: tabular -->")[1].split("<!-- end -->")[0]
-    shown = [line for line in section.splitlines() if line.startswith("|")]
-    expected = summarize.tabular(results / "tabular.md")
-    assert shown == [line for line in expected if line.startswith("|")]
-    assert rows.table.nunique() == 13 and len(shown) == 2 + rows.method.nunique()
