@@ -66,7 +66,7 @@ OVERVIEW = [
 ]
 OVERVIEW += [
     (
-        "CIFAR10, 80 to 4,500 a class: ACSA",
+        "CIFAR-10 (JPEG copies), 80 to 4,500 a class: ACSA",
         GAMO["CIFAR10"],
         ("ACSA_full", "ACSA", 3),
         ("Baseline CN", "Random+CN (ours)", "SMOTE+CN"),
