@@ -405,6 +405,25 @@ def test_training_is_taken_over_once(tmp_path):
     assert copy.read_text() == "own"
 
 
+def test_seconds_and_progress_survive_a_kill_within_a_piece_of_work(
+    tmp_path, monkeypatch
+):
+    clock = iter([100.0, 104.0, 110.0, 200.0, 201.0])
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    training.write_progress(tmp_path, 50.0, 0.6)
+    with pytest.raises(KeyboardInterrupt):
+        with training.timed(tmp_path, 0.8) as lap:
+            lap(0.25)
+            lap(0.5)
+            raise KeyboardInterrupt
+    progress = training.read_progress(tmp_path)
+    assert progress == {"seconds": 60.0, "done": pytest.approx(0.7)}
+    with training.timed(tmp_path, 0.8):
+        pass
+    progress = training.read_progress(tmp_path)
+    assert progress == {"seconds": 61.0, "done": pytest.approx(0.8)}
+
+
 @pytest.mark.slow  # ten kills, and a process that loads TensorFlow for each cell
 def test_ten_kills_lose_nothing_and_repeat_nothing(tmp_path):
     source = random.Random(0)

@@ -63,10 +63,20 @@ def write_progress(folder, seconds, done):
 
 @contextlib.contextmanager
 def timed(folder, done):
-    """Adds the seconds of a piece of work to the cell's; then it is at `done`."""
-    before, started = read_progress(folder)["seconds"], time.monotonic()
-    yield
-    write_progress(folder, before + time.monotonic() - started, done)
+    """Adds the seconds of a piece of work to the cell's; then it is at `done`.
+
+    Yields a function that does so at a share of the work, for what a kill would lose.
+    """
+    before, started = read_progress(folder), time.monotonic()
+
+    def lap(share):
+        seconds = before["seconds"] + time.monotonic() - started
+        write_progress(
+            folder, seconds, before["done"] + share * (done - before["done"])
+        )
+
+    yield lap
+    lap(1.0)
 
 
 class Parts:

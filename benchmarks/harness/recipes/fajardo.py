@@ -7,6 +7,7 @@ import kerasos
 from harness import datasets, training
 from harness.recipes import common
 from kerasos.evaluation import fajardo_mlp, fid, fit_weighted, search_sample_weight
+from kerasos.evaluation.weight_search import FAJARDO_GRID
 from kerasos.metrics.groups import group_scores
 
 
@@ -77,11 +78,13 @@ def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
     unseen = method.classifier.get("unseen_folds", False)
     found = dict(parts["search"]) if "search" in parts else {}
 
-    def keep(value, folds):
-        found[value] = folds
-        parts["search"] = list(found.items())
+    with training.timed(folder, 0.8) as lap:
 
-    with training.timed(folder, 0.8):
+        def keep(value, folds):
+            found[value] = folds
+            parts["search"] = list(found.items())
+            lap(len(found) / len(FAJARDO_GRID))
+
         return search_sample_weight(
             fajardo_mlp(spec, seed=cell.repeat),
             x,
