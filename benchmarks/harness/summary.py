@@ -29,16 +29,12 @@ GRIDS = {
             )
         ],
     ),
-    "Fajardo": (
-        3,
+    "FID": (
+        1,
         [
-            (
-                f"{dataset}, {classes}",
-                ("FAJARDO2021", number, dataset, "m=1 2 3 4 5;rho=320"),
-                f"{group}_F1",
-            )
-            for dataset, number in (("MNIST", "5"), ("Fashion-MNIST", "7"))
-            for classes, group in (("all classes", "all"), ("1 to 5", "min"))
+            (title, ("GAMO2019", "5", "Fashion-MNIST", "per-class mean"), metric)
+            for title, metric in [("mean of 1 to 9", "FID_cnn")]
+            + [(str(label), f"FID_cnn_class{label}") for label in range(1, 10)]
         ],
     ),
     "IMSIC": (
@@ -49,6 +45,25 @@ GRIDS = {
             for metric in ("recall", "F1")
         ],
     ),
+}
+# Fajardo et al., by the ratio of a large class to a small one.
+GRIDS |= {
+    name: (
+        3,
+        [
+            (
+                f"{dataset}, {classes}",
+                ("FAJARDO2021", number, dataset, f"m=1 2 3 4 5;rho={ratio}"),
+                f"{group}_F1",
+            )
+            for dataset, number in numbers
+            for classes, group in (("all classes", "all"), ("1 to 5", "min"))
+        ],
+    )
+    for name, ratio, numbers in (
+        ("Fajardo-320", 320, (("MNIST", "5"), ("Fashion-MNIST", "7"))),
+        ("Fajardo-80", 80, (("MNIST", "6"), ("Fashion-MNIST", "8"))),
+    )
 }
 # A line is a method of a paper beside what needs no network, on one data set: a title,
 # the section, our metric, the published one, decimal places, the names of three plain

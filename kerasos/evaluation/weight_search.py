@@ -13,6 +13,10 @@ Which synthetic samples a fold trains on is not stated in the paper. Two ways:
     too small (with SMOTE on a set of MNIST 1, of unseen folds 28; benchmarks/notes.md).
 -   With `oversample`, those that an oversampler makes of the other folds alone.
 
+The folds have the class sizes of the real samples. Where those of the test data are
+alike, as in the paper, large classes taken for small ones count too much, and
+`balanced=True` has the score count each class alike.
+
 Reference:
     Fajardo et al., On Oversampling Imbalanced Data with Deep Conditional Generative
     Models, Expert Systems with Applications 2021 (section 4, table 14).
@@ -61,6 +65,7 @@ def search_sample_weight(
     done=None,
     on_score=None,
     oversample=None,
+    balanced=False,
 ):
     """Finds the weight of synthetic samples with the best cross-validated score.
 
@@ -88,6 +93,9 @@ def search_sample_weight(
             oversampler on real samples and returns them balanced. With it, each fold
             has one of its own, and nothing in training comes from a held-out sample.
             Default: all folds train on the synthetic samples in `x`.
+        balanced: Whether the score counts each class alike, for test data whose
+            classes are of one size. Default False: in the proportions of the real
+            samples.
 
     Returns:
         A `WeightSearch`.
@@ -138,7 +146,9 @@ def search_sample_weight(
                 predicted = problem.predictions(
                     weight, epochs, derive_seed(seed, "weights", fold)
                 )
-                groups = group_scores(problem.y_held_out, predicted, minority)
+                groups = group_scores(
+                    problem.y_held_out, predicted, minority, balanced=balanced
+                )
                 found.append(groups["min_F1"])
             done[weight] = found
             if on_score is not None:

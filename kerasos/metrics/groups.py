@@ -24,16 +24,20 @@ import numpy as np
 from kerasos.metrics.imbalance import confusion_matrix
 
 
-def class_scores(y_true, y_pred, num_classes=None):
+def class_scores(y_true, y_pred, num_classes=None, *, balanced=False):
     """Precision, recall, F1, specificity and support of every class.
 
     Args:
         y_true, y_pred, num_classes: As in `confusion_matrix`.
+        balanced: Whether the classes of `y_true` count alike, N[k, j] / n_k in place
+            of N[k, j]: what the same recalls and confusions make where classes are of
+            one size. Default False.
 
     Returns:
         Dict of float64 arrays `(num_classes,)`: "precision", "recall", "F1" and
         "specificity"; recall and F1 are NaN where `y_true` has no such class, and
-        specificity where it has no other. And "support", an int64 array.
+        specificity where it has no other. And "support", int64, or float64 ones and
+        zeros if `balanced`.
 
     Example:
 
@@ -41,6 +45,8 @@ def class_scores(y_true, y_pred, num_classes=None):
     array([0.5, 1. ])
     """
     matrix = confusion_matrix(y_true, y_pred, num_classes)
+    if balanced:
+        matrix = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     hits, support, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     others = matrix.sum() - support
 
@@ -58,7 +64,7 @@ def class_scores(y_true, y_pred, num_classes=None):
     }
 
 
-def group_scores(y_true, y_pred, minority, num_classes=None):
+def group_scores(y_true, y_pred, minority, num_classes=None, *, balanced=False):
     """Precision, recall and F1 of the minority, of the majority and of all classes.
 
     Classes that do not occur in `y_true` are left out.
@@ -66,6 +72,7 @@ def group_scores(y_true, y_pred, minority, num_classes=None):
     Args:
         y_true, y_pred, num_classes: As in `confusion_matrix`.
         minority: Labels of the minority classes; the others are the majority.
+        balanced: As in `class_scores`.
 
     Returns:
         Dict of floats in [0, 1]. `{min,maj}_{precision,recall,F1}`: means weighted
@@ -83,7 +90,7 @@ def group_scores(y_true, y_pred, minority, num_classes=None):
     >>> [round(scores[f"{group}_F1"], 4) for group in ("min", "maj", "all")]
     [0.25, 0.8, 0.4333]
     """
-    scores = class_scores(y_true, y_pred, num_classes)
+    scores = class_scores(y_true, y_pred, num_classes, balanced=balanced)
     support = scores["support"]
     present = np.flatnonzero(support)
     minority = np.unique(np.asarray(list(minority), dtype="int64"))

@@ -214,6 +214,35 @@ def test_held_out_samples_are_known_from_copies_unless_folds_make_their_own():
     assert known.mean_scores[1.0] > unknown.mean_scores[1.0] + 0.2
 
 
+def test_a_balanced_score_wants_more_weight_than_one_that_false_alarms_decide():
+    """Two normal distributions that overlap, 20 to 1.
+
+    With next to no weight on the copies the border lies in the small class, with weight
+    1 between the two: the better one where there are as many of each, the worse one
+    where there are not.
+    """
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [2000, 100])
+    x = rng.normal(2.0 * y[:, None], 1.0).astype("float32")
+    rows = np.resize(np.flatnonzero(y == 1), 1900)
+    data = np.concatenate([x, x[rows]]), np.concatenate([y, y[rows]])
+    is_synthetic = np.arange(4000) >= 2100
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.05), loss)
+    arguments = {"grid": (0.05, 1.0), "epochs": 10, "batch_size": 100}
+    best = {
+        balanced: search_sample_weight(
+            model, *data, is_synthetic, balanced=balanced, **arguments
+        )
+        for balanced in (False, True)
+    }
+    assert best[False].best_weight == 0.05 and best[True].best_weight == 1.0
+    # Normal distributions 2 apart, border in the middle: Phi(1) of each are right.
+    assert best[True].mean_scores[1.0] == pytest.approx(0.841, abs=0.04)
+
+
 def test_the_model_is_left_as_it_was():
     x, y, is_synthetic = problem()
     model = classifier()

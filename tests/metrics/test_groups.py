@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, recall_score
+from sklearn.utils.class_weight import compute_sample_weight
 
 from kerasos.metrics.groups import (
     class_scores,
@@ -61,6 +62,28 @@ def test_group_scores_by_hand():
     assert scores["maj_F1"] == scores["maj_F1_plain"] == pytest.approx(3 / 4)
     assert scores["all_F1"] == pytest.approx((3 / 4 + 2 / 5) / 3)
     assert scores["all_recall"] == pytest.approx((3 / 4 + 1 / 2) / 3)
+
+
+def test_balanced_scores_by_hand():
+    """Rows over their sums: 3/4 1/4 0, 1/2 1/2 0, 0 1 0; columns: 5/4, 7/4, 0."""
+    scores = class_scores(Y_TRUE, Y_PRED, num_classes=4, balanced=True)
+    np.testing.assert_allclose(scores["precision"], [3 / 5, 2 / 7, 0, 0])
+    np.testing.assert_allclose(scores["recall"], [3 / 4, 1 / 2, 0, np.nan])
+    np.testing.assert_allclose(scores["F1"], [2 / 3, 4 / 11, 0, np.nan])
+    np.testing.assert_allclose(scores["specificity"], [3 / 4, 3 / 8, 1, 1])
+    assert scores["support"].tolist() == [1, 1, 1, 0]
+    groups = group_scores(Y_TRUE, Y_PRED, minority=[1, 2], balanced=True)
+    assert groups["min_F1"] == groups["min_F1_plain"] == pytest.approx(2 / 11)
+    assert groups["all_F1"] == pytest.approx((2 / 3 + 4 / 11) / 3)
+
+
+def test_balanced_scores_are_those_of_scikit_learn_with_balanced_weights():
+    true, pred = random_labels(seed=2)
+    scores = class_scores(true, pred, balanced=True)
+    weights = compute_sample_weight("balanced", true)
+    expected = precision_recall_fscore_support(true, pred, sample_weight=weights)
+    for name, values in zip(("precision", "recall", "F1"), expected, strict=False):
+        np.testing.assert_allclose(scores[name], values, rtol=1e-12)
 
 
 @pytest.mark.parametrize("minority", [(0, 1), (5,), (0, 2, 4)])

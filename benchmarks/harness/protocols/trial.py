@@ -67,6 +67,9 @@ TRIAL = [
             Method("SMOTE", "smote"),
             Method("SMOTE with weight 5", "smote", classifier={"weight": 5.0}),
             Method("SMOTE of unseen folds", "smote", classifier={"unseen_folds": True}),
+            Method(
+                "SMOTE of balanced folds", "smote", classifier={"balanced_folds": True}
+            ),
         ),
         {
             "min/F1": "min_F1",

@@ -64,8 +64,8 @@ def fajardo(cell, data_dir, folder):
 def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
     """The weight with the best score in cross-validation; goes on where it stopped.
 
-    Row option `unseen_folds`, for methods without training: each fold has synthetic
-    samples of its own.
+    Row options: `unseen_folds`, for methods without training: each fold has synthetic
+    samples of its own; `balanced_folds`: each class counts alike in the score.
     """
     method = cell.method
 
@@ -95,6 +95,7 @@ def searched_weight(cell, spec, x, y, is_synthetic, folder, parts, fits):
             done=found,
             on_score=keep,
             oversample=oversample if unseen else None,
+            balanced=method.classifier.get("balanced_folds", False),
             **fits,
         ).best_weight
 
