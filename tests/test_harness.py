@@ -362,7 +362,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
         assert searches["SMOTE"] != searches[other]
     assert not searches[fixed]
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 7
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 8
     (codes,) = tmp_path.glob(".cells/*/codes.txt")
     assert "l1" in codes.read_text() and codes.with_name("codes.png").is_file()
 
