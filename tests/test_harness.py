@@ -306,17 +306,24 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
     fixed = "SMOTE with weight 5"
     methods = {"SMOTE", "CNN (ours)", "CVAE", "DGC", "DOS", "GAMO2pix", "IMSIC", fixed}
     others = {"SMOTE of unseen folds", "SMOTE of balanced folds"}
-    methods |= others
+    points = "GAMO2pix of real points"
+    methods |= {*others, points}
     arguments = ("--repeats=0", "--methods=" + ",".join(sorted(methods)))
     for table in ("gamo", "fajardo", "imsic", "class_fid", "dgc", "generator"):
         finish(reproduce(tmp_path, f"--table={table}", *arguments))
     found = rows.read(tmp_path / "reproduce.csv")
     assert {r["method"] for r in found} == methods
-    # Of GAMO2pix, 20 steps of each of its three stages.
-    assert {r["steps"] for r in found if r["method"] == "GAMO2pix"} == {"60"}
+    # Of GAMO2pix, 20 steps of each of its three stages; the other row takes them over.
+    for name in ("GAMO2pix", points):
+        assert {r["steps"] for r in found if r["method"] == name} == {"60"}
     for row in found:
         if row["table"] == "class_fid":
             assert float(row["mean"]) > 0
+            assert ("trained_as=GAMO2pix" in row["note"]) == (row["method"] == points)
+    distances = {
+        r["method"]: float(r["mean"]) for r in found if r["table"] == "class_fid"
+    }
+    assert distances[points] != distances["GAMO2pix"]
     # A few steps of IMSIC teach its classifier nothing good.
     scores = {
         (r["table"], r["metric"]): float(r["mean"])
@@ -362,7 +369,7 @@ def test_a_tiny_cell_of_each_kind_runs(tmp_path):
         assert searches["SMOTE"] != searches[other]
     assert not searches[fixed]
     assert all(float(r["peak_mb"]) > 100 and "commit=" in r["note"] for r in found)
-    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 8
+    assert len(list(tmp_path.glob(".cells/*/samples.png"))) == 9
     (codes,) = tmp_path.glob(".cells/*/codes.txt")
     assert "l1" in codes.read_text() and codes.with_name("codes.png").is_file()
 

@@ -17,7 +17,8 @@ class Method:
             beside `steps`, those of earlier stages; `balanced` as in
             `kerasos.data.batches`. Empty: it has nothing to train, or
             trains the classifier that is scored, along the protocol's steps.
-        classifier: Options of the recipe's classifier that differ for this row.
+        classifier: Options of what the recipe does after training, its classifier for
+            one, that differ for this row.
         trained_as: Name of the row whose oversampler is trained in the same way, and
             differs in its samples alone. Where that row's cell was run first, its
             training is taken over.

@@ -1,5 +1,7 @@
 """Mullick, Datta, Das. Generative Adversarial Minority Oversampling, ICCV 2019."""
 
+import dataclasses
+
 from harness.protocols.base import Method, Protocol
 
 GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
@@ -18,6 +20,13 @@ GAMO2PIX = Method(
     "gamo2pix",
     {"gamo_rounds": 100},
     {**GAMO_STEPS, "stages": ("gamo_rounds",)},
+)
+# The same decoders after the features of random training images: what GAMO's own cost.
+REAL_POINTS = dataclasses.replace(
+    GAMO2PIX,
+    name="GAMO2pix of real points (ours)",
+    classifier={"real_points": True},
+    trained_as="GAMO2pix",
 )
 GAMO_FAMILY = (
     Method("cG+CN", "gamo", {"generator": "conditional", "discriminator": False}),
@@ -161,6 +170,8 @@ GAMO += [
         methods=(
             GAMO2PIX,
             Method("cDCGAN", "cdcgan", training=GAMO_STEPS),
+            REAL_POINTS,
+            Method("Random copies (ours)", "random"),
         ),
         outputs={
             "fid": ("5", "per-class mean", "FID_cnn"),

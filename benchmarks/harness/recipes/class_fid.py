@@ -2,6 +2,8 @@
 
 import statistics
 
+import numpy as np
+
 import kerasos
 from harness import datasets, training
 from harness.recipes import common
@@ -9,19 +11,38 @@ from kerasos.evaluation import fid
 
 
 def class_fid(cell, data_dir, folder):
-    """GAMO's table 5: FID of each oversampled class, and its mean."""
+    """GAMO's table 5: FID of each oversampled class, and its mean.
+
+    Row option `real_points`, for GAMO2pix: decodes the features of training images,
+    drawn with replacement, in place of GAMO's.
+    """
     (x, y), _ = datasets.load(
         cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
     )
     spec = kerasos.data.DataSpec.of(x, y)
     model, steps = training.oversampler(cell, x, y, folder, (0.0, 0.9))
     features = common.features_of_all(cell, spec, data_dir, folder)
-    (x, y), _ = datasets.load(cell.protocol.dataset, None, data_dir, 0)
-    scores = {}
+    (x_all, y_all), _ = datasets.load(cell.protocol.dataset, None, data_dir, 0)
+    real_points = cell.method.classifier.get("real_points", False)
+
+    def make(label, count):
+        if not real_points:
+            return model.sample([label] * count, seed=cell.repeat, verbose=0)
+        source = np.random.default_rng(cell.repeat)
+        rows = source.choice(np.flatnonzero(y == label), count)
+        return model.reconstruct(x[rows], y[rows], seed=cell.repeat)
+
+    scores, shown = {}, []
     for label in spec.minority_labels:
-        real = x[y == label]
-        made = model.sample([label] * len(real), seed=cell.repeat, verbose=0)
+        real = x_all[y_all == label]
+        made = make(label, len(real))
         scores[f"fid/{label}"] = fid(real, made, features)
+        shown.append((label, made[:8]))
     scores["fid"] = statistics.fmean(scores.values())
-    common.draw_samples(model, x, y, folder)
+    if real_points:
+        images = np.concatenate([x, *(made for _, made in shown)])
+        labels = np.concatenate([y, *([label] * len(made) for label, made in shown)])
+        common.draw_made(images, labels, np.arange(len(images)) >= len(x), folder)
+    else:
+        common.draw_samples(model, x_all, y_all, folder)
     return scores, steps
