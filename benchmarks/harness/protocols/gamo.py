@@ -171,7 +171,7 @@ GAMO += [
             GAMO2PIX,
             Method("cDCGAN", "cdcgan", training=GAMO_STEPS),
             REAL_POINTS,
-            Method("Random copies (ours)", "random"),
+            Method("Random copies (ours)", "random", classifier={"real_points": True}),
         ),
         outputs={
             "fid": ("5", "per-class mean", "FID_cnn"),

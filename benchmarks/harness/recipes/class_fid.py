@@ -13,8 +13,8 @@ from kerasos.evaluation import fid
 def class_fid(cell, data_dir, folder):
     """GAMO's table 5: FID of each oversampled class, and its mean.
 
-    Row option `real_points`, for GAMO2pix: decodes the features of training images,
-    drawn with replacement, in place of GAMO's.
+    Row option `real_points`: training images drawn with replacement. GAMO2pix decodes
+    their features in place of GAMO's, other methods return them as they are.
     """
     (x, y), _ = datasets.load(
         cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
@@ -30,6 +30,8 @@ def class_fid(cell, data_dir, folder):
             return model.sample([label] * count, seed=cell.repeat, verbose=0)
         source = np.random.default_rng(cell.repeat)
         rows = source.choice(np.flatnonzero(y == label), count)
+        if not hasattr(model, "reconstruct"):
+            return x[rows]
         return model.reconstruct(x[rows], y[rows], seed=cell.repeat)
 
     scores, shown = {}, []
