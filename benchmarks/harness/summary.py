@@ -75,7 +75,7 @@ OVERVIEW = [
         GAMO[name],
         ("ACSA_full", "ACSA", 3),
         ("Baseline CN", "Random+CN (ours)", "SMOTE+CN"),
-        ("GAMO",),
+        ("GAMO", "DOS"),
     )
     for name in ("MNIST", "Fashion-MNIST")
 ]
@@ -85,7 +85,7 @@ OVERVIEW += [
         GAMO["CIFAR10"],
         ("ACSA_full", "ACSA", 3),
         ("Baseline CN", "Random+CN (ours)", "SMOTE+CN"),
-        ("GAMO",),
+        ("GAMO", "DOS"),
     ),
 ]
 OVERVIEW += [
