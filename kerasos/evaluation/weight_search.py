@@ -15,7 +15,9 @@ Which synthetic samples a fold trains on is not stated in the paper. Two ways:
 
 The folds have the class sizes of the real samples. Where those of the test data are
 alike, as in the paper, large classes taken for small ones count too much, and
-`balanced=True` has the score count each class alike.
+`balanced=True` has the score count each class alike (SMOTE on a set of Fashion-MNIST
+with 40 images a class: weight 50 in place of 12, F1 .764 in place of .712;
+benchmarks/notes.md).
 
 Reference:
     Fajardo et al., On Oversampling Imbalanced Data with Deep Conditional Generative

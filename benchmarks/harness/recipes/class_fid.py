@@ -39,12 +39,9 @@ def class_fid(cell, data_dir, folder):
         real = x_all[y_all == label]
         made = make(label, len(real))
         scores[f"fid/{label}"] = fid(real, made, features)
-        shown.append((label, made[:8]))
+        shown.append(made[:8])
     scores["fid"] = statistics.fmean(scores.values())
-    if real_points:
-        images = np.concatenate([x, *(made for _, made in shown)])
-        labels = np.concatenate([y, *([label] * len(made) for label, made in shown)])
-        common.draw_made(images, labels, np.arange(len(images)) >= len(x), folder)
-    else:
-        common.draw_samples(model, x_all, y_all, folder)
+    images = np.concatenate([x, *shown])
+    labels = np.concatenate([y, np.repeat(spec.minority_labels, 8)])
+    common.draw_made(images, labels, np.arange(len(images)) >= len(x), folder)
     return scores, steps
