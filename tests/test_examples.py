@@ -88,20 +88,6 @@ def test_the_verdict_follows_from_the_scores(quickstart, gamo, smote, words):
 
 
 @slow
-def test_quickstart_with_one_seed(tmp_path):
-    printed = run("quickstart.py", "--seeds=1", "--epochs=1", folder=tmp_path)
-    output = tmp_path / "quickstart_output"
-    report = (output / "report.md").read_text()
-    for method in ("none", "random", "smote", "gamo"):
-        assert f"| {method} | 0." in printed
-        assert f"| {method} | 0." in report
-    assert "`python examples/quickstart.py --seeds=1 --epochs=1`" in report
-    assert (output / "samples.png").stat().st_size > 5000
-    card = load_card(output / "saved_model" / "gamo_digits" / "1")
-    assert card["seed"] == 0 and card["steps"] == 50
-
-
-@slow
 def test_train_gamo_goes_on_where_it_stopped(tmp_path):
     options = ["--smoke", "--g_update=joint", f"--output_dir={tmp_path / 'out'}"]
     run("train_gamo.py", *options, folder=tmp_path)

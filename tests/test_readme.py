@@ -12,6 +12,7 @@ import pytest
 import setuptools
 
 import kerasos
+from kerasos.export import load_card
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,6 +105,11 @@ def test_scripts_run(tmp_path, command):
         acsa, g_mean = (float(cell.split()[0]) for cell in row.split("|")[2:4])
         assert 0.85 < g_mean <= acsa < 1.0
     output = tmp_path / "quickstart_output"
-    assert f"Command: `{command}`" in (output / "report.md").read_text()
-    assert (output / "samples.png").is_file()
-    assert (output / "saved_model" / "gamo_digits" / "1" / "saved_model.pb").is_file()
+    report = (output / "report.md").read_text()
+    assert f"Command: `{command}`" in report
+    assert all(row in report.splitlines() for row in rows)
+    assert (output / "samples.png").stat().st_size > 5000
+    version = output / "saved_model" / "gamo_digits" / "1"
+    assert (version / "saved_model.pb").is_file()
+    card = load_card(version)
+    assert card["seed"] == 0 and card["steps"] == 600
