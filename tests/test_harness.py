@@ -1,5 +1,6 @@
 """The harness of the benchmarks: rows, cells, and runs that are killed."""
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -435,13 +436,20 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ("--repeats=0", "--methods=none,smote")
     finish(reproduce(whole, *arguments))
-    trained = []
-    for _ in range(10):
+    trained = [0]
+    for kill in range(10):
         process = reproduce(killed, *arguments)
-        time.sleep(source.uniform(1, 10))
-        os.killpg(process.pid, signal.SIGKILL)
+        if kill % 2:  # while it starts
+            time.sleep(source.uniform(1, 10))
+        else:  # while it trains
+            while process.poll() is None and _epochs(killed) == trained[-1]:
+                time.sleep(0.02)
+            time.sleep(source.uniform(0, 0.2))
+        with contextlib.suppress(ProcessLookupError):  # it has come to its end
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         trained.append(_epochs(killed))
+    assert 0 < trained[1] < 12  # of both cells
     finish(reproduce(killed, *arguments))
     assert values(killed) == values(whole)
     for curve in killed.glob(".cells/*/curve.csv"):
@@ -449,7 +457,7 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(tmp_path):
             epochs = [r["epoch"] for r in csv.DictReader(file)]
         assert epochs == [str(e) for e in range(1, 7) for _ in range(2)]
     # What was trained once stays.
-    assert trained == sorted(trained)
+    assert trained == sorted(trained), trained
 
 
 def _epochs(folder):
