@@ -31,10 +31,6 @@ each_case = each(CASES)
 each_full_case = each([case for case in CASES if case.full])
 each_network = each(NETWORKS)
 each_full_network = each([case for case in NETWORKS if case.full])
-# A method trains rows and images in the same step: either is enough.
-each_step = each(
-    [c for c in NETWORKS if c.full or not c.id.endswith(("-rows", "-images"))]
-)
 
 
 def batches(case, **options):
@@ -361,7 +357,7 @@ def resting_biases(model):
     return found
 
 
-@each_step
+@each_network
 def test_two_replicas_train_as_one_device(case, runs, two_replicas):
     expected = runs.one_device(case)
     with two_replicas.scope():
