@@ -277,7 +277,7 @@ def reproduce(folder, *arguments, table="gamo"):
 
 
 def finish(process):
-    output, _ = process.communicate(timeout=900)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output[-3000:]
     return output
 
