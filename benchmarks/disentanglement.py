@@ -13,12 +13,10 @@ A row is appended for each finished run. A run that was stopped goes on from its
 backup, and runs that have their row are skipped: start the same command again.
 """
 
-import csv
-import fcntl
 import functools
 import hashlib
+import itertools
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -28,6 +26,7 @@ from harness.provenance import provenance, use_threads
 
 import kerasos
 from kerasos.evaluation import factor_vae_score
+from kerasos.evaluation.compare.result_rows import append_rows, read_rows
 
 _METHODS = flags.DEFINE_list("methods", ["infogan", "imsic", "pca"], "What is scored.")
 _RATIOS = flags.DEFINE_list("ratios", ["10", "100"], "Imbalance ratios.")
@@ -64,59 +63,54 @@ class PCA:
     def __init__(self, x, num_codes, seed):
         from sklearn.decomposition import PCA
 
-        self.components = PCA(num_codes, random_state=seed).fit(_flat(x))
+        self.components = PCA(num_codes, random_state=seed).fit(self._flat(x))
 
     def latent_codes(self, x):
-        return self.components.transform(_flat(x))
+        return self.components.transform(self._flat(x))
+
+    def _flat(self, x):
+        return np.reshape(x, (len(x), -1)).astype("float32") / 255.0
 
 
-def images(data, per_class, counts, size, seed, data_dir):
-    if data == "shapes":
+def images(run, per_class, counts, seed):
+    """Returns `(x, y, factors)` of the data set of a run."""
+    if run["data"] == "shapes":
+        size = int(run["size"])
         return kerasos.data.shapes(per_class, counts, size=size, seed=seed)
-    return kerasos.data.dsprites(per_class, counts, seed=seed, data_dir=data_dir)
+    return kerasos.data.dsprites(per_class, counts, seed=seed, data_dir=_DATA_DIR.value)
 
 
 def plan():
-    """Returns the settings of all runs, as the strings of their rows."""
-    runs = []
-    for seed in _SEEDS.value:
-        for ratio in _RATIOS.value:
-            for method in _METHODS.value:
-                trained = method != "pca"
-                runs.append(
-                    {
-                        "method": method,
-                        "options": json.dumps(OPTIONS.get(method, {})),
-                        "data": _DATA.value,
-                        "size": 64 if _DATA.value == "dsprites" else _SIZE.value,
-                        "ratio": f"{float(ratio):g}",
-                        "seed": int(seed),
-                        "majority": _MAJORITY.value,
-                        "steps": _STEPS.value if trained else 0,
-                        "batch": _BATCH.value if trained else 0,
-                        "num_codes": _CODES.value,
-                        "pool": _POOL.value,
-                    }
-                )
-    return [{name: str(value) for name, value in run.items()} for run in runs]
+    """Yields the settings of all runs, as the strings of their rows."""
+    for seed, ratio, method in itertools.product(
+        _SEEDS.value, _RATIOS.value, _METHODS.value
+    ):
+        trained = method != "pca"
+        run = {
+            "method": method,
+            "options": json.dumps(OPTIONS.get(method, {})),
+            "data": _DATA.value,
+            "size": 64 if _DATA.value == "dsprites" else _SIZE.value,
+            "ratio": f"{float(ratio):g}",
+            "seed": int(seed),
+            "majority": _MAJORITY.value,
+            "steps": _STEPS.value if trained else 0,
+            "batch": _BATCH.value if trained else 0,
+            "num_codes": _CODES.value,
+            "pool": _POOL.value,
+        }
+        yield {name: str(value) for name, value in run.items()}
 
 
 def measure(run, pool):
     """Trains the method of one run and scores its codes; returns its row."""
-    seed, size = int(run["seed"]), int(run["size"])
-    majority = int(run["majority"])
+    seed, majority = int(run["seed"]), int(run["majority"])
     minority = max(1, round(majority / float(run["ratio"])))
-    x, y, _ = images(
-        run["data"],
-        majority,
-        [majority, minority, minority],
-        size,
-        _POOL_SEED + 1 + seed,
-        _DATA_DIR.value,
-    )
+    counts = [majority, minority, minority]
+    x, y, _ = images(run, majority, counts, _POOL_SEED + 1 + seed)
     folder = cell_folder(run)
     model = trained(run, x, y, folder)
-    found = factor_vae_score(model.latent_codes, *pool(run), seed=seed)
+    found = factor_vae_score(model.latent_codes, *pool, seed=seed)
     return {
         **run,
         "score": f"{found.score:.4f}",
@@ -152,51 +146,21 @@ def trained(run, x, y, folder):
     return model
 
 
-def finished(path):
-    """Returns the settings of the rows that are there."""
-    if not path.is_file():
-        return set()
-    with open(path, newline="", encoding="utf-8") as file:
-        return {tuple(row[name] for name in SETTINGS) for row in csv.DictReader(file)}
-
-
-def append(path, row):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", newline="", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if os.fstat(file.fileno()).st_size == 0:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def _flat(x):
-    return np.reshape(x, (len(x), -1)).astype("float32") / 255.0
-
-
 def main(_):
     unknown = set(_METHODS.value) - {"pca", *kerasos.list_methods()}
     if unknown:
         kerasos.get_method(min(unknown))  # says what there is
     use_threads(_THREADS.value)
     training.backup_seconds = _BACKUP_SECONDS.value
-    path = pathlib.Path(_OUTPUT.value)
-
-    @functools.lru_cache(1)
-    def images_to_score(data, size, count):
-        x, _, factors = images(data, count, None, size, _POOL_SEED, _DATA_DIR.value)
-        return x, factors
-
-    def pool(run):
-        return images_to_score(run["data"], int(run["size"]), int(run["pool"]))
-
+    pool = functools.cache(lambda: images(run, _POOL.value, None, _POOL_SEED)[::2])
     for run in plan():
         label = f"{run['method']} | ratio {run['ratio']} | seed {run['seed']}"
-        if tuple(run[name] for name in SETTINGS) in finished(path):
+        rows = read_rows(_OUTPUT.value, COLUMNS)
+        if any(row.items() >= run.items() for row in rows):
             print(f"{label}: done before", flush=True)
             continue
-        row = measure(run, pool)
-        append(path, row)
+        row = measure(run, pool())
+        append_rows(_OUTPUT.value, COLUMNS, [row])
         print(f"{label}: {row['score']} in {row['seconds']} s", flush=True)
 
 

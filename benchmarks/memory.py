@@ -6,10 +6,9 @@ Two classes of images, 100,100 and 100,000 points of 784 features. Prints the pe
 resident memory after each part; the anchor bank (`max_anchors`) is what bounds it.
 """
 
-import resource
-
 import numpy as np
 from absl import app, flags
+from timing import peak_mb
 
 import kerasos
 
@@ -19,8 +18,7 @@ _STEPS = flags.DEFINE_integer("steps", 20, "Training steps.")
 
 
 def report(part):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{part:24} {peak:8.0f} MB", flush=True)
+    print(f"{part:24} {peak_mb():8.0f} MB", flush=True)
 
 
 def main(_):

@@ -11,6 +11,7 @@ that share the folder, divide the cells among them. `--dry_run` lists the cells.
 """
 
 import fcntl
+import json
 import os
 import pathlib
 import subprocess
@@ -93,15 +94,13 @@ def start(cell, folder, output, lock):
         "method": cell.method.name,
         "repeat": cell.repeat,
         "budget": cell.budget,
-        "folder": folder,
-        "rows": output,
+        "folder": str(folder),
+        "path": str(output),
+        "data_dir": _DATA_DIR.value,
         "threads": _THREADS.value,
         "backup_seconds": _BACKUP.value,
     }
-    if _DATA_DIR.value:
-        arguments["data_dir"] = _DATA_DIR.value
-    command = [sys.executable, "-m", "harness.run_cell"]
-    command += [f"--{name}={value}" for name, value in arguments.items()]
+    command = [sys.executable, "-m", "harness.run_cell", json.dumps(arguments)]
     paths = [str(HARNESS.parent), os.environ.get("PYTHONPATH")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with open(folder / "log.txt", "a", encoding="utf-8") as log:

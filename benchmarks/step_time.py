@@ -2,40 +2,46 @@
 
     python benchmarks/step_time.py
     python benchmarks/step_time.py --method=cvae --rounds=7 --steps=3 --output=FILE
+    python benchmarks/step_time.py --method=upsample --shape=14,14,256 --filters=128
 
 The unit of a GAMO step is its two classifier and two discriminator updates alone. Any
 other method is held against the bare sum, the convolutions, matrix products and Adam
 updates of its own step; and `sample` against its decoder. Where the generator has
 `UpsampleConv2D`, its last stage is also held against the same step with upsampling
-and convolution one after the other.
+and convolution one after the other. `upsample` is that layer alone: `folded` is
+`UpsampleConv2D`, `plain` is `Conv2D` of `UpSampling2D(2)` with the same weights;
+forward, and with the gradients of image and kernel.
 
 Everything is timed in turn, round after round after a warm-up, so that a slow moment
 of the machine falls on all alike; medians are reported, and ratios mean more than
 milliseconds. One row a run is appended to the CSV.
 """
 
-import datetime
 import os
-import pathlib
-import resource
 
 import keras
 import numpy as np
 import step_parts
 import tensorflow as tf
 from absl import app, flags
-from timing import append, time_in_turn
+from timing import add_row, machine, peak_mb, time_in_turn
 
 import kerasos
+from kerasos.layers import UpsampleConv2D
 
 # Of the papers; but 8 for BAGAN, not 128: its 5x5 convolutions of 256 maps take about
 # a second a step even so, on two cores.
 BATCHES = {"gamo": 32, "cvae": 64, "cgan": 64, "cdcgan": 32, "acgan": 64, "bagan": 8}
-BATCHES.update(infogan=64, imsic=64)
+BATCHES.update(infogan=64, imsic=64, upsample=64)
+# The second upsampling block of IMSIC's generator at 32 pixels is the default of
+# `upsample`.
+SHAPES = {"upsample": (16, 16, 128)}
 
 _METHOD = flags.DEFINE_enum("method", "gamo", list(BATCHES), "What is timed.")
 _BATCH = flags.DEFINE_integer("batch", None, "Batch size; not for GAMO.", 1)
-_SHAPE = flags.DEFINE_list("shape", [28, 28, 1], "Shape of a sample; not for GAMO.")
+_SHAPE = flags.DEFINE_list("shape", None, "Shape of a sample; not for GAMO.")
+_FILTERS = flags.DEFINE_integer("filters", 64, "Maps after `upsample`.", 1)
+_TAPS = flags.DEFINE_integer("taps", 3, "Side of the kernel of `upsample`, odd.", 1)
 _SAMPLE_BATCH = flags.DEFINE_integer("sample_batch", 512, "Samples a batch.", 1)
 _CHUNKS = flags.DEFINE_integer("sample_chunks", 2, "Batches a `sample` call.", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed rounds; medians are reported.")
@@ -72,89 +78,103 @@ def unit_step(model):
     return step
 
 
-def matrix_product(size=1024):
-    a = tf.random.normal((size, size), seed=0)
-
-    def product(_):
-        return a @ a
-
-    return product, 2 * size**3
-
-
 def main(_):
-    row = {
-        "date": datetime.date.today().isoformat(),
-        "kerasos": kerasos.__version__,
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "cores": os.cpu_count(),
-    }
+    row = machine()
     if _METHOD.value == "gamo":
-        row["jit_compile"] = _JIT.value
-        row.update(gamo_times())
+        row.update(jit_compile=_JIT.value, **gamo_times())
     else:
-        row["load_average"] = round(os.getloadavg()[0], 2)
-        row.update(method_times())
-        row["load_average_after"] = round(os.getloadavg()[0], 2)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row["peak_memory_mb"] = round(peak)
-    for name, value in row.items():
-        print(f"{name:32} {value}")
-    append(pathlib.Path(_OUTPUT.value), row)
+        shape = tuple(map(int, _SHAPE.value or SHAPES.get(_METHOD.value, (28, 28, 1))))
+        batch = _BATCH.value or BATCHES[_METHOD.value]
+        row.update(method=_METHOD.value, shape="x".join(map(str, shape)), batch=batch)
+        row.update(rounds=_ROUNDS.value, steps=_STEPS.value)
+        measure = upsample_times if _METHOD.value == "upsample" else method_times
+        row.update(measure(shape, batch))
+    row["load_average_after"] = round(os.getloadavg()[0], 2)
+    add_row(_OUTPUT.value, {**row, "peak_memory_mb": round(peak_mb())})
+
+
+def timed(functions, data, steps=None):
+    return time_in_turn(functions, data, _ROUNDS.value, steps or _STEPS.value)
 
 
 def gamo_times():
     """Steps of GAMO in units, and the rate of a matrix product."""
     x, y = mnist_like()
-    build = kerasos.GAMO.from_data
-    joint = build(x, y, seed=0, g_update="joint")
-    per_class = build(x, y, seed=0, g_update="per_class")
-    product, operations = matrix_product()
+    joint, per_class = (
+        kerasos.GAMO.from_data(x, y, seed=0, g_update=update)
+        for update in ("joint", "per_class")
+    )
     steps = {
         "unit": unit_step(joint),
         "joint": joint.train_step,
         "per_class": per_class.train_step,
     }
     if _CONV.value:
-        conv = build(x, y, seed=0, variant="conv")
+        conv = kerasos.GAMO.from_data(x, y, seed=0, variant="conv")
         for stage in conv.stages:
             steps[f"conv_{stage}"] = stage_step(conv, stage)
     functions = {
         name: tf.function(step, jit_compile=_JIT.value) for name, step in steps.items()
     }
-    functions["matmul"] = tf.function(product)
-    data = (tf.constant(x[:BATCH]), tf.constant(y[:BATCH], tf.int32))
-    times = time_in_turn(functions, data, _ROUNDS.value, _STEPS.value)
+    matrix = tf.random.normal((1024, 1024), seed=0)
+    functions["matmul"] = tf.function(lambda _: matrix @ matrix)
+    times = timed(functions, (tf.constant(x[:BATCH]), tf.constant(y[:BATCH], tf.int32)))
     row = {}
     for name in steps:
         row[f"{name}_ms"] = round(times[name], 3)
         row[f"{name}_units"] = round(times[name] / times["unit"], 2)
-    row["matmul_gflops"] = round(operations / times["matmul"] / 1e6, 1)
+    row["matmul_gflops"] = round(2 * 1024**3 / times["matmul"] / 1e6, 1)
     return row
 
 
-def method_times():
+def method_times(shape, batch):
     """Steps of a method over their bare sum, `sample` over its decoder."""
-    shape = tuple(int(size) for size in _SHAPE.value)
-    batch = _BATCH.value or BATCHES[_METHOD.value]
     x, y = mnist_like(shape=shape)
     model = kerasos.get_method(_METHOD.value).from_data(x, y, seed=0)
     y = np.random.default_rng(0).permutation(y)[:batch]
     data = (tf.constant(x[:batch]), tf.constant(y, tf.int32))
-    row = {
-        "method": _METHOD.value,
-        "shape": "x".join(map(str, shape)),
-        "batch": batch,
-        "rounds": _ROUNDS.value,
-        "steps": _STEPS.value,
-        "default": "xla" if model.jit_compile else "plain",
-    }
+    row = {"default": "xla" if model.jit_compile else "plain"}
     for stage in model.stages:
         prefix = f"{stage}_" if len(model.stages) > 1 else ""
         values = stage_times(model, stage, data)
         row.update({prefix + name: value for name, value in values.items()})
     row.update(unfolded_times(model, data))
     return {**row, **sample_times(model)}
+
+
+def upsample_times(shape, batch):
+    """Upsampling and convolution as two layers and as one."""
+    folded = keras.Sequential([UpsampleConv2D(_FILTERS.value, _TAPS.value)])
+    folded.build((None, *shape))
+    plain = step_parts.unfolded(folded)
+    plain.set_weights(folded.get_weights())
+    x = tf.random.stateless_normal((batch, *shape), [0, 0])
+
+    def with_gradients(layer):
+        def step(x):
+            kernel = layer.trainable_variables[0].value
+            with tf.GradientTape() as tape:
+                tape.watch([x, kernel])
+                image = layer(x)
+            return tape.gradient(image, [x, kernel])
+
+        return step
+
+    both = {"plain": plain, "folded": folded}
+    functions = {
+        f"{name}_{part}_{mode}": tf.function(call, jit_compile=mode == "xla")
+        for name, layer in both.items()
+        for part, call in (("forward", layer), ("gradients", with_gradients(layer)))
+        for mode in ("graph", "xla")
+    }
+    row = {"filters": _FILTERS.value, "taps": _TAPS.value}
+    row["difference"] = f"{np.max(np.abs(plain(x) - folded(x))):.1e}"
+    times = timed(functions, x)
+    row.update({f"{name}_ms": round(value, 2) for name, value in times.items()})
+    for name in list(functions)[:4]:  # of `plain`
+        ratio = times[name] / times[name.replace("plain", "folded")]
+        row[name.replace("plain", "plain_over_folded")] = round(ratio, 2)
+    return row
 
 
 def unfolded_times(model, data):
@@ -168,7 +188,7 @@ def unfolded_times(model, data):
         name: tf.function(stage_step(m, m.stages[-1]), jit_compile=m.jit_compile)
         for name, m in (("folded", model), ("unfolded", unfolded))
     }
-    times = time_in_turn(functions, data, _ROUNDS.value, _STEPS.value)
+    times = timed(functions, data)
     row = {f"step_{name}_ms": round(value, 3) for name, value in times.items()}
     ratio = times["folded"] / times["unfolded"]
     return {**row, "folded_over_unfolded": round(ratio, 3)}
@@ -177,40 +197,33 @@ def unfolded_times(model, data):
 def stage_times(model, stage, data):
     """Milliseconds of a step, with XLA and without, and of what it consists of."""
     step = stage_step(model, stage)
-    plain = tf.function(step)
-    traced = plain.get_concrete_function(data)
+    traced = tf.function(step).get_concrete_function(data)
     operations = step_parts.needed_operations(traced)
     players = step_parts.moving_players(model, traced)
     by_keras, fused = step_parts.updates(model, players)
-    convolutions, products = (
-        step_parts.bare_calls(operations, types)
-        for types in (step_parts.CONVOLUTIONS, step_parts.PRODUCTS)
-    )
+    types = {"convolutions": step_parts.CONVOLUTIONS, "products": step_parts.PRODUCTS}
     modes = ["plain", "xla"] if _JIT.value or model.jit_compile else ["plain"]
     functions = {"fused_adam": tf.function(fused)}
     for mode in modes:
-        jit = mode == "xla"
-        functions[f"step_{mode}"] = (
-            tf.function(step, jit_compile=True) if jit else plain
-        )
-        functions[f"convolutions_{mode}"] = step_parts.run_all(convolutions, jit)
-        functions[f"products_{mode}"] = step_parts.run_all(products, jit)
-        functions[f"adam_{mode}"] = tf.function(by_keras, jit_compile=jit)
-    times = time_in_turn(functions, data, _ROUNDS.value, _STEPS.value)
+        xla = mode == "xla"
+        functions[f"step_{mode}"] = tf.function(step, jit_compile=xla)
+        for part, names in types.items():
+            calls = step_parts.bare_calls(operations, names)
+            functions[f"{part}_{mode}"] = step_parts.run_all(calls, xla)
+        functions[f"adam_{mode}"] = tf.function(by_keras, jit_compile=xla)
+    times = timed(functions, data)
     row = {f"{name}_ms": round(value, 3) for name, value in times.items()}
-    parts = ("convolutions", "products", "adam")
     for mode in modes:
-        bare = sum(times[f"{part}_{mode}"] for part in parts)
+        bare = sum(times[f"{part}_{mode}"] for part in (*types, "adam"))
         row[f"bare_{mode}_ms"] = round(bare, 3)
         row[f"step_over_bare_{mode}"] = round(times[f"step_{mode}"] / bare, 2)
     # The hardest goal: each part as fast as it can be had, whatever the compiler.
-    least = sum(min(times[f"{part}_{mode}"] for mode in modes) for part in parts[:2])
+    least = sum(min(times[f"{part}_{mode}"] for mode in modes) for part in types)
     least += min([times[f"adam_{mode}"] for mode in modes] + [times["fused_adam"]])
     default = "xla" if model.jit_compile else "plain"
     row["step_over_bare"] = row[f"step_over_bare_{default}"]
     row["step_over_least"] = round(times[f"step_{default}"] / least, 2)
-    every = (*step_parts.CONVOLUTIONS, *step_parts.PRODUCTS)
-    row["operations"] = step_parts.count_types(operations, every)
+    row["operations"] = step_parts.count_types(operations, sum(types.values(), ()))
     return row
 
 
@@ -218,22 +231,16 @@ def sample_times(model):
     """Images a second of `sample`, and of the decoder alone at the same batch."""
     rows, chunks = _SAMPLE_BATCH.value, _CHUNKS.value
     network = model.decoder if hasattr(model, "decoder") else model.generator
-    specs = tf.nest.flatten(network.input)
-    inputs = [tf.random.normal((rows, spec.shape[-1]), seed=0) for spec in specs]
-    inputs = tf.nest.pack_sequence_as(network.input, inputs)
+    inputs = tf.nest.map_structure(
+        lambda spec: tf.random.normal((rows, spec.shape[-1]), seed=0), network.input
+    )
     decode = tf.function(lambda: network(inputs, training=False))
     labels = np.resize(model.sampled_labels, rows * chunks)
-
-    def sample(_):
-        return model.sample(labels, seed=0, batch_size=rows, verbose=0)
-
-    def decoder(_):
-        for _ in range(chunks):
-            images = decode()
-        return images[0]
-
-    functions = {"sample": sample, "decoder": decoder}
-    times = time_in_turn(functions, None, _ROUNDS.value, 1)
+    functions = {
+        "sample": lambda _: model.sample(labels, seed=0, batch_size=rows, verbose=0),
+        "decoder": lambda _: [decode() for _ in range(chunks)][-1][0],
+    }
+    times = timed(functions, None, 1)
     row = {"sample_batch": rows}
     for name, milliseconds in times.items():
         row[f"{name}_images_s"] = round(1e3 * len(labels) / milliseconds, 1)

@@ -16,7 +16,12 @@ import pathlib
 
 import pandas as pd
 from absl import app, flags, logging
-from harness import reporting_plots, reporting_ranks
+from harness import reporting_page, reporting_plots, reporting_ranks
+from harness.provenance import use_threads
+from sklearn.model_selection import RepeatedStratifiedKFold
+from threadpoolctl import threadpool_limits
+
+from kerasos.evaluation import compare
 
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
 _OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder to write to.")
@@ -56,23 +61,8 @@ def read(path):
     return frame.astype(dict.fromkeys(codes, "category")), y
 
 
-def limit_threads(count):
-    """Holds TensorFlow, BLAS and OpenMP to so many threads; before they start."""
-    import tensorflow as tf
-    from threadpoolctl import threadpool_limits
-
-    os.environ["OMP_NUM_THREADS"] = str(count)
-    tf.config.threading.set_intra_op_parallelism_threads(count)
-    tf.config.threading.set_inter_op_parallelism_threads(count)
-    threadpool_limits(count)
-
-
 def run(path, output):
     """Compares on one table; returns its rows."""
-    from sklearn.model_selection import RepeatedStratifiedKFold
-
-    from kerasos.evaluation import compare
-
     frame, y = read(path)
     result = compare(
         frame,
@@ -90,13 +80,15 @@ def run(path, output):
     return rows.assign(threads=_THREADS.value, note=_NOTE.value)
 
 
+def means_of(rows, *columns):
+    """Returns the mean scores over the folds: a frame, a method a column."""
+    return rows.groupby([*columns, "method"])[METRIC].mean().unstack()
+
+
 def ranks_of(rows, classifier):
     """Returns `reporting_ranks.Ranks` over the tables, or None for too few."""
-    means = rows[rows.classifier == classifier].groupby(["method", "table"])[METRIC]
-    table = {}
-    for (method, name), value in means.mean().round(12).items():
-        table.setdefault(method, {})[name] = value
-    return reporting_ranks.rank(table, METRIC, 1.0)
+    means = means_of(rows[rows.classifier == classifier], "table").round(12)
+    return reporting_ranks.rank(means, METRIC, 1.0)
 
 
 def against_none(rows):
@@ -104,7 +96,7 @@ def against_none(rows):
 
     A case is a table with a classifier; `losses` are those more than 2 points below.
     """
-    means = rows.groupby(["table", "classifier", "method"])[METRIC].mean().unstack()
+    means = means_of(rows, "table", "classifier")
     ranks = means.round(12).rank(axis=1, ascending=False).mean()
     points = 100 * means.sub(means["none"], axis=0)
     return pd.DataFrame(
@@ -146,42 +138,36 @@ def markdown(rows, pictures):
     summary = against_none(rows)
     names = list(dict.fromkeys(rows.table))
     cases = rows.groupby(["table", "classifier"]).ngroups
+    seconds = rows.groupby("method").resample_seconds.mean()
+    lines = pd.DataFrame(
+        {
+            "method": summary.index,
+            "mean rank": summary["rank"].map("{:.2f}".format),
+            "points to `none`": summary.points.map("{:+.2f}".format),
+            **summary[["ahead", "behind", "losses"]],
+            "worst": summary.worst.map("{:+.1f} (".format) + summary.worst_case + ")",
+            "seconds to resample": seconds.map("{:.1f}".format)[summary.index],
+        }
+    )
     text = [
         "# Rebalancing tables",
-        "",
         f"{len(names)} tables ({', '.join(names)}), {rows.classifier.nunique()} "
         f"classifiers, {rows.fold.nunique()} folds; balanced accuracy. {cases} cases "
         "(a table with a classifier). Losses: cases more than 2 points below `none`.",
-        "",
         " ".join(verdict(summary)),
-        "",
-        "| method | mean rank | points to `none` | ahead | behind | losses | worst | "
-        "seconds to resample |",
-        "|---|---|---|---|---|---|---|---|",
+        reporting_page.table(lines),
     ]
-    seconds = rows.groupby("method").resample_seconds.mean()
-    for name, row in summary.iterrows():
-        text.append(
-            f"| {name} | {row['rank']:.2f} | {row.points:+.2f} | {row.ahead} | "
-            f"{row.behind} | {row.losses} | {row.worst:+.1f} ({row.worst_case}) | "
-            f"{seconds[name]:.1f} |"
-        )
     for classifier in dict.fromkeys(rows.classifier):
-        part = rows[rows.classifier == classifier]
-        means = part.groupby(["table", "method"], sort=False)[METRIC].mean().unstack()
-        means = means[summary.index]
-        text += ["", f"## {classifier}", ""]
+        text.append(f"## {classifier}")
         if classifier in pictures:
-            text += [f"![Mean ranks]({pictures[classifier]})", ""]
-        text.append(f"| table | {' | '.join(means)} |")
-        text.append("|---" * (len(means.columns) + 1) + "|")
-        for table, values in means.iterrows():
-            cells = [
-                f"**{value:.3f}**" if value == values.max() else f"{value:.3f}"
-                for value in values
-            ]
-            text.append(f"| {table} | {' | '.join(cells)} |")
-    return "\n".join([*text, "", rows.versions.iloc[0] + ".", ""])
+            text.append(f"![Mean ranks]({pictures[classifier]})")
+        means = means_of(rows[rows.classifier == classifier], "table")
+        means = means.loc[names, summary.index]
+        cells = means.map("{:.3f}".format)
+        best = means.eq(means.max(axis=1), axis=0)
+        cells = cells.mask(best, "**" + cells + "**")
+        text.append(reporting_page.table(cells.reset_index()))
+    return "\n\n".join([*text, rows.versions.iloc[0] + ".\n"])
 
 
 def write(rows, output):
@@ -202,8 +188,10 @@ def write(rows, output):
 
 def main(_):
     logging.set_verbosity(logging.ERROR)
-    if _THREADS.value:
-        limit_threads(_THREADS.value)
+    if _THREADS.value:  # of TensorFlow, and of OpenMP and BLAS here and in children
+        use_threads(_THREADS.value)
+        os.environ["OMP_NUM_THREADS"] = str(_THREADS.value)
+        threadpool_limits(_THREADS.value)
     paths = sorted(pathlib.Path(_DATA.value).glob("*.csv"))
     if _TABLES.value:
         known = {path.stem: path for path in paths}

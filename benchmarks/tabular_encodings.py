@@ -27,14 +27,19 @@ import warnings
 import numpy as np
 import pandas as pd
 from absl import app, flags
-from scipy.stats import ks_2samp, norm
+from scipy.stats import ks_2samp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
 _OUTPUT = flags.DEFINE_string("output", "tabular_encodings.csv", "Rows to write.")
@@ -47,62 +52,38 @@ _CATEGORICAL = flags.DEFINE_list(
 )
 
 
-class Linear:
-    tails = (0, 100)
-
-    def fit(self, x):
-        self.low, self.high = np.percentile(x, self.tails)
-        if self.low == self.high:
-            self.low, self.high = x.min(), x.max() + (x.min() == x.max())
-        return self
-
-    def transform(self, x):
-        z = 2 * (x - self.low) / (self.high - self.low) - 1
-        return np.clip(z, -1, 1)[:, None]
-
-    def inverse(self, z):
-        return (np.clip(z[:, 0], -1, 1) + 1) / 2 * (self.high - self.low) + self.low
+def linear():
+    return MinMaxScaler((-1, 1), clip=True)
 
 
-class Clipped(Linear):
-    tails = (1, 99)
+class Clipped(MinMaxScaler):
+    def fit(self, x, y=None):
+        low, high = np.percentile(x, (1, 99))
+        return super().fit(np.clip(x, low, high) if low < high else x)
 
 
-class Quantile:
-    def fit(self, x):
-        count = min(1000, len(x))
-        self.quantiles = QuantileTransformer(n_quantiles=count, subsample=None)
-        self.quantiles.fit(x[:, None])
-        return self
-
-    def transform(self, x):
-        return 2 * self.quantiles.transform(x[:, None]) - 1
-
-    def inverse(self, z):
-        shares = (np.clip(z, -1, 1) + 1) / 2
-        return self.quantiles.inverse_transform(shares)[:, 0]
+def quantile():
+    return make_pipeline(QuantileTransformer(subsample=None), linear())
 
 
-class Normal(Quantile):
-    def transform(self, x):
-        shares = (super().transform(x) + 1) / 2
-        return np.clip(norm.ppf(shares) / 3, -1, 1)
-
-    def inverse(self, z):
-        z = np.clip(z, -1, 1)
-        shares = np.where(np.abs(z) == 1, z > 0, norm.cdf(3 * z))
-        return super().inverse(2 * shares - 1)
+def normal():
+    shares = QuantileTransformer(subsample=None, output_distribution="normal")
+    # The ends stand for all beyond them.
+    third = FunctionTransformer(
+        lambda z: np.clip(z / 3, -1, 1),
+        lambda z: np.where(np.abs(z) == 1, 100 * z, 3 * z),
+    )
+    return make_pipeline(shares, third)
 
 
 class Modes:
     def fit(self, x):
-        count = min(10, len(np.unique(x)))
         mixture = BayesianGaussianMixture(
-            n_components=count,
+            n_components=min(10, len(np.unique(x))),
             weight_concentration_prior=0.001,
             random_state=0,
             max_iter=100,
-        ).fit(x[:, None])
+        ).fit(x)
         self.mixture, self.used = mixture, np.flatnonzero(mixture.weights_ > 0.005)
         self.means = mixture.means_[self.used, 0]
         self.widths = 4 * np.sqrt(mixture.covariances_[self.used, 0, 0])
@@ -110,12 +91,12 @@ class Modes:
         return self
 
     def transform(self, x):
-        mode = self.mixture.predict_proba(x[:, None])[:, self.used].argmax(axis=1)
-        z = np.clip((x - self.means[mode]) / self.widths[mode], -1, 1)
+        mode = self.mixture.predict_proba(x)[:, self.used].argmax(axis=1)
+        z = np.clip((x[:, 0] - self.means[mode]) / self.widths[mode], -1, 1)
         one_hot = 2 * np.eye(len(self.used))[mode] - 1
         return np.column_stack([z, one_hot])
 
-    def inverse(self, z):
+    def inverse_transform(self, z):
         mode = z[:, 1:].argmax(axis=1)
         x = np.clip(z[:, 0], -1, 1) * self.widths[mode] + self.means[mode]
         return np.clip(x, self.low, self.high)
@@ -127,48 +108,47 @@ class OneHot:
         return self
 
     def transform(self, x):
-        return 2.0 * (x[:, None] == self.values) - 1
+        return 2.0 * (x == self.values) - 1
 
-    def inverse(self, z):
+    def inverse_transform(self, z):
         return self.values[z.argmax(axis=1)]
 
 
 CANDIDATES = {
-    "linear": Linear,
-    "clipped": Clipped,
-    "quantile": Quantile,
-    "normal": Normal,
+    "linear": linear,
+    "clipped": lambda: Clipped((-1, 1), clip=True),
+    "quantile": quantile,
+    "normal": normal,
     "modes": Modes,
 }
 
 
 class Encoder:
     def __init__(self, candidate, frame, categorical):
-        self.columns = list(frame)
-        self.coders = [
-            (OneHot if name in categorical else candidate)().fit(frame[name].to_numpy())
+        self.integers = frame.drop(columns=categorical).select_dtypes("integer").columns
+        self.coders = {
+            name: (OneHot if name in categorical else candidate)().fit(
+                frame[[name]].to_numpy()
+            )
             for name in frame
-        ]
-        self.integers = [
-            name not in categorical and frame[name].dtype.kind in "iu" for name in frame
-        ]
+        }
 
     def transform(self, frame):
         parts = [
-            coder.transform(frame[name].to_numpy())
-            for name, coder in zip(self.columns, self.coders, strict=True)
+            coder.transform(frame[[name]].to_numpy())
+            for name, coder in self.coders.items()
         ]
         self.borders = np.cumsum([part.shape[1] for part in parts])[:-1]
         return np.concatenate(parts, axis=1)
 
     def inverse(self, z):
-        parts = np.split(z, self.borders, axis=1)
         columns = {}
-        for name, coder, part, integer in zip(
-            self.columns, self.coders, parts, self.integers, strict=True
-        ):
-            values = coder.inverse(part)
-            columns[name] = np.rint(values) if integer else values
+        parts = np.split(z, self.borders, axis=1)
+        for (name, coder), part in zip(self.coders.items(), parts, strict=True):
+            if part.shape[1] == 1:  # of a number alone
+                part = np.clip(part, -1, 1)
+            values = np.ravel(coder.inverse_transform(part))
+            columns[name] = np.rint(values) if name in self.integers else values
         return pd.DataFrame(columns)
 
 

@@ -1,10 +1,17 @@
-"""What the timing scripts share: turns, medians and rows of a CSV."""
+"""What the timing scripts share: turns, medians, and rows of a CSV."""
 
-import csv
+import datetime
+import os
+import pathlib
+import resource
 import time
 
+import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
+
+import kerasos
 
 
 def time_in_turn(functions, data, rounds, steps):
@@ -26,15 +33,31 @@ def time_in_turn(functions, data, rounds, steps):
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def append(path, row):
-    """Appends a row to a CSV, with whatever columns it has."""
+def peak_mb():
+    """Returns the peak resident memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def machine():
+    """Returns what a time was measured with; call it before measuring."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "kerasos": kerasos.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def add_row(path, row):
+    """Prints a row and adds it to a CSV, with whatever columns it has."""
+    for name, value in row.items():
+        print(f"{name:34} {value}")
+    path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows = pd.DataFrame([row]).astype(str)
     if path.is_file():
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    columns = list(dict.fromkeys([k for r in [*rows, row] for k in r]))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows([*rows, row])
+        before = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = pd.concat([before, rows]).fillna("")
+    rows.to_csv(path, index=False)

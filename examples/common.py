@@ -10,7 +10,7 @@ from absl import flags
 
 import kerasos
 from kerasos.callbacks import AtomicBackup, SampleGrid
-from kerasos.evaluation.quick import QuickClassifier
+from kerasos.evaluation.downstream import QuickClassifier
 from kerasos.metrics import acsa, g_mean
 from kerasos.plots import is_drawable
 

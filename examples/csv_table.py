@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pandas as pd
 
-from kerasos.suggest import nearest_name
+from kerasos.checks import nearest_name
 
 
 def read(path, target):

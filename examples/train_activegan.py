@@ -29,10 +29,10 @@ from absl import app, flags
 from sklearn.model_selection import train_test_split
 
 import kerasos
+from kerasos.methods.activegan.plots import hard_samples
+from kerasos.methods.activegan.policy import POLICIES
+from kerasos.methods.activegan.svm import search_svm
 from kerasos.metrics import macro_f1
-from kerasos.models.active_policy import POLICIES
-from kerasos.plots_hard import hard_samples
-from kerasos.svm import search_svm
 
 flags.adopt_module_key_flags(common)
 flags.FLAGS.set_default("class_counts", "all")  # few samples, not imbalanced ones

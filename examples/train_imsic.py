@@ -41,9 +41,9 @@ from absl import app, flags
 
 import kerasos
 from kerasos.evaluation import QuickClassifier, code_dependence
+from kerasos.methods.infogan.plots import traversal_figure
 from kerasos.metrics import acsa, g_mean
 from kerasos.plots import is_drawable
-from kerasos.traversal_plot import traversal_figure
 
 STEPS = 2_000  # of the default number of epochs; the authors' code has 500 epochs
 

@@ -1,8 +1,10 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
+import importlib
+
 from kerasos import data
-from kerasos.code_graph import CodeGraph
-from kerasos.models import (
+from kerasos.checks import nearest_name
+from kerasos.methods import (
     ACGAN,
     BAGAN,
     CDCGAN,
@@ -20,6 +22,7 @@ from kerasos.models import (
     OversamplingModel,
     TwoStageCVAE,
 )
+from kerasos.methods.infogan.code_graph import CodeGraph
 from kerasos.over_sampling import baselines as _baselines  # registers them
 from kerasos.registry import get_method, list_methods
 from kerasos.version import __version__
@@ -35,6 +38,7 @@ __all__ = [
     "ConditionalWAE",
     "DGC",
     "DOS",
+    "DeepOverSampler",
     "DeepSMOTE",
     "GAMO",
     "GAMO2pix",
@@ -43,8 +47,38 @@ __all__ = [
     "OversamplingModel",
     "TwoStageCVAE",
     "__version__",
+    "callbacks",
+    "compare",
     "data",
+    "evaluation",
     "get_method",
     "list_methods",
+    "losses",
+    "metrics",
+    "over_sampling",
 ]
 del _baselines
+
+# Loaded on first use, with pandas, SciPy and scikit-learn: `{name: module}`.
+_LAZY = {
+    "DeepOverSampler": "kerasos.over_sampling",
+    "compare": "kerasos.evaluation",
+}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"kerasos.{name}")
+    message = f"module 'kerasos' has no attribute {name!r}."
+    nearest = nearest_name(name, [*list_methods(), *__all__])
+    if nearest in __all__:
+        message += f" Did you mean `kerasos.{nearest}`?"
+    elif nearest is not None:
+        message += f" Did you mean `kerasos.get_method({nearest!r})`?"
+    raise AttributeError(message)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

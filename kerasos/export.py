@@ -19,7 +19,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos import plots
-from kerasos.serving_warmup import write_warmup_requests
 
 CARD = "card.json"
 PICTURE = "samples.png"
@@ -137,9 +136,13 @@ def _already_there(target):
     )
 
 
+def _labels(model):
+    return sorted(int(label) for label in model.sampled_labels)
+
+
 def _signatures(model):
     """Returns `{name: concrete function}`."""
-    valid = sorted(int(label) for label in model.sampled_labels)
+    valid = _labels(model)
     label_error = (
         "`labels` holds a class that this model does not generate. Expected "
         f"labels out of {valid}. Send only those. Received labels:"
@@ -237,7 +240,7 @@ def _module(model, signatures):
 
 
 def _warmup_requests(model):
-    valid = sorted(int(label) for label in model.sampled_labels)
+    valid = _labels(model)
     requests = []
     for size in (1, 8):
         labels = np.resize(np.array(valid, np.int32), size)
@@ -249,6 +252,79 @@ def _warmup_requests(model):
             inputs = np.full((size, *model.spec.shape), low, dtype)
             requests.append(("classify", {"inputs": inputs}))
     return requests
+
+
+# Warm-up requests, without tensorflow-serving-api. The server replays a TFRecord file
+# of `tensorflow.serving.PredictionLog` messages before it reports a version as ready.
+# They are four small ones around a `TensorProto`, which TensorFlow itself writes, so
+# they are encoded here by hand. Field numbers of tensorflow-serving-api 2.21:
+#     PredictionLog.predict_log = 6      PredictLog.request = 1
+#     PredictRequest.model_spec = 1      PredictRequest.inputs = 2 (a map)
+#     ModelSpec.name = 1                 ModelSpec.signature_name = 3
+WARMUP_FILE = "tf_serving_warmup_requests"
+MAX_REQUESTS = 1000  # the server refuses a longer file
+
+
+def prediction_log(model_name, signature_name, inputs):
+    """Returns one serialised `PredictionLog` that holds a predict request.
+
+    Args:
+        model_name: String, the name the server knows the model by.
+        signature_name: String, e.g. `"serving_default"`.
+        inputs: Dict of input name to array, batch dimension included.
+
+    Returns:
+        Bytes.
+    """
+    spec = _field(1, model_name.encode()) + _field(3, signature_name.encode())
+    request = _field(1, spec)
+    for name in sorted(inputs):
+        tensor = tf.make_tensor_proto(inputs[name]).SerializeToString()
+        # A map is a repeated message of a key (1) and a value (2).
+        request += _field(2, _field(1, name.encode()) + _field(2, tensor))
+    return _field(6, _field(1, request))
+
+
+def write_warmup_requests(folder, model_name, requests):
+    """Writes the warm-up file of one SavedModel version folder.
+
+    Args:
+        folder: The version folder, e.g. `saved_models/gamo_mnist/1`.
+        model_name: String, the name the server knows the model by.
+        requests: List of `(signature_name, inputs)`, as in `prediction_log`.
+
+    Returns:
+        Path of the written file.
+
+    Raises:
+        ValueError: If there are more requests than the server accepts.
+    """
+    if len(requests) > MAX_REQUESTS:
+        raise ValueError(
+            "`requests` is too long for TensorFlow Serving. Expected at most "
+            f"{MAX_REQUESTS} requests. Received: {len(requests)}. Keep the ones "
+            "with the batch sizes that matter."
+        )
+    path = pathlib.Path(folder) / "assets.extra" / WARMUP_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature_name, inputs in requests:
+            writer.write(prediction_log(model_name, signature_name, inputs))
+    return path
+
+
+def _field(number, payload):
+    """One length-delimited protobuf field (wire type 2)."""
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _varint(value):
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def _describe(model, version, signatures, extra):
@@ -271,7 +347,7 @@ def _describe(model, version, signatures, extra):
         "samples": {
             "shape": model.sample_shape,
             "dtype": model.sample_dtype,
-            "labels": sorted(int(label) for label in model.sampled_labels),
+            "labels": _labels(model),
             "are_in_data_space": bool(model.produces_samples),
         },
         "signatures": {name: _interface(f) for name, f in signatures.items()},

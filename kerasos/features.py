@@ -25,10 +25,10 @@ import pathlib
 import keras
 import numpy as np
 
+from kerasos.checks import Integer, check, check_choice, check_count, check_options
 from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.pipeline import batches
-from kerasos.seeds import derive_seed
-from kerasos.suggest import check_choice, check_options
+from kerasos.randomness.seeds import derive_seed
 from kerasos.version import __version__
 
 _OPTIONS = {
@@ -73,14 +73,15 @@ class FeatureFn:
         Raises:
             TypeError, ValueError: If `x` does not fit the spec.
         """
+        from sklearn.utils import gen_batches
+
         x = np.asarray(x)
         self.spec.check_compatible(x)
         features = np.empty((len(x), self.num_features), "float32")
-        for start in range(0, len(x), self.batch_size):
-            part = x[start : start + self.batch_size]
+        for rows in gen_batches(len(x), self.batch_size):
             # The last batch is filled up with copies: one shape, one trace.
-            full = np.resize(part, (self.batch_size, *part.shape[1:]))
-            features[start : start + len(part)] = self._compute(full)[: len(part)]
+            full = np.resize(x[rows], (self.batch_size, *x.shape[1:]))
+            features[rows] = self._compute(full)[: rows.stop - rows.start]
         return features
 
 
@@ -124,10 +125,10 @@ def feature_fn(name, spec, x=None, y=None, *, seed=0, batch_size=64, **options):
     check_choice("name", name, _OPTIONS)
     check_options(options, _OPTIONS[name], f"feature_fn({name!r})")
     options = {**_OPTIONS[name], **options}
-    if batch_size < 1:
-        raise ValueError(
-            f"`batch_size` must be at least 1. Received: batch_size={batch_size}."
-        )
+    check_count("batch_size", batch_size)
+    for option in ("max_rows", "train_batch_size"):
+        check_count(option, options.get(option, 1))
+    check_count("epochs", options.get("epochs", 0), least=0)
     if name in ("vgg16", "inception"):
         if not spec.is_image or spec.shape[2] not in (1, 3):
             raise ValueError(
@@ -154,11 +155,7 @@ def _pca(spec, x, y, seed, num_components, max_rows):
         source = np.random.default_rng(derive_seed(seed, "pca"))
         x = x[np.sort(source.choice(len(x), max_rows, replace=False))]
     most = min(len(x), spec.num_features)
-    if not 1 <= num_components <= most:
-        raise ValueError(
-            f"`num_components` must lie in 1..{most} for these data. "
-            f"Received: num_components={num_components}."
-        )
+    check("num_components", num_components, Integer(1, most))
     pca = PCA(num_components, random_state=derive_seed(seed, "pca", "solver"))
     pca.fit(_unit_rows(x, spec))
 
@@ -203,10 +200,10 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
 
 def _vgg16(spec, size, layer, weights):
     check_choice("layer", layer, ("avg", "fc2"))
-    if size < 32 or (layer == "fc2" and size != 224):
+    check_count("size", size, least=32)
+    if layer == "fc2" and size != 224:
         raise ValueError(
-            "`size` must be at least 32, and 224 for layer 'fc2'. Received: "
-            f"size={size}, layer={layer!r}."
+            f"`size` must be 224 for layer 'fc2'. Received: size={size}. Leave it out."
         )
 
     def build():

@@ -9,6 +9,8 @@ import pathlib
 
 import numpy as np
 
+from kerasos.data.arrays import check_same_length
+
 DPI = 100
 CELL_PIXELS = 56  # small images grow to about this size, by a whole factor
 MAX_CELL_PIXELS = 128
@@ -139,11 +141,7 @@ def real_and_generated(x, y, model, path, per_class=8, seed=0, title=None):
     """
     x, y = np.asarray(x), np.asarray(y)
     check_drawable(model, x)
-    if len(x) != len(y):
-        raise ValueError(
-            "`x` and `y` must have the same number of rows. Received: "
-            f"{len(x)} samples and {len(y)} labels."
-        )
+    check_same_length(x, y)
     rng = np.random.default_rng(seed)
     generated = _generated(model, per_class, seed)
     rows, labels = [], []

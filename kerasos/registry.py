@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasos.suggest import unknown_name_message
+from kerasos.checks import unknown_name_message
 
 _METHODS = {}
 

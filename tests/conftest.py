@@ -12,28 +12,6 @@ tf.config.set_logical_device_configuration(
 )
 
 
-def pytest_collection_modifyitems(items):
-    """Tests of one case of the contract follow each other: it is trained once."""
-    places = [
-        place
-        for place, item in enumerate(items)
-        if item.path.name == "test_method_contract.py"
-    ]
-    order = {}
-    for place in places:
-        order.setdefault(_case_id(items[place]), len(order))
-    moved = sorted(
-        (items[place] for place in places), key=lambda item: order[_case_id(item)]
-    )
-    for place, item in zip(places, moved, strict=True):
-        items[place] = item
-
-
-def _case_id(item):
-    callspec = getattr(item, "callspec", None)
-    return callspec.params["case"].id if callspec and "case" in callspec.params else ""
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     """Initial weights of every test are the same in each run and in any order.

@@ -1,4 +1,4 @@
-"""What `test_method_contract.py` must know of each method.
+"""What the tests in `contract/` must know of each method.
 
 A new method adds two things here, and no test:
 
@@ -60,6 +60,7 @@ class Case:
             one with the smallest graph.
         needs_imbalance: Whether `from_data` refuses balanced data.
         adds_samples: Whether `oversample` adds any.
+        makes_features: Whether samples are features, not rows like the data.
         option: A real option of `from_data` and its misspelling, or None where
             there are no options.
         step_size: Learning rate of plain gradient descent with which two steps
@@ -79,6 +80,7 @@ class Case:
     jit: bool = False
     needs_imbalance: bool = False
     adds_samples: bool = True
+    makes_features: bool = False
     option: tuple | None = None
     step_size: float = 0.5
     spread: float = 1.0
@@ -88,13 +90,16 @@ class Case:
         return f"{self.method}-{self.variant}"
 
     @property
+    def cls(self):
+        return kerasos.get_method(self.method)
+
+    @property
     def has_network(self):
-        return issubclass(kerasos.get_method(self.method), kerasos.OversamplingModel)
+        return issubclass(self.cls, kerasos.OversamplingModel)
 
     def build(self, **options):
-        return kerasos.get_method(self.method).from_data(
-            *self.data(), seed=0, **{**self.options, **options}
-        )
+        options = {**self.options, **options}
+        return self.cls.from_data(*self.data(), seed=0, **options)
 
 
 DGC_LOSSES = (
@@ -175,6 +180,7 @@ CASES = [
         "conv",
         options={"variant": "conv"},
         data=two_kinds_of_images,
+        makes_features=True,
         losses=("e_loss", "c_loss", "d_loss", "g_c_loss", "g_d_loss"),
         round=2,
         full=True,
@@ -262,6 +268,7 @@ CASES = [
     Case(
         "dos",
         "images",
+        makes_features=True,
         options={"warmup_epochs": 0, "max_overload": 2, "ce_weight": "rho"},
         data=two_kinds_of_images,
         losses=("c_loss", "cluster_loss"),
@@ -270,6 +277,7 @@ CASES = [
     Case(
         "dos",
         "rows",
+        makes_features=True,
         options={"warmup_epochs": 0, "neighbors": 3},
         data=rows,
         losses=("c_loss", "cluster_loss"),

@@ -1,11 +1,11 @@
 """The script of the FactorVAE scores: rows, restarts, and a stand-in for a method."""
 
-import csv
 import json
 import pathlib
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import script_module
 from absl import flags
@@ -74,8 +74,7 @@ def run(script, output, *arguments):
     flags.FLAGS(["", f"--output={output}", *settings, *arguments])
     script.STEPS_PER_EPOCH = 3
     script.main([])
-    with open(output, newline="") as file:
-        return list(csv.DictReader(file))
+    return pd.read_csv(output, dtype=str).to_dict("records")
 
 
 def test_a_row_for_each_run_and_none_twice(script, tmp_path):

@@ -1,6 +1,5 @@
 """The benchmark scripts run, on the smallest budget, and write what they promise."""
 
-import csv
 import os
 import pathlib
 import subprocess
@@ -8,51 +7,46 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import script_module
+from absl import flags
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "benchmarks"))
+BENCHMARKS = ROOT / "benchmarks"
+sys.path.append(str(BENCHMARKS))
 
 import step_parts  # noqa: E402
 
-from kerasos.networks import infogan  # noqa: E402
+from kerasos.methods.infogan import networks as infogan  # noqa: E402
 
 
-def run(script, *arguments):
-    paths = [str(ROOT), os.environ.get("PYTHONPATH")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, arguments)]
-    result = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=600
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
-    return result.stdout
+def rows_of(script, path, *options):
+    """Runs a script in this process; returns the file that it added a row to."""
+    with script_module.loaded(BENCHMARKS / script) as module:
+        flags.FLAGS(["", f"--output={path}", *options])
+        module.main([])
+    return pd.read_csv(path)
 
 
-def rows_of(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.mark.slow  # builds and traces two GAMO models
+@pytest.mark.slow  # reason: builds and traces two GAMO models
 def test_step_time_reports_units_and_the_matrix_product(tmp_path):
-    output = tmp_path / "step_time.csv"
-    run(
-        "step_time.py", "--nojit_compile", "--rounds=1", "--steps=1", "--output", output
+    options = ["--nojit_compile", "--rounds=1", "--steps=1"]
+    (row,) = rows_of("step_time.py", tmp_path / "step_time.csv", *options).to_dict(
+        "records"
     )
-    (row,) = rows_of(output)
-    assert row["unit_units"] == "1.0"
+    assert row["unit_units"] == 1.0
     for name in ("joint_ms", "per_class_ms", "joint_units", "matmul_gflops"):
-        assert float(row[name]) > 0
+        assert row[name] > 0
 
 
-@pytest.mark.slow  # builds and traces a CVAE
+@pytest.mark.slow  # reason: builds and traces a CVAE
 def test_step_time_holds_a_method_against_its_bare_sum(tmp_path):
-    output = tmp_path / "step_time.csv"
     options = ["--rounds=1", "--steps=1", "--batch=8", "--shape=8,8,1"]
-    options += ["--sample_batch=16", "--output", output]
-    run("step_time.py", "--method=cvae", *options)
-    (row,) = rows_of(output)
+    options += ["--sample_batch=16", "--method=cvae"]
+    (row,) = rows_of("step_time.py", tmp_path / "step_time.csv", *options).to_dict(
+        "records"
+    )
     # Two convolutions, two transposed ones and four dense layers, each forward and
     # with two gradients; but none is needed with respect to the data. The transpose
     # of a convolution is its gradient with respect to the input, and vice versa.
@@ -61,58 +55,65 @@ def test_step_time_holds_a_method_against_its_bare_sum(tmp_path):
     )
     for mode in ("plain", "xla"):
         names = ("convolutions", "products", "adam")
-        parts = [float(row[f"{name}_{mode}_ms"]) for name in names]
+        parts = [row[f"{name}_{mode}_ms"] for name in names]
         assert min(parts) > 0
-        bare = float(row[f"bare_{mode}_ms"])
-        assert bare == pytest.approx(sum(parts), abs=0.01)
-        ratio = float(row[f"step_{mode}_ms"]) / bare
-        assert float(row[f"step_over_bare_{mode}"]) == pytest.approx(ratio, abs=0.01)
+        assert row[f"bare_{mode}_ms"] == pytest.approx(sum(parts), abs=0.01)
+        ratio = row[f"step_{mode}_ms"] / row[f"bare_{mode}_ms"]
+        assert row[f"step_over_bare_{mode}"] == pytest.approx(ratio, abs=0.01)
     assert row["step_over_bare"] == row[f"step_over_bare_{row['default']}"]
-    assert float(row["step_over_least"]) >= float(row["step_over_bare"])
-    rates = float(row["decoder_images_s"]) / float(row["sample_images_s"])
-    assert float(row["sample_over_decoder"]) == pytest.approx(rates, abs=0.01)
+    assert row["step_over_least"] >= row["step_over_bare"]
+    rates = row["decoder_images_s"] / row["sample_images_s"]
+    assert row["sample_over_decoder"] == pytest.approx(rates, abs=0.01)
 
 
-@pytest.mark.slow  # compiles a GAMO model with XLA
+@pytest.mark.slow  # reason: compiles a GAMO model with XLA, in a process of its own
 def test_memory_reports_a_peak_after_each_part():
-    lines = run("memory.py", "--points=300", "--features=4", "--steps=1").splitlines()
-    peaks = [float(line.split()[-2]) for line in lines]
-    assert [line.split()[0] for line in lines] == [
-        "imports",
-        "data",
-        "model",
-        "training",
-        "oversampling",
-    ]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH")]
+    options = ["--points=300", "--features=4", "--steps=1"]
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "memory.py"), *options],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    lines = [line.split() for line in result.stdout.splitlines()]
+    parts = ["imports", "data", "model", "training", "oversampling"]
+    assert [line[0] for line in lines] == parts
+    peaks = [float(line[-2]) for line in lines]
     assert peaks == sorted(peaks) and peaks[0] > 0
 
 
-@pytest.mark.slow  # compiles four small functions with XLA, in a process of its own
-def test_upsample_time_holds_the_folded_layer_against_the_two(tmp_path):
-    output = tmp_path / "upsample_time.csv"
-    options = ["--batch=2", "--side=3", "--channels=2", "--filters=2", "--steps=1"]
-    run("upsample_time.py", "--rounds=1", *options, "--output", output)
-    (row,) = rows_of(output)
-    assert float(row["difference"]) < 1e-5
+@pytest.mark.slow  # reason: compiles four small functions with XLA
+def test_upsampling_is_held_against_the_two_layers(tmp_path):
+    options = ["--batch=2", "--shape=3,3,2", "--filters=2", "--steps=1", "--rounds=1"]
+    path = tmp_path / "upsample_time.csv"
+    rows = rows_of("step_time.py", path, "--method=upsample", *options)
+    (row,) = rows.to_dict("records")
+    assert row["difference"] < 1e-5
     for part in ("forward", "gradients"):
         for mode in ("graph", "xla"):
             plain, folded = (
-                float(row[f"{name}_{part}_{mode}_ms"]) for name in ("plain", "folded")
+                row[f"{name}_{part}_{mode}_ms"] for name in ("plain", "folded")
             )
             assert plain > 0 and folded > 0
-            ratio = float(row[f"plain_over_folded_{part}_{mode}"])
+            ratio = row[f"plain_over_folded_{part}_{mode}"]
             assert ratio == pytest.approx(plain / folded, rel=0.2)
 
 
-@pytest.mark.slow  # starts Python and traces a CVAE
+@pytest.mark.slow  # reason: traces a CVAE
 def test_fit_resample_time_adds_a_row(tmp_path):
-    output = tmp_path / "time.csv"
+    path = tmp_path / "time.csv"
+    path.write_text("method,rows,other\ncgan,7,x\n")
     options = ["--rows=300", "--columns=3", "--minority=0.1", "--epochs=2"]
-    run("fit_resample_time.py", *options, "--output", output)
-    (row,) = rows_of(output)
-    assert row["added"] == "240" and row["steps"] == "18" and row["method"] == "cvae"
-    assert float(row["wall_seconds"]) > 0 and float(row["cpu_seconds"]) > 0
-    assert 100 < float(row["start_mb"]) <= float(row["peak_mb"])
+    rows = rows_of("fit_resample_time.py", path, *options)
+    # What was there stays, with the columns that it has.
+    assert rows.rows.tolist() == [7, 300] and rows.other.tolist()[0] == "x"
+    row = rows.iloc[1]
+    assert (row.added, row.steps, row.method) == (240, 18, "cvae")
+    assert row.wall_seconds > 0 and row.cpu_seconds > 0
+    assert 100 < row.start_mb <= row.peak_mb
 
 
 def test_the_generator_that_folding_is_held_against_makes_the_same_images():

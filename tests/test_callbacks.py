@@ -131,9 +131,9 @@ def test_unknown_fields_of_a_path_are_refused(pattern, data):
 
 @pytest.mark.parametrize("every", [0, -1, 1.5])
 def test_every_must_be_a_number_of_epochs(every, data, tmp_path):
-    with pytest.raises(ValueError, match="positive number of epochs"):
+    with pytest.raises(ValueError, match="Invalid `every`"):
         SampleGrid(*data, "a.png", every=every)
-    with pytest.raises(ValueError, match="positive number of epochs"):
+    with pytest.raises(ValueError, match="Invalid `every`"):
         EvaluationCSV(tmp_path / "a.csv", {"all": data}, every=every)
 
 

@@ -1,15 +1,13 @@
 """The example scripts, run as a user runs them but for a few steps."""
 
 import csv
-import importlib.util
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+import script_module
 
 import kerasos
 from kerasos.export import load_card
@@ -33,17 +31,19 @@ slow = pytest.mark.slow(reason=reason)
 
 def run(script, *options, folder, two_devices=False):
     """Runs an example in `folder`; returns what it printed."""
-    start = ["-c", TWO_DEVICES] if two_devices else []
-    result = subprocess.run(
-        [sys.executable, *start, str(ROOT / "examples" / script), *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    command = ["-c", TWO_DEVICES] if two_devices else []
+    command += [ROOT / "examples" / script, *options]
+    result = script_module.run(*command, folder=folder)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
+
+
+def write_table(path, shift):
+    """120 rows of three numbers in two classes, which lie `shift` apart."""
+    labels = np.repeat([0, 1], [90, 30])
+    data = shift * labels[:, None] + np.random.default_rng(0).uniform(0, 4, (120, 3))
+    frame = pd.DataFrame(data.round(3), columns=list("abc"))
+    frame.assign(target=labels).to_csv(path, index=False)
 
 
 def rows(path):
@@ -53,11 +53,8 @@ def rows(path):
 
 @pytest.fixture(scope="module")
 def quickstart():
-    path = ROOT / "examples" / "quickstart.py"
-    spec = importlib.util.spec_from_file_location("quickstart", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with script_module.loaded(ROOT / "examples" / "quickstart.py") as module:
+        yield module
 
 
 def scores(**methods):
@@ -103,13 +100,7 @@ def test_train_gamo_goes_on_where_it_stopped(tmp_path):
 
 @slow
 def test_train_gamo_on_two_devices(tmp_path):
-    data = np.random.default_rng(0).uniform(0, 5, (120, 3)).round(3)
-    labels = np.repeat([0, 1], [90, 30])
-    table = np.column_stack([data, labels])
-    header = "a,b,c,target"
-    np.savetxt(
-        tmp_path / "t.csv", table, fmt="%g", delimiter=",", header=header, comments=""
-    )
+    write_table(tmp_path / "t.csv", 0)
     options = ["--smoke", "--dataset=t.csv", "--class_counts=all", "--value_range=0,5"]
     run("train_gamo.py", *options, folder=tmp_path, two_devices=True)
     output = tmp_path / "gamo_output"
@@ -149,17 +140,7 @@ def test_train_conditional_goes_on_where_it_stopped(tmp_path):
 @pytest.mark.parametrize("method", ["acgan", "bagan"])
 def test_train_conditional_on_two_devices(method, tmp_path):
     """Rows of a table; BAGAN goes through both of its stages."""
-    source = np.random.default_rng(0)
-    labels = np.repeat([0, 1], [90, 30])
-    data = labels[:, None] + source.uniform(0, 4, (120, 3)).round(3)
-    np.savetxt(
-        tmp_path / "t.csv",
-        np.column_stack([data, labels]),
-        fmt="%g",
-        delimiter=",",
-        header="a,b,c,target",
-        comments="",
-    )
+    write_table(tmp_path / "t.csv", 1)
     options = ["--smoke", f"--method={method}", "--dataset=t.csv", "--batch_size=16"]
     options += ["--class_counts=all", "--value_range=0,5", "--output_dir=out"]
     run("train_conditional.py", *options, folder=tmp_path, two_devices=True)

@@ -7,9 +7,15 @@ import textwrap
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tiny_model import TinyModel
 
-from kerasos.export import export_model, load_card
+from kerasos.export import (
+    export_model,
+    load_card,
+    prediction_log,
+    write_warmup_requests,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +34,15 @@ def version_folder(model, tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(version_folder):
     loaded = tf.saved_model.load(version_folder)
-    return loaded, dict(loaded.signatures)
+    yield loaded.signatures  # alive as long as `loaded` is
+
+
+def serve(signatures, labels, seeds):
+    """What `serving_default` answers; of a folder, of its signatures."""
+    if isinstance(signatures, str):
+        signatures = tf.saved_model.load(signatures).signatures
+    labels, seeds = tf.constant(labels, tf.int32), tf.constant(seeds, tf.int64)
+    return signatures["serving_default"](labels=labels, seed=seeds)
 
 
 def run_python(code, *arguments):
@@ -49,8 +63,7 @@ def run_python(code, *arguments):
 
 
 def test_signatures_have_names_dtypes_and_a_free_batch_dimension(served):
-    _, signatures = served
-    assert sorted(signatures) == ["classify", "from_latent", "serving_default"]
+    assert sorted(served) == ["classify", "from_latent", "serving_default"]
     expected = {
         "serving_default": (
             {"labels": ("int32", [None]), "seed": ("int64", [None])},
@@ -66,10 +79,10 @@ def test_signatures_have_names_dtypes_and_a_free_batch_dimension(served):
         ),
     }
     for name, (inputs, outputs) in expected.items():
-        got = signatures[name].structured_input_signature[1]
+        got = served[name].structured_input_signature[1]
         got = {key: (s.dtype.name, s.shape.as_list()) for key, s in got.items()}
         assert got == inputs
-        got = signatures[name].structured_outputs
+        got = served[name].structured_outputs
         got = {key: (s.dtype.name, s.shape.as_list()) for key, s in got.items()}
         assert got == outputs
 
@@ -86,39 +99,29 @@ def test_served_samples_are_those_of_the_model_for_the_noise_of_each_seed(
         ]
     )
     expected = model.to_user(model.generate(model.latent(noise, labels), labels))
-    got = served[1]["serving_default"](labels=labels, seed=tf.constant(seeds, tf.int64))
+    got = serve(served, labels, seeds)
     np.testing.assert_array_equal(got["samples"], expected)
     np.testing.assert_array_equal(got["labels"], labels)
 
 
 def test_a_row_is_the_same_alone_and_in_a_batch(served):
-    serve = served[1]["serving_default"]
-    labels = np.arange(50, dtype=np.int32) % 3
-    seed = np.arange(50, dtype=np.int64)
-    batch = serve(labels=tf.constant(labels), seed=tf.constant(seed))["samples"]
-    again = serve(labels=tf.constant(labels), seed=tf.constant(seed))["samples"]
+    labels, seeds = np.arange(50) % 3, np.arange(50)
+    batch, again = (serve(served, labels, seeds)["samples"] for _ in range(2))
     np.testing.assert_array_equal(batch, again)
     for i in (0, 17, 49):
-        alone = serve(
-            labels=tf.constant(labels[i : i + 1]), seed=tf.constant(seed[i : i + 1])
-        )["samples"]
+        alone = serve(served, labels[i : i + 1], seeds[i : i + 1])["samples"]
         np.testing.assert_array_equal(alone[0], batch[i])
     assert len(np.unique(batch.numpy().reshape(50, -1), axis=0)) == 50
 
 
 def test_an_empty_batch_is_served(served):
-    got = served[1]["serving_default"](
-        labels=tf.zeros([0], tf.int32), seed=tf.zeros([0], tf.int64)
-    )
-    assert got["samples"].shape == (0, 6, 5, 1)
+    assert serve(served, [], [])["samples"].shape == (0, 6, 5, 1)
 
 
 def test_from_latent_matches_the_model_and_holds_no_random_operation(model, served):
     latent = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     labels = np.array([0, 1, 2, 1, 0], np.int32)
-    got = served[1]["from_latent"](
-        latent=tf.constant(latent), labels=tf.constant(labels)
-    )
+    got = served["from_latent"](latent=tf.constant(latent), labels=tf.constant(labels))
     expected = model.to_user(model.generate(tf.constant(latent), tf.constant(labels)))
     np.testing.assert_array_equal(got["samples"], expected)
 
@@ -129,14 +132,14 @@ def test_from_latent_matches_the_model_and_holds_no_random_operation(model, serv
             nodes += inner.node_def
         return {node.op for node in nodes}
 
-    found = operations(served[1]["from_latent"])
+    found = operations(served["from_latent"])
     assert not [op for op in found if "Random" in op or op == "Assert"]
-    assert [op for op in operations(served[1]["serving_default"]) if "Random" in op]
+    assert [op for op in operations(served["serving_default"]) if "Random" in op]
 
 
 def test_classify_matches_the_classifier(model, served):
     x = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 1)).astype("uint8")
-    got = served[1]["classify"](inputs=tf.constant(x))
+    got = served["classify"](inputs=tf.constant(x))
     expected = model.classifier.predict(x, verbose=0)
     np.testing.assert_allclose(got["probabilities"], expected, atol=1e-6)
     np.testing.assert_array_equal(got["classes"], expected.argmax(1))
@@ -150,29 +153,23 @@ def test_there_is_no_classify_without_a_classifier(tmp_path):
 
 def test_a_label_the_model_does_not_generate_is_named(tmp_path):
     folder = export_model(TinyModel(sampled_labels=(1, 2)), tmp_path, samples=False)
-    serve = tf.saved_model.load(folder).signatures["serving_default"]
+    loaded = tf.saved_model.load(folder)
+    refused = pytest.raises(tf.errors.InvalidArgumentError, match=r"out of \[1, 2\]")
     for wrong in (0, 3, -1):
-        with pytest.raises(
-            tf.errors.InvalidArgumentError, match=r"labels out of \[1, 2\]"
-        ):
-            serve(labels=tf.constant([1, wrong]), seed=tf.constant([0, 1], tf.int64))
-    got = serve(labels=tf.constant([1, 2]), seed=tf.constant([0, 1], tf.int64))
+        with refused:
+            serve(loaded.signatures, [1, wrong], [0, 1])
+    got = serve(loaded.signatures, [1, 2], [0, 1])
     assert got["samples"].shape == (2, 6, 5, 1)
 
 
 def test_one_seed_for_many_labels_is_refused(served):
     with pytest.raises(tf.errors.InvalidArgumentError, match="one row per label"):
-        served[1]["serving_default"](
-            labels=tf.constant([1, 2]), seed=tf.constant([0], tf.int64)
-        )
+        serve(served, [1, 2], [0])
 
 
 def test_features_and_tables_are_exported_without_a_picture(tmp_path):
     folder = export_model(TinyModel(sample_shape=(7,)), tmp_path / "features")
-    signatures = tf.saved_model.load(folder).signatures
-    got = signatures["serving_default"](
-        labels=tf.constant([0, 1]), seed=tf.constant([0, 1], tf.int64)
-    )
+    got = serve(folder, [0, 1], [0, 1])
     assert got["samples"].shape == (2, 7) and got["samples"].dtype == tf.float32
     assert not load_card(folder)["samples"]["are_in_data_space"]
     table = TinyModel(shape=(5,), dtype="float64", value_range=(-2.0, 3.0))
@@ -221,9 +218,7 @@ def test_it_runs_in_a_process_without_the_code_of_the_model(
         assert not {"kerasos", "tiny_model"} & set(sys.modules)
     """
     run_python(code, version_folder, tmp_path / "out.npy")
-    expected = served[1]["serving_default"](
-        labels=tf.constant([2, 1]), seed=tf.constant([5, 6], tf.int64)
-    )
+    expected = serve(served, [2, 1], [5, 6])
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected["samples"])
 
 
@@ -248,15 +243,11 @@ def test_a_model_under_a_mirrored_strategy_exports_the_same(
         export_model(model, sys.argv[1], samples=False)
     """
     run_python(code, tmp_path / "mirrored")
-    arguments = {
-        "labels": tf.constant([0, 1, 2]),
-        "seed": tf.constant([1, 2, 3], tf.int64),
-    }
     size = os.path.join("variables", "variables.data-00000-of-00001")
     for version in ("1", "2"):
         folder = str(tmp_path / "mirrored" / version)
-        got = tf.saved_model.load(folder).signatures["serving_default"](**arguments)
-        expected = served[1]["serving_default"](**arguments)
+        got = serve(folder, [0, 1, 2], [1, 2, 3])
+        expected = serve(served, [0, 1, 2], [1, 2, 3])
         np.testing.assert_array_equal(got["samples"], expected["samples"])
         written = os.path.getsize(os.path.join(folder, size))
         expected = os.path.getsize(os.path.join(version_folder, size))
@@ -346,3 +337,128 @@ def test_a_card_cannot_replace_fields_of_the_export(model, tmp_path):
 def test_a_missing_card_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="model.export"):
         load_card(tmp_path)
+
+
+# Warm-up requests.
+
+
+@pytest.fixture(scope="module")
+def warm_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warmup") / "tiny_made"
+    model = TinyModel(sampled_labels=(1, 2), value_range=(10.0, 255.0))
+    return export_model(model, folder / "3", samples=False)
+
+
+@pytest.fixture(scope="module")
+def records(warm_folder):
+    path = f"{warm_folder}/assets.extra/tf_serving_warmup_requests"
+    return [record.numpy() for record in tf.data.TFRecordDataset(path)]
+
+
+def prediction_log_class():
+    """`PredictionLog`, from the published .proto files, built independently."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="warmup_test.proto", package="warmup_test", syntax="proto3"
+    )
+
+    def message(name, *fields, into=file.message_type):
+        made = into.add(name=name)
+        for number, field_name, kind, label in fields:
+            entry = made.field.add(name=field_name, number=number, label=label)
+            if kind in ("string", "bytes"):
+                entry.type = getattr(field, f"TYPE_{kind.upper()}")
+            else:
+                entry.type, entry.type_name = field.TYPE_MESSAGE, kind
+        return made
+
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
+    message(
+        "ModelSpec",
+        (1, "name", "string", one),
+        (3, "signature_name", "string", one),
+    )
+    request = message(
+        "PredictRequest",
+        (1, "model_spec", ".warmup_test.ModelSpec", one),
+        (2, "inputs", ".warmup_test.PredictRequest.InputsEntry", many),
+    )
+    entry = message(
+        "InputsEntry",
+        (1, "key", "string", one),
+        (2, "value", "bytes", one),  # a TensorProto, parsed by TensorFlow below
+        into=request.nested_type,
+    )
+    entry.options.map_entry = True
+    message("PredictLog", (1, "request", ".warmup_test.PredictRequest", one))
+    message("PredictionLog", (6, "predict_log", ".warmup_test.PredictLog", one))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("warmup_test.PredictionLog")
+    )
+
+
+@pytest.fixture(params=["the published protos", "tensorflow-serving-api"])
+def parse(request):
+    if request.param == "the published protos":
+        return prediction_log_class().FromString
+    apis = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2",
+        reason="tensorflow-serving-api is not installed (kerasos[serving])",
+    )
+    return apis.PredictionLog.FromString
+
+
+def tensor(value, dtype):
+    """A `TensorProto` that is parsed already, or its bytes, as a tensor."""
+    value = value if isinstance(value, bytes) else value.SerializeToString()
+    return tf.io.parse_tensor(value, dtype)
+
+
+def test_every_request_decodes_and_runs(warm_folder, records, parse):
+    signatures = tf.saved_model.load(warm_folder).signatures
+    seen = []
+    for record in records:
+        log = parse(record)
+        assert [field.name for field, _ in log.ListFields()] == ["predict_log"]
+        assert log.SerializeToString(deterministic=True) == record  # no unknown field
+        request = log.predict_log.request
+        assert request.model_spec.name == "tiny_made"
+        signature = signatures[request.model_spec.signature_name]
+        specs = signature.structured_input_signature[1]
+        inputs = {
+            name: tensor(value, specs[name].dtype)
+            for name, value in request.inputs.items()
+        }
+        outputs = signature(**inputs)
+        sizes = {len(value) for value in [*inputs.values(), *outputs.values()]}
+        seen.append((request.model_spec.signature_name, sizes))
+    expected = [(n, {b}) for n in ("serving_default", "classify") for b in (1, 8)]
+    assert seen == expected
+
+
+def test_the_requests_keep_to_the_labels_and_the_value_range(records):
+    parse = prediction_log_class().FromString
+    for record in records:
+        inputs = parse(record).predict_log.request.inputs
+        if "labels" in inputs:
+            labels = tf.io.parse_tensor(inputs["labels"], tf.int32).numpy()
+            assert set(labels) <= {1, 2}
+        else:
+            images = tf.io.parse_tensor(inputs["inputs"], tf.uint8).numpy()
+            assert images.shape[1:] == (6, 5, 1) and np.all(images == 10)
+
+
+def test_long_fields_get_a_length_of_several_bytes():
+    values = np.arange(100_000, dtype=np.float32)
+    record = prediction_log("m" * 300, "classify", {"inputs": values})
+    request = prediction_log_class().FromString(record).predict_log.request
+    assert request.model_spec.name == "m" * 300
+    got = tf.io.parse_tensor(request.inputs["inputs"], tf.float32)
+    np.testing.assert_array_equal(got, values)
+
+
+def test_more_requests_than_the_server_takes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="at most 1000"):
+        write_warmup_requests(tmp_path, "m", [("classify", {})] * 1001)

@@ -140,7 +140,7 @@ def test_samples_that_are_no_images_are_refused(tmp_path, data):
         plots.real_and_generated(
             np.zeros((3, 8, 8, 1)), [0, 1, 2], TinyModel(), tmp_path / "a.png"
         )
-    with pytest.raises(ValueError, match="same number of rows"):
+    with pytest.raises(ValueError, match="one label per sample"):
         plots.real_and_generated(data[0], [0], TinyModel(), tmp_path / "a.png")
 
 

@@ -1,16 +1,12 @@
+import subprocess
+import sys
+
 import keras
-import numpy as np
 import pytest
 
+import kerasos
 from kerasos import registry
 from kerasos.registry import get_method, list_methods, register_method
-from kerasos.suggest import (
-    check_count,
-    check_number,
-    check_options,
-    nearest_name,
-    unknown_name_message,
-)
 
 
 @pytest.fixture
@@ -77,41 +73,37 @@ def test_models_become_serialisable_and_other_classes_do_not(empty_registry):
     assert keras.saving.get_registered_name(RegistryPlain) == "RegistryPlain"
 
 
-def test_nearest_name_ignores_case_and_gives_up_when_far():
-    assert nearest_name("GAMO", ["gamo", "cvae"]) == "gamo"
-    assert nearest_name("xyzzy", ["gamo", "cvae"]) is None
-    assert "mean" not in unknown_name_message("method", "xyzzy", ["gamo", "cvae"])
+# The names of the package.
 
 
-def test_unknown_option_names_the_nearest_and_the_place():
-    check_options({"epochs": 1}, ["epochs", "latent_dim"], "GAMO.from_data")
-    with pytest.raises(TypeError) as error:
-        check_options({"epoch": 1}, ["epochs", "latent_dim"], "GAMO.from_data")
-    assert str(error.value) == (
-        "Unknown option 'epoch' for `GAMO.from_data`. Expected one of: 'epochs', "
-        "'latent_dim'. Did you mean 'epochs'?"
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("Gamo", "Did you mean `kerasos.GAMO`"),
+        ("bagan", "Did you mean `kerasos.BAGAN`"),
+        ("smote", r"Did you mean `kerasos.get_method\('smote'\)`"),
+        ("DeepOversampler", "Did you mean `kerasos.DeepOverSampler`"),
+        ("Compare", "Did you mean `kerasos.compare`"),
+        ("xyzzy", "no attribute 'xyzzy'.$"),
+    ],
+)
+def test_a_name_that_is_none_suggests_the_nearest(name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(kerasos, name)
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in kerasos.__all__:
+        assert getattr(kerasos, name) is not None
+    assert set(kerasos.__all__) <= set(dir(kerasos))
+    assert kerasos.compare is kerasos.evaluation.compare
+    assert kerasos.DeepOverSampler is kerasos.over_sampling.DeepOverSampler
+    assert callable(kerasos.callbacks.SampleGrid)
+
+
+def test_a_fresh_process_reaches_them_after_one_import():
+    code = (
+        "import kerasos; kerasos.compare, kerasos.DeepOverSampler, kerasos.callbacks; "
+        "kerasos.evaluation.fid, kerasos.losses, kerasos.metrics.acsa"
     )
-    with pytest.raises(TypeError, match="`Plain.from_data` takes no options"):
-        check_options(["k"], [], "Plain.from_data")
-
-
-@pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3"])
-def test_a_count_is_an_integer_of_at_least_one(value):
-    check_count("rows", 1)
-    check_count("rows", 0, least=0)
-    with pytest.raises(ValueError, match="`rows` must be an integer of at least 1."):
-        check_count("rows", value)
-
-
-@pytest.mark.parametrize("value", [-0.1, float("nan"), True, None, "1", 1j])
-def test_a_number_is_at_least_zero(value):
-    for good in (0, 0.5, np.float32(2.0)):
-        check_number("rate", good)
-    with pytest.raises(ValueError, match="`rate` must be a number of at least 0."):
-        check_number("rate", value)
-
-
-def test_a_number_has_an_upper_bound_on_request():
-    check_number("rate", 1, most=1.0)
-    with pytest.raises(ValueError, match=r"`rate` must lie in \[0, 1\]. .* 1.5"):
-        check_number("rate", 1.5, most=1.0)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

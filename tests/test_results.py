@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 import script_module
+from absl import flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -38,7 +39,7 @@ def test_tables_are_those_of_the_stored_rows(page):
 
 def test_every_table_stands_on_a_page():
     names = [name for page in PAGES for name in shown(page)]
-    known = [*summary.GAMO, *summary.GRIDS, "overview", "tabular"]
+    known = [*summary.GAMO, *summary.GRIDS.name.unique(), "overview", "tabular"]
     assert sorted(names) == sorted(known)
 
 
@@ -48,6 +49,14 @@ def test_links_of_the_results_lead_to_files():
     assert targets
     for target in targets:
         assert (page.parent / target).exists(), target
+
+
+def test_the_script_prints_one_table(capsys):
+    with script_module.loaded(ROOT / "benchmarks" / "report.py") as script:
+        rows = RESULTS / "reproduce.csv"
+        flags.FLAGS(["", "--table=FID", f"--rows={rows}", f"--published={PUBLISHED}"])
+        script.main([])
+    assert capsys.readouterr().out.splitlines() == shown(PAGES[1])["FID"]
 
 
 def test_write_replaces_what_stands_between_the_markers(tmp_path):
@@ -71,7 +80,7 @@ def test_the_overview_takes_the_largest_budget_and_leaves_out_what_did_not_run(
     kept["mean"] = kept.budget.map(by_budget)
     kept["part"] = "1/1"
     kept.to_csv(tmp_path / "rows.csv", index=False)
-    lines = summary.overview(tmp_path / "rows.csv", PUBLISHED)
+    lines = summary.lines_of("overview", tmp_path / "rows.csv", PUBLISHED)
     assert len(lines) == 3
     cells = [cell.strip() for cell in lines[2].split("|")[2:-1]]
     smote, imsic = "0.800 [1] (0.829)", "0.750 [1] (0.893)"
@@ -91,7 +100,7 @@ def test_a_cell_of_a_grid_is_mean_spread_repeats_and_the_published_figure(
     found = pd.concat([first, others])
     found["part"] = "1/1"  # all that there is of their cells
     found.to_csv(tmp_path / "rows.csv", index=False)
-    lines = summary.grid(tmp_path / "rows.csv", PUBLISHED, "ActiveGAN")
+    lines = summary.lines_of("ActiveGAN", tmp_path / "rows.csv", PUBLISHED)
     assert lines[0] == "| method | budget | MNIST, 500 | MNIST, 1,000 | " + (
         "Fashion-MNIST, 5,000 |"
     )

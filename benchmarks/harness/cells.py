@@ -3,9 +3,9 @@
 import dataclasses
 import hashlib
 import json
-import statistics
 
 import kerasos
+from harness.rows import KEY
 
 # Raise it when a change to a recipe makes earlier rows of it wrong.
 RECIPE_VERSIONS = {
@@ -40,7 +40,7 @@ class Cell:
         """All that the result depends on, in plain JSON types."""
         protocol = dataclasses.asdict(self.protocol)
         # A new row of a table or another output changes no other cell.
-        for name in ("methods", "outputs", "repeats", "tables"):
+        for name in ("methods", "outputs", "repeats"):
             del protocol[name]
         # Fields left at their defaults count for nothing: a new field changes no hash.
         method = {k: v for k, v in dataclasses.asdict(self.method).items() if v}
@@ -98,18 +98,12 @@ class Cell:
         """
         rows = []
         for name, value in scores.items():
-            if name not in self.protocol.outputs:
-                continue
-            table, setting, metric = self.protocol.outputs[name]
-            mean, std = value if isinstance(value, tuple) else (value, None)
-            rows.append(
-                {
-                    "paper": self.protocol.paper,
-                    "table": table,
-                    "dataset": self.protocol.dataset,
-                    "setting": setting,
-                    "method": self.method.name,
-                    "metric": metric,
+            if name in self.protocol.outputs:
+                table, setting, metric = self.protocol.outputs[name]
+                mean, std = value if isinstance(value, tuple) else (value, None)
+                place = (self.protocol.paper, table, self.protocol.dataset, setting)
+                row = dict(zip(KEY, (*place, self.method.name, metric), strict=True))
+                row |= {
                     "mean": f"{mean:.6g}",
                     "std": "" if std is None else f"{std:.4g}",
                     "n_repeats": 1,
@@ -117,9 +111,8 @@ class Cell:
                     "seed": self.repeat,
                     "budget": f"{self.budget:g}",
                     "cell": self.hash,
-                    **common,
                 }
-            )
+                rows.append({**row, **common})
         return rows
 
 
@@ -148,11 +141,12 @@ def estimated_seconds(cell, rows):
     The median over finished cells of the same paper, data set and method, scaled by
     the budget. Other methods tell nothing: some need a second, some a day.
     """
-    found = {
-        row["cell"]: float(row["seconds"]) / float(row["budget"]) * cell.budget
-        for row in rows
-        if row["paper"] == cell.protocol.paper
-        and row["dataset"] == cell.protocol.dataset
-        and row["method"] == cell.method.name
+    like = {
+        "paper": cell.protocol.paper,
+        "dataset": cell.protocol.dataset,
+        "method": cell.method.name,
     }
-    return statistics.median(found.values()) if found else None
+    found = rows[(rows[list(like)] == list(like.values())).all(axis=1)]
+    found = found.drop_duplicates("cell")
+    seconds = found.seconds.astype(float) / found.budget.astype(float) * cell.budget
+    return float(seconds.median()) if len(found) else None

@@ -38,16 +38,21 @@ def explained(section, line, text):
 
     It must name the method and, where the method has several lines, the budget as in
     "budget 0.1". A longer name that holds the method's ("GAMO\\D") does not count.
+
+    Args:
+        section: `harness.reporting.Section`.
+        line: A row of its `scores`.
+        text: Of the notes.
     """
     longer = [m for m in section.methods if line.method in m and m != line.method]
     name = re.compile(rf"(?<![\w\\+-]){re.escape(line.method)}(?![\w\\+-])")
-    several = len({other.budget for other in section.lines_of(line.method)}) > 1
+    budgets = set(section.lines.budget[section.lines.method == line.method])
     for paragraph in re.split(r"\n\s*\n|\n\s*(?=[-*] )", text):
         for other in sorted(longer, key=len, reverse=True):
             paragraph = paragraph.replace(other, "")
         if not name.search(" ".join(paragraph.split())):
             continue
-        budgets = re.findall(r"\bbudget ([0-9]*\.?[0-9]+)", paragraph)
-        if not several or line.budget in map(float, budgets):
+        named = re.findall(r"\bbudget ([0-9]*\.?[0-9]+)", paragraph)
+        if len(budgets) == 1 or line.budget in map(float, named):
             return True
     return False

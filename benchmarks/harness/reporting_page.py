@@ -1,26 +1,62 @@
-"""A document as Markdown, and as one page of HTML that needs no other file.
+"""A document as Markdown, and as one page of HTML that needs no other file."""
 
-A document is a list of blocks: Markdown or a `Plot`. Markdown leaves the plots out.
-"""
-
-import dataclasses
 import html
 import itertools
 import re
+from typing import NamedTuple
+
+import pandas as pd
+
+from harness.reporting_plots import to_uri
+from kerasos.evaluation.compare.comparison_report import STYLE
 
 
-@dataclasses.dataclass(frozen=True)
-class Plot:
-    """An image of the page: data URI and what it shows."""
+class Plot(NamedTuple):
+    """A plot of the page: what returns its matplotlib figure, and what it shows."""
 
-    uri: str
+    draw: object
     caption: str
 
 
-def table(head, rows, left):
-    """Returns a Markdown table, the first `left` columns to the left."""
-    rule = ["---"] * left + ["---:"] * (len(head) - left)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+class Document(NamedTuple):
+    """A list of blocks: Markdown or a `Plot`. Markdown leaves the plots out."""
+
+    title: str
+    blocks: list
+
+    def to_markdown(self):
+        texts = [block for block in self.blocks if not isinstance(block, Plot)]
+        return "\n\n".join(texts) + "\n"
+
+    def to_html(self):
+        """One page: styles and plots inside, no script, nothing from elsewhere."""
+        body = []
+        for block in self.blocks:
+            if isinstance(block, Plot):
+                caption = html.escape(block.caption)
+                body.append(
+                    f'<figure><img alt="{caption}" src="{to_uri(block.draw())}">'
+                    f"<figcaption>{caption}</figcaption></figure>\n"
+                )
+            else:
+                body.append(_render(block))
+        return PAGE.format(html.escape(self.title), STYLE + WIDE, "".join(body))
+
+
+def table(rows, left=None):
+    """Returns a Markdown table.
+
+    Args:
+        rows: Frame of texts, blank where there is none, or a list of dicts of them.
+        left: Integer, so many columns stand to the left, the others to the right.
+            Default: the reader's choice.
+    """
+    frame = pd.DataFrame(rows).fillna("").astype(str)
+    head, *lines = (f"| {' | '.join(line)} |" for line in (frame, *frame.to_numpy()))
+    rule = "|---" * frame.shape[1] + "|"
+    if left is not None:
+        rule = "| --- " * left + "| ---: " * (frame.shape[1] - left) + "|"
+    return "\n".join([head, rule, *lines])
 
 
 def bullets(items):
@@ -40,26 +76,6 @@ def link(heading):
     return f"[{escape(heading)}](#{slug(heading)})"
 
 
-def to_markdown(document):
-    texts = [block for block in document if not isinstance(block, Plot)]
-    return "\n\n".join(texts) + "\n"
-
-
-def to_html(document, title):
-    """Returns one page: styles and plots inside, no script, nothing from elsewhere."""
-    body = []
-    for block in document:
-        if isinstance(block, Plot):
-            caption = html.escape(block.caption)
-            body.append(
-                f'<figure><img alt="{caption}" src="{block.uri}">'
-                f"<figcaption>{caption}</figcaption></figure>\n"
-            )
-        else:
-            body.append(_render(block))
-    return PAGE.format(title=html.escape(title), style=STYLE, body="".join(body))
-
-
 def _render(text):
     from markdown_it import MarkdownIt
 
@@ -73,34 +89,15 @@ def _render(text):
     return parser.renderer.render(tokens, parser.options, {})
 
 
-STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff;
-  max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; }
-h2 { margin-top: 3rem; padding-top: .6rem; border-top: 1px solid #d5dbe1; }
-table { display: block; overflow-x: auto; border-collapse: collapse;
-  font-size: 13px; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #e4e8ec;
-  white-space: nowrap; }
-th { background: #f3f5f7; }
-tbody tr:hover { background: #f8fafb; }
-td strong { color: #b03a2e; }
-figure { margin: 1rem 0; }
-figure img { max-width: 100%; height: auto; }
-figcaption { font-size: 12px; color: #5b6773; }
-code { background: #f3f5f7; padding: 0 .2rem; }
+WIDE = """body{max-width:72rem}table{display:block;overflow-x:auto;font-size:13px}
+th,td{white-space:nowrap}td strong{color:#a33}h2{margin-top:3rem;border-top:1px solid}
 """
 PAGE = """\
 <!DOCTYPE html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{}</title><style>{}</style></head>
 <body>
-{body}</body>
+{}</body>
 </html>
 """

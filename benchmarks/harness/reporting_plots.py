@@ -7,8 +7,10 @@ The same numbers give the same bytes.
 import base64
 import io
 import math
-import re
 import textwrap
+
+import numpy as np
+import pandas as pd
 
 PUBLISHED_COLOUR = "#b8bfc6"
 # Ours, by budget from full to small.
@@ -42,25 +44,16 @@ def to_uri(figure):
     file = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(file, format="svg", metadata=nothing)
-    svg = _compact(file.getvalue().decode("utf-8"))
-    encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    svg = file.getvalue()
+    # Not the prolog, which names a document type elsewhere.
+    encoded = base64.b64encode(svg[svg.index(b"<svg") :]).decode("ascii")
     return f"data:image/svg+xml;base64,{encoded}"
 
 
-def _compact(svg):
-    """Returns the SVG of the same picture in some third of its bytes."""
-    # Not the prolog, which names a document type elsewhere.
-    svg = svg[svg.index("<svg") :]
-    # Comments, decimals that no screen shows, turns by nothing, names of groups.
-    idle = r"""<!--.*?-->|(?<=\d\.\d\d)\d+| transform="rotate\(-0 [^"]*\)"|"""
-    svg = re.sub(idle + r"""(?<=<g) id="[^"]*\"""", "", svg, flags=re.DOTALL)
-    # Each style once, as a class, and not at each element.
-    styles = list(dict.fromkeys(re.findall(r' style="([^"]*)"', svg)))
-    svg = re.sub(
-        r' style="([^"]*)"', lambda match: f' class="c{styles.index(match[1])}"', svg
-    )
-    rules = "".join(f".c{i}{{{style}}}" for i, style in enumerate(styles))
-    return re.sub(r"\s+", " ", svg.replace("</style>", f"{rules}</style>", 1))
+def drawable(section, metrics):
+    """Returns those of the metrics that have a finite number."""
+    finite = np.isfinite(section.scores["mean"])
+    return [m for m in metrics if m in set(section.scores.metric[finite])]
 
 
 @styled
@@ -69,88 +62,67 @@ def bars(section, metrics):
 
     Args:
         section: `harness.reporting.Section`.
-        metrics: What to draw.
+        metrics: What to draw; at least one of them `drawable`.
 
     Returns:
-        A matplotlib figure, or None without a finite number.
+        A matplotlib figure.
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
-    panels = [(metric, _groups(section, metric)) for metric in metrics]
-    panels = [(metric, groups) for metric, groups in panels if groups]
-    if not panels:
-        return None
-    columns = min(3, len(panels))
-    panel_rows = math.ceil(len(panels) / columns)
-    tall = sum(len(places) + 0.7 for _, places in panels[0][1])
-    figure = Figure(
-        (2.6 + 2.3 * columns, 0.35 + panel_rows * (0.55 + 0.13 * tall)),
-        layout="constrained",
-    )
-    axes = figure.subplots(panel_rows, columns, squeeze=False).ravel()
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
+    metrics = drawable(section, metrics)
+    scores = section.scores[np.isfinite(section.scores["mean"])]
+    figures = section.published.rename(columns={"figure": "mean", "figure_std": "std"})
+    drawn = pd.concat([figures.assign(label=figures.method, budget=math.inf), scores])
+    drawn = drawn[drawn.metric.isin(metrics)]
+    # A method that ran with several numbers of steps has a bar for each.
+    drawn["bar"] = drawn.groupby(["metric", "label", "budget"]).cumcount()
+    drawn = drawn.set_index(["metric", "label", "budget", "bar"])[["mean", "std"]]
+    drawn = drawn.unstack(["budget", "bar"]).sort_index(axis=1, ascending=[0, 0, 1])
+    labels = list(dict.fromkeys(section.labels[method] for method in section.methods))
+    budgets = drawn["mean"].columns.get_level_values("budget")
     colours = dict(zip(section.budgets, COLOURS * len(section.budgets), strict=False))
-    for number, (axis, (metric, groups)) in enumerate(zip(axes, panels, strict=False)):
-        _draw_groups(axis, groups, colours, number % columns == 0)
+    names = {math.inf: "published", 1.0: "ours"}
+    names = [names.get(budget, f"ours, budget {budget:g}") for budget in budgets]
+    columns = min(3, len(metrics))
+    panel_rows = math.ceil(len(metrics) / columns)
+    height = 0.55 + (0.1 + 0.1 * len(budgets)) * len(labels)
+    figure = Figure(
+        (2.6 + 2.3 * columns, 0.35 + panel_rows * height), layout="constrained"
+    )
+    axes = figure.subplots(panel_rows, columns, sharey=True, squeeze=False).ravel()
+    for axis, metric in zip(axes, metrics, strict=False):
+        panel = drawn.loc[metric].reindex(labels)
+        means, stds = panel["mean"], panel["std"].replace(0, math.nan)
+        means.set_axis(names, axis=1).plot.barh(
+            ax=axis,
+            xerr=stds.set_axis(names, axis=1),
+            width=0.85,
+            color=[colours.get(budget, PUBLISHED_COLOUR) for budget in budgets],
+            legend=False,
+            xlabel="",
+            ylabel="",
+            error_kw={"elinewidth": 0.8, "ecolor": "#222"},
+        )
+        axis.tick_params(axis="y", length=0)
+        axis.xaxis.grid(True, color="#0001")
+        axis.set_axisbelow(True)
         axis.set_title(metric, fontsize=8, loc="left")
-    handles = []
-    if set(metrics) & set(section.published_metrics):
-        handles.append(Patch(color=PUBLISHED_COLOUR, label="published"))
-    for budget, colour in colours.items():
-        label = "ours" if budget == 1 else f"ours, budget {budget:g}"
-        handles.append(Patch(color=colour, label=label))
+        ends = means - stds.fillna(0), means + stds.fillna(0)
+        _scale(axis, ends[0].min(axis=None), ends[1].max(axis=None))
+    axes[0].set_yticklabels([textwrap.shorten(x, 40, placeholder="…") for x in labels])
+    axes[0].invert_yaxis()
+    for axis in axes[len(metrics) :]:
+        axis.set_visible(False)
+    patches, shown = axes[0].get_legend_handles_labels()
+    legend = dict(zip(shown, patches, strict=True))
     figure.legend(
-        handles=handles, loc="outside upper right", ncols=len(handles), frameon=False
+        legend.values(),
+        legend,
+        loc="outside upper right",
+        ncols=len(legend),
+        frameon=False,
     )
     return figure
-
-
-def _groups(section, metric):
-    """Returns [(method, [(budget or None for published, mean, std) or None])].
-
-    A method has the same places in every panel, so that panels line up; None where
-    nothing is known.
-    """
-    groups, found = [], False
-    for method in section.methods:
-        places = []
-        if method in section.published and metric in section.published_metrics:
-            figure = section.figure(method, metric)
-            places.append(figure and (None, figure.mean, figure.std))
-        for line in section.lines_of(method):
-            score = line.scores.get(metric)
-            known = score is not None and math.isfinite(score.mean)
-            places.append((line.budget, score.mean, score.std) if known else None)
-            found = found or known
-        groups.append((section.label(method), places))
-    return groups if found else []
-
-
-def _draw_groups(axis, groups, colours, names):
-    top, ticks, low, high = 0.0, [], math.inf, -math.inf
-    for _, places in groups:
-        for number, place in enumerate(places):
-            if place is None:
-                continue
-            budget, mean, std = place
-            colour = PUBLISHED_COLOUR if budget is None else colours[budget]
-            axis.barh(top + number, mean, 0.9, color=colour)
-            if std:
-                level = top + number
-                axis.errorbar(mean, level, xerr=std, color="#222", elinewidth=0.8)
-            low, high = min(low, mean - (std or 0)), max(high, mean + (std or 0))
-        ticks.append(top + (len(places) - 1) / 2)
-        top += len(places) + 0.7
-    labels = [textwrap.shorten(method, 40, placeholder="…") for method, _ in groups]
-    axis.set_yticks(ticks, labels if names else [""] * len(labels))
-    axis.tick_params(axis="y", length=0)
-    axis.set_ylim(top - 0.7, -0.8)
-    axis.margins(x=0.02)
-    axis.xaxis.grid(True, color="#0001")
-    axis.set_axisbelow(True)
-    _scale(axis, low, high)
 
 
 def _scale(axis, low, high):
@@ -207,45 +179,32 @@ def critical_difference(ranks):
     room = (width - 1) * inches / (7.6 - 2 * inches)
     axis.set_xlim(1 - room, width + room)
     axis.set_ylim(bottom, -2.0)
-    dark = {"color": "#222", "linewidth": 0.9}
-    axis.plot((1, count), (0, 0), **dark)
+
+    def line(xs, ys, width=0.9, color="#222"):
+        axis.plot(xs, ys, color=color, linewidth=width)
+
+    def text(x, y, words, ha="left", va="bottom", fontsize=7, **style):
+        axis.text(x, y, words, ha=ha, va=va, fontsize=fontsize, **style)
+
+    line((1, count), (0, 0))
     for tick in range(1, count + 1):
-        axis.plot((tick, tick), (-0.15, 0), **dark)
-        axis.text(tick, -0.22, str(tick), ha="center", va="bottom", fontsize=7)
-    axis.plot((1, 1 + ranks.critical), (-1.0, -1.0), color="#d98324", linewidth=2)
-    axis.text(
-        1,
-        -1.12,
-        f"critical difference {ranks.critical:.2f}",
-        ha="left",
-        va="bottom",
-        fontsize=7,
-    )
-    axis.text(
-        1 - room, -1.95, ranks.metric, ha="left", va="top", fontsize=8, weight="bold"
-    )
+        line((tick, tick), (-0.15, 0))
+        text(tick, -0.22, str(tick), ha="center")
+    line((1, 1 + ranks.critical), (-1.0, -1.0), 2, "#d98324")
+    text(1, -1.12, f"critical difference {ranks.critical:.2f}")
+    text(1 - room, -1.95, ranks.metric, va="top", fontsize=8, weight="bold")
+    pad = 0.015 * width
     for number, (first, last) in enumerate(joined):
         level = 0.4 + 0.35 * number
-        pad = 0.015 * width
-        axis.plot(
-            (values[first] - pad, values[last] + pad),
-            (level, level),
-            color="#14607a",
-            linewidth=2.5,
-        )
+        line((values[first] - pad, values[last] + pad), (level, level), 2.5, "#14607a")
     for number, value in enumerate(values):
         left = number < half
         level = depth + 0.6 * (number if left else count - 1 - number) + 0.2
-        edge = 1 - 0.02 * width if left else width + 0.02 * width
-        axis.plot((value, value, edge), (0, level, level), **{**dark, "linewidth": 0.6})
-        axis.text(
-            edge - 0.006 * width if left else edge + 0.006 * width,
-            level,
-            names[number],
-            ha="right" if left else "left",
-            va="center",
-            fontsize=7,
-        )
+        side = -width if left else width
+        edge = (1 if left else width) + 0.02 * side
+        line((value, value, edge), (0, level, level), 0.6)
+        ha = "right" if left else "left"
+        text(edge + 0.006 * side, level, names[number], ha=ha, va="center")
     return figure
 
 

@@ -4,8 +4,10 @@ methods differ by more than chance.
 
 import dataclasses
 import math
-import statistics
 import warnings
+
+import numpy as np
+import pandas as pd
 
 from harness import reporting
 
@@ -20,25 +22,25 @@ def agreement(section, budget, metric):
     """Returns Kendall's tau-b between the published and our order of the methods.
 
     Args:
-        section: `Section`.
+        section: `harness.reporting.Section`.
         budget: Float; only lines of this budget.
         metric: Ours; `published_name` says what it is compared with.
 
     Returns:
         (tau, n, p); tau and p are None below three methods or where all tie.
     """
-    pairs = []
-    for line in section.lines_at(budget):
-        figure = section.figure(line.method, reporting.published_name(metric))
-        score = line.scores.get(metric)
-        if figure and score and math.isfinite(score.mean):
-            pairs.append((figure.mean, score.mean))
-    if len(pairs) < 3 or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
-        return None, len(pairs), None
     from scipy.stats import kendalltau
 
-    tau, p = kendalltau(*zip(*pairs, strict=True))
-    return float(tau), len(pairs), float(p)
+    scores, figures = section.at(budget, section.scores), section.published
+    figures = figures[figures.metric == reporting.published_name(metric)]
+    figures = dict(zip(figures.method, figures.figure, strict=True))
+    scores = scores[(scores.metric == metric) & scores.method.isin(list(figures))]
+    scores = scores[np.isfinite(scores["mean"])]
+    ours, theirs = scores["mean"], scores.method.map(figures)
+    if len(ours) < 3 or min(ours.nunique(), theirs.nunique()) == 1:
+        return None, len(ours), None
+    tau, p = kendalltau(theirs, ours)
+    return float(tau), len(ours), float(p)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,84 +84,65 @@ def rank(table, metric, budget):
     The method with the fewest blocks is left out until three blocks are shared.
 
     Args:
-        table: `{method: {block: value}}`.
+        table: Frame of values, a block a row and a method a column; NaN: none.
         metric: Name of the values; says which end is best.
         budget: Of the values.
 
     Returns:
         `Ranks`, or None below three methods or three shared blocks.
     """
-    from scipy.stats import friedmanchisquare, rankdata
+    from scipy.stats import friedmanchisquare
 
-    table = {
-        method: {b: v for b, v in values.items() if math.isfinite(v)}
-        for method, values in table.items()
-    }
+    known, kept = np.isfinite(table.to_numpy(float)), list(range(table.shape[1]))
     left_out = []
-    while len(table) >= 3:
-        blocks = set.intersection(*(set(values) for values in table.values()))
-        if len(blocks) >= 3:
-            break
-        fewest = min(reversed(table), key=lambda method: len(table[method]))
-        left_out.append(fewest)
-        del table[fewest]
-    else:
+    while (blocks := known[:, kept].all(axis=1)).sum() < 3 <= len(kept):
+        left_out.append(min(reversed(kept), key=lambda method: known[:, method].sum()))
+        kept.remove(left_out[-1])
+    if len(kept) < 3:
         return None
-    blocks = [b for b in next(iter(table.values())) if b in blocks]
-    if all(isinstance(block, int) for block in blocks):
-        blocks.sort()
-    columns = [[values[b] for b in blocks] for values in table.values()]
-    sign = 1 if lower_is_better(metric) else -1
-    ranks = [rankdata([sign * v for v in block]) for block in zip(*columns)]  # noqa: B905
-    average = [statistics.fmean(map(float, column)) for column in zip(*ranks)]  # noqa: B905
+    shared = table.loc[blocks, table.columns[kept]]
+    ranks = shared.rank(axis=1, ascending=lower_is_better(metric))
     with warnings.catch_warnings():
         # All tie: 0 / 0.
         warnings.simplefilter("ignore", RuntimeWarning)
-        p = float(friedmanchisquare(*columns).pvalue)
-    order = sorted(zip(average, table, strict=True), key=lambda pair: pair[0])
+        p = float(friedmanchisquare(*shared.to_numpy().T).pvalue)
     return Ranks(
         metric,
         budget,
-        {method: value for value, method in order},
-        tuple(blocks),
-        critical_difference(len(table), len(blocks)),
+        ranks.mean().sort_values(kind="stable").to_dict(),
+        tuple(shared.index),
+        critical_difference(*ranks.shape[::-1]),
         1.0 if math.isnan(p) else p,
-        tuple(left_out),
+        tuple(table.columns[left_out]),
     )
 
 
 def ranked_metrics(section):
     """The metrics worth a diagram: scores, of many those over all classes."""
-    found = [
+    known = section.published_metrics
+    return overall(
         metric
-        for metric in section.run_metrics
-        if not metric.endswith("_last") and "_class" not in metric
-    ]
-    found = [metric for metric in found if metric != "seconds"]
-    if section.published:
-        known = section.published_metrics
-        found = [
-            metric for metric in found if reporting.published_name(metric) in known
-        ]
-    return overall(found)
+        for metric in section.metrics
+        if not (metric.endswith("_last") or "_class" in metric or metric == "seconds")
+        and (not known or reporting.published_name(metric) in known)
+    )
 
 
 def overall(metrics):
     """Of more than four metrics those over all classes, if there are such."""
+    metrics = list(metrics)
     chosen = [metric for metric in metrics if metric.startswith("all_")]
-    return chosen if chosen and len(metrics) > 4 else list(metrics)
+    return chosen if chosen and len(metrics) > 4 else metrics
 
 
 def repeat_ranks(section):
     """Returns `Ranks` over the repeats of one section, by budget and metric."""
     found = []
     for budget in section.budgets:
+        runs = section.at(budget, section.runs)
         for metric in ranked_metrics(section):
-            table = {
-                section.label(line.method): line.scores[metric].values
-                for line in section.lines_at(budget)
-                if metric in line.scores
-            }
+            part = runs[runs.metric == metric].set_index(["repeat", "label"]).value
+            table = part.unstack(sort=False).sort_index()
             found.append(rank(table, metric, budget))
     return [ranks for ranks in found if ranks]
 
@@ -171,18 +154,16 @@ def setting_ranks(sections):
     """
     tables = {}
     for section in sections:
-        name = f"{section.dataset} {section.setting}"
+        setting = " ".join(section.place[2:])
         for budget in section.budgets:
+            scores = section.at(budget, section.scores)
             for metric in ranked_metrics(section):
+                part = scores[scores.metric == metric].set_index("label")["mean"]
                 key = (section.paper, section.table, budget, metric)
-                for line in section.lines_at(budget):
-                    if metric in line.scores:
-                        methods = tables.setdefault(key, {})
-                        blocks = methods.setdefault(section.label(line.method), {})
-                        blocks[name] = line.scores[metric].mean
-    found = []
-    for (paper, table, budget, metric), methods in tables.items():
-        ranks = rank(methods, metric, budget)
-        if ranks:
-            found.append((paper, table, ranks))
-    return found
+                if len(part):
+                    tables.setdefault(key, {})[setting] = part
+    found = [
+        (paper, table, rank(pd.DataFrame(blocks).T, metric, budget))
+        for (paper, table, budget, metric), blocks in tables.items()
+    ]
+    return [entry for entry in found if entry[2]]

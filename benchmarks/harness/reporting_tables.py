@@ -2,8 +2,11 @@
 
 import math
 
-from harness import reporting, reporting_ranks
+import pandas as pd
+
 from harness import reporting_page as page
+from harness import reporting_ranks
+from harness.reporting import LINE, published_name
 
 # Metrics beside each other in one table.
 COLUMNS = 3
@@ -11,36 +14,26 @@ COLUMNS = 3
 
 def compared_tables(section):
     """Published and ours, a line a method; "not run" where there is no row."""
-    metrics = section.compared_metrics
-    return [_compared_table(section, part) for part in chunks(metrics, COLUMNS)]
-
-
-def _compared_table(section, metrics):
-    head = ["method", "budget", "steps"]
-    for metric in metrics:
-        head += [f"{page.escape(metric)}, published", "ours", "difference"]
-    rows = []
-    for method in section.methods:
-        lines = section.lines_of(method)
-        if not any(m in line.scores for line in lines for m in metrics):
-            if any(section.figure(method, metric) for metric in metrics):
-                row = [page.escape(section.label(method)), "", ""]
-                for metric in metrics:
-                    row += [published(section.figure(method, metric)), "not run", ""]
-                rows.append(row)
-            continue
-        for line in lines:
-            row = line_head(section, line)
-            for metric in metrics:
-                score = line.scores.get(metric)
-                gap = section.difference(line, metric)
-                row += [
-                    published(section.figure(method, metric)),
-                    ours(score) if score else "not run",
-                    shown(gap, score.mean) if gap else "",
-                ]
-            rows.append(row)
-    return page.table(head, rows, left=1)
+    found = []
+    for metrics in chunks(section.compared, COLUMNS):
+        figures, scores = (
+            frame[frame.metric.isin(metrics)]
+            for frame in (section.published, section.scores)
+        )
+        ran = section.lines[section.lines.method.isin(scores.method)]
+        absent = figures.method[~figures.method.isin(ran.method)].unique()
+        lines = pd.concat([ran, pd.DataFrame({"method": absent, "label": absent})])
+        order = lines.method.map(section.methods.index).to_numpy()
+        columns, figures, scores = [], _index(figures), _index(scores)
+        for metric in metrics:
+            head = f"{page.escape(metric)}, published"
+            columns += [
+                (head, figures, metric, published, "-"),
+                ("ours", scores, metric, ours, "not run"),
+                ("difference", scores, metric, shown, ""),
+            ]
+        found.append(_table(lines.iloc[order.argsort(kind="stable")], columns))
+    return found
 
 
 def own_tables(section):
@@ -49,81 +42,92 @@ def own_tables(section):
     The figure stands here only if it stands in no other table.
     """
     found = []
-    for metrics in chunks(section.own_metrics, 2 * COLUMNS):
-        head, likes = ["method", "budget", "steps"], []
+    for metrics in chunks(section.own, 2 * COLUMNS):
+        scores = section.scores[section.scores.metric.isin(metrics)]
+        lines = scores[[*LINE, "label"]].drop_duplicates()
+        figures, scores = _index(section.published), _index(scores)
+        columns, elsewhere = [], set(section.metrics)
         for metric in metrics:
-            like = reporting.published_name(metric)
-            beside = like in section.published_metrics and like not in likes
-            likes.append(like if beside and like not in section.run_metrics else None)
-            if likes[-1]:
-                head.append(f"{page.escape(like)}, published")
-            head.append(page.escape(metric))
-        rows = []
-        for line in section.lines:
-            if not any(metric in line.scores for metric in metrics):
-                continue
-            row = line_head(section, line)
-            for metric, like in zip(metrics, likes, strict=True):
-                if like:
-                    row.append(published(section.figure(line.method, like)))
-                score = line.scores.get(metric)
-                row.append(ours(score) if score else "")
-            rows.append(row)
-        found.append(page.table(head, rows, left=1))
+            like = published_name(metric)
+            if like in section.published_metrics and like not in elsewhere:
+                elsewhere.add(like)
+                head = f"{page.escape(like)}, published"
+                columns.append((head, figures, like, published, "-"))
+            columns.append((page.escape(metric), scores, metric, ours, ""))
+        found.append(_table(lines, columns))
     return found
+
+
+def _index(frame):
+    """Rows of scores by metric and line, or of figures by metric and method."""
+    on = ["metric", *(name for name in LINE if name in frame)]
+    keys = frame[on].itertuples(index=False, name=None)
+    return dict(zip(keys, frame.itertuples(), strict=True))
+
+
+def _table(lines, columns):
+    """A table of lines beside columns `(head, index, metric, text, otherwise)`.
+
+    A cell is `text(row)` of the row that the index has for this metric and line.
+    """
+    texts = line_head(lines)
+    places = list(lines[LINE].itertuples(index=False, name=None))
+    for number, (_, index, metric, text, otherwise) in enumerate(columns):
+        rows = (index.get((metric, *p)) or index.get((metric, p[0])) for p in places)
+        texts[number] = [text(row) if row else otherwise for row in rows]
+    heads = {number: head for number, (head, *_) in enumerate(columns)}
+    return page.table(texts.rename(columns=heads), left=1)
 
 
 def agreements(section):
     """Kendall's tau, a line a metric, by budget."""
     rows = []
-    for metric in section.run_metrics:
-        like = reporting.published_name(metric)
+    for metric in section.metrics:
+        like = published_name(metric)
         if like not in section.published_metrics:
             continue
-        row = [page.escape(metric), page.escape(like)]
+        row = {"ours": page.escape(metric), "published": page.escape(like)}
         for budget in section.budgets:
             tau, n, p = reporting_ranks.agreement(section, budget, metric)
-            row.append(f"- (n {n})" if tau is None else f"{tau:.2f} (n {n}, p {p:.3f})")
+            text = f"- (n {n})" if tau is None else f"{tau:.2f} (n {n}, p {p:.3f})"
+            row[f"tau-b, budget {budget:g}"] = text
         rows.append(row)
-    if not rows:
-        return None
-    head = ["ours", "published"]
-    head += [f"tau-b, budget {budget:g}" for budget in section.budgets]
-    text = page.table(head, rows, left=2)
     intro = (
         "Do both rank the methods alike? Kendall's tau; p is exact without ties, by "
         "the normal distribution with them."
     )
-    return f"{intro}\n\n{text}"
+    return f"{intro}\n\n{page.table(rows, left=2)}" if rows else None
 
 
 def costs(section):
     """Seconds and peak memory of a cell, by line."""
-    rows = []
-    for line in section.lines:
-        seconds = [s for s, _ in line.cells.values() if s is not None]
-        peaks = [peak for _, peak in line.cells.values() if peak is not None]
-        if not seconds and not peaks:
-            continue
-        time = reporting.Score(dict(enumerate(seconds)))
-        rows.append(
-            [
-                *line_head(section, line),
-                str(len(line.cells)),
-                ours(time, count=False) if seconds else "",
-                f"{max(peaks):.0f}" if peaks else "",
-            ]
-        )
-    if not rows:
+    cells = section.runs.drop_duplicates([*LINE, "cell"], keep="last").groupby(LINE)
+    found = cells.seconds.agg(["size", "mean", "std"]).join(cells.peak_mb.max())
+    found = section.lines.merge(found, on=LINE)
+    found = found.dropna(subset=["mean", "peak_mb"], how="all")
+    if not len(found):
         return None
-    head = "method,budget,steps,cells,seconds a cell,peak memory (MB)".split(",")
-    text = page.table(head, rows, left=1)
-    return f"Time and memory of a cell, training and scoring:\n\n{text}"
+    table = line_head(found).assign(cells=found["size"].tolist())
+    table["seconds a cell"] = [
+        ours(line, count=False) if pd.notna(line.mean) else ""
+        for line in found.itertuples()
+    ]
+    peaks = found.peak_mb.map("{:.0f}".format, na_action="ignore")
+    table["peak memory (MB)"] = peaks.tolist()
+    head = "Time and memory of a cell, training and scoring:"
+    return f"{head}\n\n{page.table(table, left=1)}"
 
 
-def line_head(section, line):
-    steps = "" if line.steps is None else str(line.steps)
-    return [page.escape(section.label(line.method)), f"{line.budget:g}", steps]
+def line_head(lines):
+    """Method, budget and steps of lines; blank where a published one did not run."""
+    steps = lines.steps.where(lines.steps >= 0)
+    return pd.DataFrame(
+        {
+            "method": lines.label.map(page.escape),
+            "budget": lines.budget.map("{:g}".format, na_action="ignore"),
+            "steps": steps.map("{:.0f}".format, na_action="ignore"),
+        }
+    ).reset_index(drop=True)
 
 
 def number(value, like=None, sign=""):
@@ -134,26 +138,28 @@ def number(value, like=None, sign=""):
 
 
 def published(figure):
-    if figure is None:
-        return "-"
+    """A published figure as printed; `figure` is a row with `text` and `std_text`."""
     return f"{figure.text} ± {figure.std_text}" if figure.std_text else figure.text
 
 
 def ours(score, count=True):
+    """Mean, spread and number of repeats of a row with `mean`, `std` and `n`."""
     text = number(score.mean)
-    if score.std is not None and math.isfinite(score.std):
+    if math.isfinite(score.std):
         text += f" ± {number(score.std, score.mean)}"
-    return f"{text} [{score.repeats}]" if count else text
+    return f"{text} [{score.n}]" if count else text
 
 
-def shown(gap, like):
+def shown(score):
     """A difference with its error, the mark of where that comes from, and of a miss."""
-    text = number(gap.value, like, "+")
-    if gap.error is not None:
-        text += f" ± {number(gap.error, like)}"
-    text += {"ours": " °", "published": " †"}.get(gap.source, "")
-    if gap.misses:
-        return f"**{text} {'▲' if gap.value > 0 else '▼'}**"
+    if not isinstance(score.text, str):  # nothing is published
+        return ""
+    text = number(score.difference, score.mean, "+")
+    if score.source:
+        text += f" ± {number(score.error, score.mean)}"
+    text += {"ours": " °", "published": " †"}.get(score.source, "")
+    if score.misses:
+        return f"**{text} {'▲' if score.difference > 0 else '▼'}**"
     return text
 
 

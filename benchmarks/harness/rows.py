@@ -7,10 +7,11 @@ lock. Every row names its cell and its `part`, "3/8": a cell of which rows are m
 cut off by a crash or a full disk, counts as not run.
 """
 
-import csv
 import pathlib
 
-from kerasos.evaluation.result_rows import append_rows, read_rows
+import pandas as pd
+
+from kerasos.evaluation.compare.result_rows import append_rows, read_rows
 
 COLUMNS = (
     "paper,table,dataset,setting,method,metric,mean,std,"
@@ -18,6 +19,7 @@ COLUMNS = (
 ).split(",")
 # What a published number and ours have in common.
 KEY = COLUMNS[:6]
+PUBLISHED = COLUMNS[:8]
 
 
 def append(path, rows):
@@ -33,32 +35,44 @@ def append(path, rows):
 
 
 def read(path):
-    """Returns the rows of all complete cells; an empty list without a file.
+    """Returns the rows of all complete cells, a frame of strings; none without a file.
 
     Raises:
         ValueError: If the file has other columns.
     """
-    cells = {}
-    for row in read_rows(path, COLUMNS):
-        if row["part"]:
-            cells.setdefault(row["cell"], {})[row["part"]] = row
-    complete = []
-    for parts in cells.values():
-        total = int(next(iter(parts)).split("/")[1])
-        if set(parts) == {f"{number}/{total}" for number in range(1, total + 1)}:
-            complete.extend(parts.values())
-    return complete
+    rows = pd.DataFrame(read_rows(path, COLUMNS), columns=COLUMNS, dtype=object)
+    rows = rows[rows.part != ""].drop_duplicates(["cell", "part"], keep="last")
+
+    def complete(parts):
+        total = int(parts.iloc[0].split("/")[1])
+        return set(parts) == {f"{number}/{total}" for number in range(1, total + 1)}
+
+    return rows.groupby("cell").filter(lambda cell: complete(cell.part))
 
 
 def finished(path):
     """Returns the hashes of the cells that are in the file."""
-    return {row["cell"] for row in read(path)}
+    return set(read(path).cell)
 
 
 def published(folder):
-    """Returns the rows of all published tables, in the order of the files."""
-    rows = []
+    """Returns all published tables as a frame of strings, in the order of the files.
+
+    Raises:
+        FileNotFoundError: If there are none.
+        ValueError: If a table has other columns.
+    """
+    tables = []
     for path in sorted(pathlib.Path(folder).glob("*.csv")):
-        with open(path, newline="", encoding="utf-8") as file:
-            rows.extend(csv.DictReader(file))
-    return rows
+        tables.append(pd.read_csv(path, dtype=object, keep_default_na=False))
+        if list(tables[-1]) != PUBLISHED:
+            raise ValueError(
+                f"A published table must have the columns {PUBLISHED}. Received: "
+                f"{list(tables[-1])} in {path}. Name another folder."
+            )
+    if not tables:
+        raise FileNotFoundError(
+            f"`--published` must be a folder of CSV tables. Received: {folder}, "
+            "without any. Name another."
+        )
+    return pd.concat(tables, ignore_index=True)

@@ -1,50 +1,41 @@
 """Runs one cell and appends its rows; `reproduce.py` starts it as a process.
 
-A process of its own gives each cell a fresh TensorFlow, and its peak memory.
+A process of its own gives each cell a fresh TensorFlow, and its peak memory. The one
+argument is JSON: the names of the protocol and the method, the repeat, the budget, the
+cell's folder, the file of rows, the folder of data, threads and `backup_seconds`.
 """
 
-import argparse
+import json
 import pathlib
 import resource
 import sys
 
-from harness import cells, protocols, rows, training
+from harness import cells, protocols, recipes, rows, training
 from harness.provenance import provenance, use_threads
-from harness.recipes import RECIPES
 
 
-def main(arguments):
-    parser = argparse.ArgumentParser()
-    for name in ("protocol", "method", "repeat", "budget", "folder", "rows"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--data_dir")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--backup_seconds", type=float, default=30.0)
-    options = parser.parse_args(arguments)
-    training.backup_seconds = options.backup_seconds
-    use_threads(options.threads)
-    cell = find(options)
-    folder = pathlib.Path(options.folder)
-    scores, steps = RECIPES[cell.protocol.recipe](cell, options.data_dir, folder)
+def main(
+    protocol, method, repeat, budget, folder, path, data_dir, threads, backup_seconds
+):
+    training.backup_seconds = backup_seconds
+    use_threads(threads)
+    (protocol,) = (p for p in protocols.PROTOCOLS if p.name == protocol)
+    (method,) = (m for m in protocol.methods if m.name == method)
+    cell, folder = cells.Cell(protocol, method, repeat, budget), pathlib.Path(folder)
+    scores, steps = recipes.run(cell, data_dir, folder)
     result = cell.rows(
         scores,
         steps=steps,
         seconds=round(training.read_progress(folder)["seconds"]),
         peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         note=provenance(
-            options.threads,
-            features=cell.protocol.parameters.get("features"),
-            trained_as=cell.method.trained_as,
+            threads,
+            features=protocol.parameters.get("features"),
+            trained_as=method.trained_as,
         ),
     )
-    rows.append(options.rows, result)
-
-
-def find(options):
-    (protocol,) = (p for p in protocols.PROTOCOLS if p.name == options.protocol)
-    (method,) = (m for m in protocol.methods if m.name == options.method)
-    return cells.Cell(protocol, method, int(options.repeat), float(options.budget))
+    rows.append(path, result)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(**json.loads(sys.argv[1]))

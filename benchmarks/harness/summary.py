@@ -1,230 +1,142 @@
 """Tables of README.md and RESULTS.md, from the rows of `reproduce.py`.
 
-Each has a name: that of a data set for GAMO's table 1 or 2, one in `GRIDS` for a score
-of another paper over several settings, `overview`, or `tabular`. On a page it stands
-between `<!-- table: NAME -->` and `<!-- end -->`.
+Each has a name: that of a data set for GAMO's table 1 or 2, one in `grids.csv` for a
+score of another paper over several settings, `overview`, or `tabular`. On a page it
+stands between `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
+import functools
 import pathlib
 import re
 
-from harness import reporting, rows
+import pandas as pd
 
+from harness import reporting, rows
+from harness import reporting_page as page
+from harness.reporting import PLACE
+
+HERE = pathlib.Path(__file__).parent
 # Data sets of GAMO's tables, by name; there the full budget on the full test set.
 GAMO = {
-    "MNIST": ("GAMO2019", "1", "MNIST", "loss=LS;IR=100"),
-    "Fashion-MNIST": ("GAMO2019", "1", "Fashion-MNIST", "loss=LS;IR=100"),
-    "CIFAR10": ("GAMO2019", "2", "CIFAR10", "loss=LS;IR=56.25"),
+    "MNIST": ("1", "MNIST", "loss=LS;IR=100"),
+    "Fashion-MNIST": ("1", "Fashion-MNIST", "loss=LS;IR=100"),
+    "CIFAR10": ("2", "CIFAR10", "loss=LS;IR=56.25"),
 }
-# Decimal places; columns: a title, and the section and the metric that it shows.
-GRIDS = {
-    "ActiveGAN": (
-        2,
-        [
-            (title, ("ACTIVEGAN2019", "1", dataset, setting), "F_score_pct")
-            for title, dataset, setting in (
-                ("MNIST, 500", "MNIST", "n=500"),
-                ("MNIST, 1,000", "MNIST", "n=1000"),
-                ("Fashion-MNIST, 5,000", "Fashion-MNIST", "n=5000"),
-            )
-        ],
-    ),
-    "FID": (
-        1,
-        [
-            (title, ("GAMO2019", "5", "Fashion-MNIST", "per-class mean"), metric)
-            for title, metric in [("mean of 1 to 9", "FID_cnn")]
-            + [(str(label), f"FID_cnn_class{label}") for label in range(1, 10)]
-        ],
-    ),
-    "IMSIC": (
-        3,
-        [
-            (f"{label}, {metric}", ("IMSIC2021", "1", "MNIST", setting), metric)
-            for label, setting in (("8", "class=8;IR=67"), ("9", "class=9;IR=100"))
-            for metric in ("recall", "F1")
-        ],
-    ),
-}
-# Fajardo et al., by the ratio of a large class to a small one.
-GRIDS |= {
-    name: (
-        3,
-        [
-            (
-                f"{dataset}, {classes}",
-                ("FAJARDO2021", number, dataset, f"m=1 2 3 4 5;rho={ratio}"),
-                f"{group}_F1",
-            )
-            for dataset, number in numbers
-            for classes, group in (("all classes", "all"), ("1 to 5", "min"))
-        ],
-    )
-    for name, ratio, numbers in (
-        ("Fajardo-320", 320, (("MNIST", "5"), ("Fashion-MNIST", "7"))),
-        ("Fajardo-80", 80, (("MNIST", "6"), ("Fashion-MNIST", "8"))),
-    )
-}
-# A line is a method of a paper beside what needs no network, on one data set: a title,
-# the section, our metric, the published one, decimal places, the names of three plain
-# rows (None: the paper's data are balanced), and the methods.
+# A column of a table: its title, the section and metric it shows, and decimal places.
+GRIDS = pd.read_csv(HERE / "grids.csv", dtype={"table": str})
+# A line: a method of a paper beside what needs no network, on one data set. Blank: the
+# paper's data are balanced.
+OVERVIEW = pd.read_csv(HERE / "overview.csv", dtype={"table": str}).fillna("")
 PLAIN = ("nothing added", "random copies", "SMOTE")
-OVERVIEW = [
-    (
-        f"{name}, 40 to 4,000 a class: ACSA",
-        GAMO[name],
-        ("ACSA_full", "ACSA", 3),
-        ("Baseline CN", "Random+CN (ours)", "SMOTE+CN"),
-        ("GAMO", "DOS"),
-    )
-    for name in ("MNIST", "Fashion-MNIST")
-]
-OVERVIEW += [
-    (
-        "CIFAR-10 (JPEG copies), 80 to 4,500 a class: ACSA",
-        GAMO["CIFAR10"],
-        ("ACSA_full", "ACSA", 3),
-        ("Baseline CN", "Random+CN (ours)", "SMOTE+CN"),
-        ("GAMO", "DOS"),
-    ),
-]
-OVERVIEW += [
-    (
-        f"{dataset}, 10 or 3,200 a class: F1",
-        ("FAJARDO2021", number, dataset, "m=1 2 3 4 5;rho=320"),
-        ("all_F1", "all_F1", 3),
-        ("Imbalanced", "RANDOM", "SMOTE"),
-        methods,
-    )
-    for dataset, number, methods in (
-        ("MNIST", "5", ("CVAE", "R-CVAE")),
-        ("Fashion-MNIST", "7", ("R-CVAE",)),
-    )
-]
-OVERVIEW += [
-    (
-        "MNIST, 40 to 4,000 a class: recall of the 60 images' class",
-        ("IMSIC2021", "1", "MNIST", "class=8;IR=67"),
-        ("recall", "recall", 3),
-        ("None (ours)", None, "SMOTE"),
-        ("InfoGAN", "IMSIC"),
-    ),
-    (
-        "MNIST, 500 labels, balanced: F-score in percent",
-        ("ACTIVEGAN2019", "1", "MNIST", "n=500"),
-        ("F_score_pct", "F_score_pct", 1),
-        ("SVM", None, None),
-        ("AC-GAN", "ActiveGAN"),
-    ),
-]
 
 
-def gamo(results, published, name):
-    """Returns the lines of a Markdown table of GAMO's scores, one method a line.
+@functools.lru_cache(1)  # a page has several tables of the same rows
+def _scores(results, published):
+    """Returns the scores of all sections, `printed` being the figure they rank like."""
+    figures = rows.published(published)
+    sections, _ = reporting.build(rows.read(results), figures)
+    scores = pd.concat(
+        section.scores.assign(**dict(zip(PLACE, section.place, strict=True)))
+        for section in sections
+        if len(section.lines)
+    )
+    figures = figures.rename(columns={"metric": "like", "mean": "printed"})
+    return scores.assign(like=scores.metric.map(reporting.published_name)).merge(
+        figures.drop(columns="std"), "left", [*PLACE, "method", "like"]
+    )
 
-    Args:
-        results: Path of the rows.
-        published: Folder of the published tables.
-        name: In `GAMO`.
-    """
-    section = _sections(results, published)[GAMO[name]]
-    lines = [
-        "| method | ACSA | G-mean | repeats | published |",
-        "|---|---|---|---|---|",
-    ]
-    for line in section.lines:
-        scores = [line.scores.get(name) for name in ("ACSA_full", "GM_full")]
-        if line.budget != 1.0 or None in scores:
-            continue
-        cells = []
-        for score in scores:
-            spread = f" ± {score.std:.4f}" if score.repeats > 1 else ""
-            cells.append(f"{score.mean:.4f}{spread}")
-        figures = [section.figure(line.method, name) for name in ("ACSA", "GM")]
-        cells.append(str(scores[0].repeats))
-        cells.append(" / ".join(figure.text for figure in figures if figure))
-        lines.append(f"| {line.method} | {' | '.join(cells)} |")
+
+def gamo(scores, name):
+    """Returns GAMO's scores, one method a line: a list of dicts of texts."""
+    place = dict(zip(PLACE[1:], GAMO[name], strict=True))
+    scores = scores[(scores[list(place)] == list(place.values())).all(axis=1)]
+    lines = []
+    for (method, _), line in scores[scores.budget == 1.0].groupby(
+        ["method", "steps"], sort=False
+    ):
+        line = line.set_index("metric")
+        if {"ACSA_full", "GM_full"} <= set(line.index):
+            line = line.loc[["ACSA_full", "GM_full"]]
+            means = dict(zip(("ACSA", "G-mean"), _means(line, 4), strict=True))
+            printed = " / ".join(line.printed.dropna())
+            others = {"repeats": line.n.iloc[0], "published": printed}
+            lines.append({"method": method, **means, **others})
     return lines
 
 
-def grid(results, published, name):
-    """Returns the lines of a Markdown table of one score, a setting a column.
+def grid(scores, name):
+    """Returns one score, a setting a column: a frame of texts.
 
     A cell has mean, sample standard deviation, number of repeats in square brackets
     and what the paper published in round ones.
-
-    Args:
-        results: Path of the rows.
-        published: Folder of the published tables.
-        name: In `GRIDS`.
     """
-    (digits, columns), titles, cells = GRIDS[name], [], {}
-    found = _sections(results, published)
-    for title, place, metric in columns:
-        titles.append(title)
-        for line in found[place].lines:
-            score = line.scores.get(metric)
-            figure = found[place].figure(line.method, metric)
-            if score is None:
-                continue
-            text = _cell(score, figure, digits)
-            cells.setdefault((line.method, line.budget), {})[title] = text
-    lines = [
-        f"| method | budget | {' | '.join(titles)} |",
-        "|---" * (2 + len(titles)) + "|",
-    ]
-    for (method, budget), texts in cells.items():
-        shown = " | ".join(texts.get(title, "") for title in titles)
-        lines.append(f"| {method} | {budget:g} | {shown} |")
+    columns = GRIDS[GRIDS.name == name]
+    found = columns.merge(scores, on=[*PLACE, "metric"])
+    found["cell"] = _cells(found, columns.digits.iloc[0], found.text)
+    found["budget"] = found.budget.map("{:g}".format)
+    found = found.drop_duplicates(["method", "budget", "title"], keep="last")
+    lines = found[["method", "budget"]].drop_duplicates()
+    for title in columns.title:
+        part = found.loc[found.title == title, ["method", "budget", "cell"]]
+        lines = lines.merge(part.rename(columns={"cell": title}), "left")
     return lines
 
 
-def overview(results, published):
-    """Returns the lines of a Markdown table of methods beside the plain baselines.
+def overview(scores):
+    """Returns methods beside the plain baselines: a list of dicts of texts.
 
     Cells as in `grid`; of a method with several budgets the largest stands, as a share
     of the published steps. A method that did not run has no line.
     """
-    sections = _sections(results, published)
-    lines = [
-        f"| images and score | {' | '.join(PLAIN)} | method |  | steps |",
-        "|---" * (len(PLAIN) + 4) + "|",
-    ]
-
-    def cell(section, method, metric, printed, digits):
-        found = [line for line in section.lines_of(method) if metric in line.scores]
-        if not found:
-            return "", ""
-        line = max(found, key=lambda line: line.budget)
-        text = _cell(line.scores[metric], section.figure(method, printed), digits)
-        return text, f"{line.budget:g}"
-
-    for title, place, (metric, printed, digits), plain, methods in OVERVIEW:
-        section = sections[place]
-        shown = [cell(section, name, metric, printed, digits)[0] for name in plain]
-        for method in methods:
-            score, budget = cell(section, method, metric, printed, digits)
-            if score:
-                line = [title, *shown, method, score, budget]
-                lines.append(f"| {' | '.join(line)} |")
+    scores = scores.sort_values("budget", ascending=False, kind="stable")
+    scores = scores.drop_duplicates([*PLACE, "method", "metric"])
+    lines = []
+    for row in OVERVIEW.to_dict("records"):
+        wanted = [row[name] for name in (*PLACE, "metric")]
+        found = scores[(scores[[*PLACE, "metric"]] == wanted).all(axis=1)]
+        cells = dict(
+            zip(found.method, _cells(found, row["digits"], found.printed), strict=True)
+        )
+        method = row["method"]
+        if method in cells:
+            plain = {name: cells.get(row[name], "") for name in PLAIN}
+            budget = found.budget[found.method == method].iloc[0]
+            line = {"images and score": row["images and score"], **plain}
+            line |= {"method": method, "": cells[method], "steps": f"{budget:g}"}
+            lines.append(line)
     return lines
 
 
-def _cell(score, figure, digits):
-    spread = f" ± {score.std:.{digits}f}" if score.repeats > 1 else ""
-    text = f"{score.mean:.{digits}f}{spread} [{score.repeats}]"
-    return f"{text} ({figure.text})" if figure else text
+def _means(scores, digits):
+    return [
+        f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if n > 1 else "")
+        for mean, std, n in zip(scores["mean"], scores["std"], scores.n, strict=True)
+    ]
+
+
+def _cells(scores, digits, figures):
+    return [
+        f"{mean} [{n}]" + (f" ({figure})" if isinstance(figure, str) else "")
+        for mean, n, figure in zip(
+            _means(scores, digits), scores.n, figures, strict=True
+        )
+    ]
 
 
 def lines_of(name, results, published):
-    """Returns the lines of the table with that name."""
+    """Returns the lines of the Markdown table with that name.
+
+    Args:
+        name: As above.
+        results: Path of the rows; `tabular.md` lies beside them.
+        published: Folder of the published tables.
+    """
     if name == "tabular":
         return tabular(pathlib.Path(results).with_name("tabular.md"))
+    scores = _scores(results, published)
     if name == "overview":
-        return overview(results, published)
-    if name in GRIDS:
-        return grid(results, published, name)
-    return gamo(results, published, name)
+        return page.table(overview(scores)).splitlines()
+    return page.table((gamo if name in GAMO else grid)(scores, name)).splitlines()
 
 
 def tabular(summary):
@@ -235,20 +147,14 @@ def tabular(summary):
     return lines[first - 2 : last]
 
 
-def _sections(results, published):
-    """Returns `{(paper, table, data set, setting): harness.reporting.Section}`."""
-    sections, _ = reporting.build(rows.read(results), rows.published(published))
-    return {(s.paper, s.table, s.dataset, s.setting): s for s in sections}
-
-
-def write(page, results, published):
+def write(path, results, published):
     """Replaces the tables of a page, a `pathlib.Path`, and returns their names."""
 
     def fresh(match):
         lines = lines_of(match[1], results, published)
         return f"<!-- table: {match[1]} -->\n\n" + "\n".join(lines) + "\n\n<!-- end -->"
 
-    text = page.read_text("utf-8")
+    text = path.read_text("utf-8")
     pattern = r"<!-- table: (\S+) -->\n.*?<!-- end -->"
-    page.write_text(re.sub(pattern, fresh, text, flags=re.DOTALL), "utf-8")
+    path.write_text(re.sub(pattern, fresh, text, flags=re.DOTALL), "utf-8")
     return re.findall(pattern, text, flags=re.DOTALL)

@@ -1,14 +1,14 @@
 """What every recipe shares: training that survives a kill, and its clock."""
 
 import contextlib
-import csv
 import json
 import os
 import shutil
-import statistics
 import time
 
 import keras
+import numpy as np
+import pandas as pd
 
 import kerasos
 from kerasos.callbacks import AtomicBackup
@@ -20,97 +20,80 @@ WINDOW = 10  # evaluations; one alone swings by .01 to .02
 EPOCH_STEPS = 250  # for oversamplers that train for a number of steps
 
 
-class Clock(keras.callbacks.Callback):
-    """Keeps the seconds of training, over kills, and tells how far a cell is.
-
-    Args:
-        folder: The cell's folder; the file is read by `reproduce.py`.
-        share: `(from, to)`, the part of the cell's work that this `fit` is.
-    """
-
-    def __init__(self, folder, share=(0.0, 1.0)):
-        super().__init__()
-        self.path = folder / "progress.json"
-        self.share = share
-
-    def on_train_begin(self, logs=None):
-        self.before = read_progress(self.path.parent)["seconds"]
-        self.started = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        start, end = self.share
-        done = (epoch + 1) / self.params["epochs"]
-        write_progress(
-            self.path.parent,
-            self.before + time.monotonic() - self.started,
-            start + (end - start) * done,
-        )
-
-
 def read_progress(folder):
     """Returns `{"seconds": ..., "done": ...}` of a cell's folder."""
-    try:
-        return json.loads((folder / "progress.json").read_text("utf-8"))
-    except FileNotFoundError:
-        return {"seconds": 0.0, "done": 0.0}
+    return _read_json(folder / "progress.json") or {"seconds": 0.0, "done": 0.0}
 
 
 def write_progress(folder, seconds, done):
-    draft = folder / f"progress.{os.getpid()}.part"
-    draft.write_text(json.dumps({"seconds": seconds, "done": done}), "utf-8")
-    os.replace(draft, folder / "progress.json")
+    _write_json(folder / "progress.json", {"seconds": seconds, "done": done})
+
+
+def _read_json(path):
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _write_json(path, values):
+    draft = path.with_suffix(f".{os.getpid()}.part")
+    draft.write_text(json.dumps(values), "utf-8")
+    os.replace(draft, path)
 
 
 @contextlib.contextmanager
-def timed(folder, done):
+def timed(folder, done, start=None):
     """Adds the seconds of a piece of work to the cell's; then it is at `done`.
 
     Yields a function that does so at a share of the work, for what a kill would lose.
+
+    Args:
+        folder: The cell's folder; `reproduce.py` reads how far it is.
+        done: Share of the cell's work that is done then.
+        start: Share that was done before. Default: as the folder has it.
     """
     before, started = read_progress(folder), time.monotonic()
+    start = before["done"] if start is None else start
 
     def lap(share):
         seconds = before["seconds"] + time.monotonic() - started
-        write_progress(
-            folder, seconds, before["done"] + share * (done - before["done"])
-        )
+        write_progress(folder, seconds, start + share * (done - start))
 
     yield lap
     lap(1.0)
 
 
-class Parts:
+class Parts(dict):
     """Finished parts of a cell, as JSON values by name that a kill does not lose."""
 
     def __init__(self, folder):
         self.path = folder / "parts.json"
-        self.values = {}
-        if self.path.is_file():
-            self.values = json.loads(self.path.read_text("utf-8"))
-
-    def __contains__(self, name):
-        return name in self.values
-
-    def __getitem__(self, name):
-        return self.values[name]
+        super().__init__(_read_json(self.path))
 
     def __setitem__(self, name, value):
-        self.values[name] = value
-        draft = self.path.with_suffix(f".{os.getpid()}.part")
-        draft.write_text(json.dumps(self.values), "utf-8")
-        os.replace(draft, self.path)
+        super().__setitem__(name, value)
+        _write_json(self.path, self)
 
 
 def fit(model, data, epochs, folder, name, share=(0.0, 1.0), callbacks=()):
-    """Fits, going on from the newest backup in `folder / name`."""
+    """Fits, going on from the newest backup in `folder / name`.
+
+    Args:
+        model, data, epochs, callbacks: As in Keras.
+        folder: The cell's folder.
+        name: Of the backups.
+        share: `(from, to)`, the part of the cell's work that this `fit` is.
+    """
     backup = AtomicBackup(folder / name, backup_seconds, data)
-    return model.fit(
-        data,
-        epochs=epochs,
-        shuffle=False,  # the dataset has its own order
-        verbose=0,
-        callbacks=[*callbacks, Clock(folder, share), backup],
-    )
+    with timed(folder, share[1], share[0]) as lap:
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: lap((epoch + 1) / epochs)
+        )
+        return model.fit(
+            data,
+            epochs=epochs,
+            shuffle=False,  # the dataset has its own order
+            verbose=0,
+            callbacks=[*callbacks, clock, backup],
+        )
 
 
 def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
@@ -120,7 +103,7 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
         cell: `harness.cells.Cell`.
         x, y: Training data.
         folder: The cell's folder.
-        share: As in `Clock`.
+        share: As in `fit`.
         **options: Options of `from_data` beside those of the cell's method.
 
     Returns:
@@ -136,7 +119,6 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
     )
     if not training:
         return model, 0
-    batch = training["batch_size"]
     if "steps" in training:
         steps = cell.steps(training["steps"])
         every = min(EPOCH_STEPS, max(1, steps // training.get("least_epochs", 1)))
@@ -148,7 +130,7 @@ def oversampler(cell, x, y, folder, share=(0.0, 0.5), **options):
     data = kerasos.data.batches(
         x,
         y,
-        batch,
+        training["batch_size"],
         balanced=training.get("balanced", False),
         seed=cell.repeat,
         steps_per_epoch=every,
@@ -173,6 +155,12 @@ def take_over(source, folder, name):
     os.replace(draft, folder / name)
 
 
+def mean_and_spread(values):
+    """Returns the mean and the sample standard deviation, None for one value."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return float(np.mean(values)), spread
+
+
 def window_scores(curve, names):
     """Reads a curve of `EvaluationCSV` into scores.
 
@@ -184,14 +172,10 @@ def window_scores(curve, names):
         `{"<data set>/<column>": (mean, sample standard deviation)}` over the last ten
         evaluations, and `"<data set>/<column>/last"` of the last one.
     """
-    with open(curve, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     scores = {}
-    for data in dict.fromkeys(row["data_set"] for row in rows):
-        last = [row for row in rows if row["data_set"] == data][-WINDOW:]
+    for data, rows in pd.read_csv(curve).groupby("data_set"):
         for name in names:
-            values = [float(row[name]) for row in last]
-            spread = statistics.stdev(values) if len(values) > 1 else None
-            scores[f"{data}/{name}"] = (statistics.fmean(values), spread)
+            values = rows[name].tolist()[-WINDOW:]
+            scores[f"{data}/{name}"] = mean_and_spread(values)
             scores[f"{data}/{name}/last"] = values[-1]
     return scores

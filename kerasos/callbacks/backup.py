@@ -7,6 +7,8 @@ import time
 
 import keras
 
+from kerasos.checks import NonNegative, checked
+
 _NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
 
 
@@ -36,7 +38,8 @@ class AtomicBackup(keras.callbacks.Callback):
     >>> model.fit(batches, epochs=80, callbacks=[AtomicBackup("backup")])
     """
 
-    def __init__(self, directory, seconds=0.0, data=None):
+    @checked
+    def __init__(self, directory, seconds: NonNegative = 0.0, data=None):
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.seconds = float(seconds)

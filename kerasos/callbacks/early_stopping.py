@@ -8,10 +8,11 @@ import shutil
 import tempfile
 import warnings
 import weakref
+from typing import Literal
 
 import keras
 
-from kerasos.callbacks.checks import check_every
+from kerasos.checks import Count, NonNegative, Whole, checked
 
 _SCORES = "scores.json"
 
@@ -67,15 +68,16 @@ class GeneratorEarlyStopping(keras.callbacks.Callback):
     ```
     """
 
+    @checked
     def __init__(
         self,
         score,
-        patience=5,
-        every=1,
-        mode="max",
-        min_delta=0.0,
-        start_from_epoch=0,
-        restore_best=True,
+        patience: Count = 5,
+        every: Count = 1,
+        mode: Literal["max", "min"] = "max",
+        min_delta: NonNegative = 0.0,
+        start_from_epoch: Whole = 0,
+        restore_best: bool = True,
         path=None,
         verbose=0,
     ):
@@ -85,17 +87,9 @@ class GeneratorEarlyStopping(keras.callbacks.Callback):
                 "`score` must be a function of the model, or the name of a number in "
                 f"the logs. Received: {score!r}."
             )
-        if mode not in ("max", "min"):
-            raise ValueError(f"`mode` must be 'max' or 'min'. Received: mode={mode!r}.")
-        if patience < 1 or min_delta < 0 or start_from_epoch < 0:
-            raise ValueError(
-                "`patience` must be at least 1, `min_delta` and `start_from_epoch` "
-                f"at least 0. Received: patience={patience}, min_delta={min_delta}, "
-                f"start_from_epoch={start_from_epoch}."
-            )
-        self.score, self.mode, self.min_delta = score, mode, float(min_delta)
-        self.patience, self.every = int(patience), check_every(every)
-        self.start_from_epoch = int(start_from_epoch)
+        self.score, self.mode, self.min_delta = score, mode, min_delta
+        self.patience, self.every = patience, every
+        self.start_from_epoch = start_from_epoch
         self.restore_best, self.verbose = restore_best, verbose
         self.path = None if path is None else pathlib.Path(path)
         self.scores, self.stopped_epoch = {}, None

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasos.callbacks.checks import check_every
+from kerasos.checks import Count, checked
 
 
 class EffectiveAnchors(keras.callbacks.Callback):
@@ -17,9 +17,10 @@ class EffectiveAnchors(keras.callbacks.Callback):
         num_samples: Integer, samples a class. Default 256.
     """
 
-    def __init__(self, every=1, num_samples=256):
+    @checked
+    def __init__(self, every: Count = 1, num_samples: Count = 256):
         super().__init__()
-        self.every = check_every(every)
+        self.every = every
         self.num_samples = num_samples
 
     def on_epoch_end(self, epoch, logs=None):

@@ -7,7 +7,7 @@ import pathlib
 import keras
 import numpy as np
 
-from kerasos.callbacks.checks import check_every
+from kerasos.checks import Count, checked
 from kerasos.metrics.imbalance import acsa, g_mean, macro_f1, per_class_recall
 
 
@@ -42,7 +42,8 @@ class EvaluationCSV(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, path, data, every=1, batch_size=1024):
+    @checked
+    def __init__(self, path, data, every: Count = 1, batch_size: Count = 1024):
         super().__init__()
         self.path = pathlib.Path(path)
         self.data = {}
@@ -59,8 +60,7 @@ class EvaluationCSV(keras.callbacks.Callback):
                 "`data` must hold at least one data set, e.g. "
                 f'`{{"test": (x_test, y_test)}}`. Received: {data}.'
             )
-        self.every = check_every(every)
-        self.batch_size = batch_size
+        self.every, self.batch_size = every, batch_size
         self._last = None  # (epoch, steps) of the last finished epoch
 
     def on_train_begin(self, logs=None):

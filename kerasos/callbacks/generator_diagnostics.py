@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasos.callbacks.checks import check_every
+from kerasos.checks import Count, checked
 from kerasos.evaluation.diagnostics import GeneratorDiagnosis
 
 
@@ -36,10 +36,10 @@ class GeneratorDiagnostics(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, x, y, every=1, classifier=None, verbose=0, **options):
+    @checked
+    def __init__(self, x, y, every: Count = 1, classifier=None, verbose=0, **options):
         super().__init__()
-        self.every = check_every(every)
-        self.verbose = verbose
+        self.every, self.verbose = every, verbose
         options = {"samples_per_class": 100, **options}
         self.diagnosis = GeneratorDiagnosis(x, y, classifier, **options)
         self.reports = {}

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos import plots
-from kerasos.callbacks.checks import check_every
+from kerasos.checks import Count, Seed, checked
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -39,12 +39,21 @@ class SampleGrid(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, x, y, path, every=1, per_class=8, seed=0, log_dir=None):
+    @checked
+    def __init__(
+        self,
+        x,
+        y,
+        path,
+        every: Count = 1,
+        per_class: Count = 8,
+        seed: Seed = 0,
+        log_dir=None,
+    ):
         super().__init__()
         self.x, self.y = np.asarray(x), np.asarray(y)
         self.path = _check_pattern(path)
-        self.every = check_every(every)
-        self.per_class, self.seed = per_class, seed
+        self.every, self.per_class, self.seed = every, per_class, seed
         self.log_dir = log_dir
         self.writer = None
 

@@ -25,7 +25,7 @@ __all__ = [
 def __getattr__(name):
     # pandas and scikit-learn load on first use, so `import kerasos` stays light.
     if name == "TabularEncoder":
-        from kerasos.data.tabular import TabularEncoder
+        from kerasos.tables.encoder import TabularEncoder
 
         return TabularEncoder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

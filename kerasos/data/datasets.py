@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 
-from kerasos.data.arrays import check_labels
+from kerasos.checks import nearest_name
+from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.imbalance import subsample
 from kerasos.data.shapes import shapes
-from kerasos.suggest import nearest_name
 
 _DIGITS_TEST_PER_CLASS = 50
 _SHAPES_PER_CLASS = 5_000, 1_000  # for training, for test
@@ -17,7 +17,7 @@ _TEST_SHARE = 0.2
 _SPLIT_SEED = 0  # fixed, so that a change of `seed` never moves the test set
 
 
-def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
+def load(name=None, class_counts=None, data_dir=None, seed=0, return_indices=False):
     """Returns training and test arrays of a data set, imbalanced on request.
 
     - `"digits"`: scikit-learn's 1,797 images `(8, 8, 1)` uint8, scaled from
@@ -54,8 +54,8 @@ def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
         FileNotFoundError: If a file does not exist.
         OSError: If a TFDS set is not prepared and cannot be downloaded.
         ImportError: If a TFDS set is asked for without tensorflow-datasets.
-        TypeError, ValueError: If the name is unknown, a file does not have the
-            format above, or `class_counts` cannot be met.
+        TypeError, ValueError: If the name is missing or unknown, a file does not have
+            the format above, or `class_counts` cannot be met.
 
     Example:
 
@@ -63,6 +63,12 @@ def load(name, class_counts=None, data_dir=None, seed=0, return_indices=False):
     >>> x.shape, np.bincount(y)
     ((524, 8, 8, 1), array([128,  99,  77,  59,  46,  36,  28,  21,  17,  13]))
     """
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(
+            '`load` needs a name. Expected "digits", "shapes", "dsprites", a '
+            'TensorFlow Datasets name such as "mnist", or a path that ends in .csv or '
+            f".npz. Received: {name!r}. Arrays need no loading."
+        )
     name = os.fspath(name)
     suffix = pathlib.PurePath(name).suffix.lower()
     if suffix in _READERS:
@@ -182,11 +188,11 @@ def _read_npz(path):
         arrays = dict(file)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         return [
-            _check_pair(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
+            _check_pair(arrays[f"x_{part}"], arrays[f"y_{part}"])
             for part in ("train", "test")
         ]
     if {"x", "y"} <= set(arrays):
-        return _split(*_check_pair(path, arrays["x"], arrays["y"]))
+        return _split(*_check_pair(arrays["x"], arrays["y"]))
     raise ValueError(
         "A .npz file must hold `x_train, y_train, x_test, y_test`, or `x, y`. "
         f"Received: {sorted(arrays)} in {path!r}. Rename the arrays."
@@ -232,13 +238,9 @@ def _read_csv(path):
 _READERS = {".npz": _read_npz, ".csv": _read_csv}
 
 
-def _check_pair(path, x, y):
+def _check_pair(x, y):
     y = check_labels(y)
-    if len(x) != len(y):
-        raise ValueError(
-            "Samples and labels must have one length. Received: "
-            f"{len(x)} samples and {len(y)} labels in {path!r}."
-        )
+    check_same_length(x, y)
     return x, y
 
 

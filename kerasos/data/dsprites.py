@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from kerasos.checks import check_choice
+from kerasos.data.imbalance import rows_of_classes
 from kerasos.data.shapes import FACTORS, counts_of_classes
-from kerasos.seeds import derive_seed
-from kerasos.suggest import check_choice
+from kerasos.randomness.seeds import derive_seed
 
 _LABELS = (
     "label_shape",
@@ -51,12 +52,9 @@ def dsprites(
     sprites = StoredSprites.of(data_dir)
     y = sprites.factors[:, target]
     counts = counts_of_classes(class_counts, per_class, np.bincount(y))
-    drawn = []
-    for value, count in enumerate(counts):
-        rng = np.random.default_rng(derive_seed(seed, "dsprites", value))
-        drawn.append(rng.permutation(np.flatnonzero(y == value))[:count])
+    drawn = rows_of_classes(y, counts, seed, "dsprites")
     order = np.random.default_rng(derive_seed(seed, "dsprites", "order"))
-    sprites = sprites[order.permutation(np.concatenate(drawn))]
+    sprites = sprites[order.permutation(drawn)]
     factors = sprites.factors
     return np.asarray(sprites), factors[:, target].copy(), factors
 

@@ -1,13 +1,13 @@
 """Imbalanced training sets: class counts, and the samples that meet them."""
 
-import math
+import numbers
 import re
 
 import numpy as np
 
+from kerasos.checks import Number, nearest_name
 from kerasos.data.arrays import check_labels
-from kerasos.seeds import derive_seed
-from kerasos.suggest import nearest_name
+from kerasos.randomness.seeds import derive_seed
 
 # Mullick, Datta, Das, ICCV 2019, section 4: counts of the labels 0..9 by data set.
 _GAMO_28 = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
@@ -103,11 +103,25 @@ def subsample(y, class_counts, seed=0, dataset=None):
     """
     y = check_labels(y)
     counts = resolve_class_counts(class_counts, np.bincount(y), dataset)
+    return np.sort(rows_of_classes(y, counts, seed, "subsample"))
+
+
+def rows_of_classes(y, counts, seed, purpose):
+    """Returns indices of `counts[k]` random samples of each class k, class by class.
+
+    scikit-learn's splits draw all classes from one stream; here each has its own.
+
+    Args:
+        y: Integer labels `(n,)`.
+        counts: Integers, in label order.
+        seed: Integer.
+        purpose: String that keeps draws for different ends apart.
+    """
     drawn = []
     for label, count in enumerate(counts):
-        rng = np.random.default_rng(derive_seed(seed, "subsample", label))
+        rng = np.random.default_rng(derive_seed(seed, purpose, label))
         drawn.append(rng.permutation(np.flatnonzero(y == label))[:count])
-    return np.sort(np.concatenate(drawn))
+    return np.concatenate(drawn)
 
 
 def _protocol(name, available, dataset):
@@ -152,13 +166,12 @@ def _from_dict(counts, available):
 
 
 def _long_tail(ratio, available):
-    valid = isinstance(ratio, (int, float, np.number)) and not isinstance(ratio, bool)
-    if not valid:
+    if not isinstance(ratio, numbers.Real) or isinstance(ratio, bool):
         raise TypeError(
             "`class_counts` must be a list, a dict, an imbalance ratio, the name "
             f"of a protocol, or None. Received: {ratio!r}."
         )
-    if not (math.isfinite(ratio) and ratio >= 1):
+    if not Number(1).fits(ratio):
         raise ValueError(
             "`class_counts` as a number is the imbalance ratio. Expected a finite "
             f"number >= 1. Received: {ratio}. Give class counts as a list."

@@ -7,20 +7,26 @@ permutation drawn from `(seed, k)`, and its first `(n // b) * b` samples make
 unbroken run sees, with no iterator state to save.
 """
 
-import numbers
-
 import numpy as np
 import tensorflow as tf
 
+from kerasos.checks import AnyOf, Boolean, OneOf, check, check_count
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
 from kerasos.data.host import EpochCounter, HostTable
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
+BALANCED = AnyOf((Boolean(), OneOf(("copies",))))
 AHEAD = 2  # batches that are gathered, and that wait, while one trains
 
 
 def batches(
-    x, y, batch_size, balanced=False, shuffle=True, seed=0, steps_per_epoch=None
+    x,
+    y=None,
+    batch_size=None,
+    balanced=False,
+    shuffle=True,
+    seed=0,
+    steps_per_epoch=None,
 ):
     """Returns a `tf.data.Dataset` of `(x, y)` batches in a reproducible order.
 
@@ -52,7 +58,8 @@ def batches(
         `y (batch_size,)` int32, with static shapes and known cardinality.
 
     Raises:
-        TypeError: If `x` is not numeric or `y` holds no numbers.
+        TypeError: If `y` or `batch_size` is missing, `x` is not numeric or `y` holds no
+            numbers.
         ValueError: If `x` and `y` do not fit together, if a batch would not be
             full, if `balanced` is none of the three, or if `balanced=True` is
             combined with `shuffle=False`.
@@ -65,13 +72,10 @@ def batches(
     (5, 2) (5,)
     (5, 2) (5,)
     """
+    _check_complete(x, y, batch_size)
     x, y = check_samples(x), check_labels(y)
     check_same_length(x, y)
-    if balanced not in (False, True, "copies"):
-        raise ValueError(
-            "`balanced` must be False, True or 'copies'. Received: "
-            f"balanced={balanced!r}."
-        )
+    check("balanced", balanced, BALANCED)
     balanced = balanced if balanced == "copies" else bool(balanced)
     if balanced is True and not shuffle:
         raise ValueError(
@@ -301,15 +305,25 @@ def _switched(early, late, epoch, steps):
     return from_batch, lambda index: index
 
 
+def _check_complete(x, y, batch_size):
+    if isinstance(x, tf.data.Dataset):
+        raise TypeError(
+            "`batches` makes a dataset of arrays. Received: a dataset. Give it to "
+            "`fit` as it is, or its arrays: `kerasos.data.as_arrays(dataset)`."
+        )
+    missing = {"y": y, "batch_size": batch_size}
+    missing = [f"`{name}`" for name, value in missing.items() if value is None]
+    if missing:
+        raise TypeError(
+            "`batches` needs samples, their integer labels and the rows of a batch. "
+            f"Missing: {' and '.join(missing)}. Call for example `batches(x, y, 32)`."
+        )
+
+
 def _check_sizes(num_rows, batch_size, steps_per_epoch):
-    sizes = {"batch_size": batch_size}
+    check_count("batch_size", batch_size)
     if steps_per_epoch is not None:
-        sizes["steps_per_epoch"] = steps_per_epoch
-    for name, value in sizes.items():
-        if not isinstance(value, numbers.Integral) or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. Received: {value!r}."
-            )
+        check_count("steps_per_epoch", steps_per_epoch)
     if batch_size > num_rows:
         raise ValueError(
             "`batch_size` must not exceed the number of samples, or an epoch "

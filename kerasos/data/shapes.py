@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from kerasos.checks import check_choice, check_count, unknown_name_message
 from kerasos.data.imbalance import resolve_class_counts
-from kerasos.seeds import derive_seed
-from kerasos.suggest import check_choice, unknown_name_message
+from kerasos.randomness.seeds import derive_seed
 
 FACTORS = ("shape", "scale", "orientation", "x", "y")
 SIZES = {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
@@ -71,7 +71,7 @@ def shapes(
     """
     sizes = factor_sizes(sizes)
     check_choice("label", label, FACTORS)
-    _check_positive("per_class", per_class)
+    check_count("per_class", per_class)
     target, numbers = FACTORS.index(label), np.array(list(sizes.values()))
     others = np.delete(numbers, target)
     available = math.prod(others.tolist())
@@ -98,7 +98,7 @@ def factor_sizes(sizes=None):
     for name, number in sizes.items():
         if name not in FACTORS:
             raise ValueError(unknown_name_message("factor", name, FACTORS, "sizes"))
-        _check_positive(f"sizes[{name!r}]", number)
+        check_count(f"sizes[{name!r}]", number)
     if sizes.get("shape", 1) > len(SHAPES):
         raise ValueError(
             f"There are {len(SHAPES)} shapes: {', '.join(SHAPES)}. Received: "
@@ -127,7 +127,7 @@ def draw_shapes(factors, size=64, sizes=None):
     (1, 64, 64, 1)
     """
     sizes = factor_sizes(sizes)
-    _check_positive("size", size)
+    check_count("size", size)
     factors = _check_factors(factors, sizes)
     images = np.empty((len(factors), size, size, 1), "uint8")
     poses = _poses(factors, sizes)
@@ -217,11 +217,6 @@ def counts_of_classes(class_counts, per_class, available):
     elif np.ndim(class_counts) == 0:  # a ratio starts from what is asked for
         available = np.minimum(available, per_class)
     return resolve_class_counts(class_counts, available, "shapes")
-
-
-def _check_positive(name, value):
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
 
 
 def _check_factors(factors, sizes):

@@ -1,6 +1,7 @@
 """What a method must know about a data set."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -63,12 +64,14 @@ class DataSpec:
                 f"sample. Received: {self.class_counts}."
             )
         if self.label_names is not None:
-            put("label_names", tuple(str(name) for name in self.label_names))
-            if len(self.label_names) != self.num_classes:
+            names = self.label_names
+            if isinstance(names, str) or np.shape(names) != (self.num_classes,):
                 raise ValueError(
                     "`label_names` must have one name per class. Expected "
-                    f"{self.num_classes} names. Received: {self.label_names}."
+                    f"{self.num_classes} names. Received: label_names={names!r}. "
+                    "Leave it out, or give a list in the order of the labels."
                 )
+            put("label_names", tuple(str(name) for name in names))
 
     @classmethod
     def of(cls, x, y=None, value_range=None, label_names=None, num_classes=None):
@@ -102,15 +105,15 @@ class DataSpec:
         value_range = _resolve_range(x, value_range)
         return cls(x.shape[1:], x.dtype.name, value_range, class_counts, label_names)
 
-    @property
+    @functools.cached_property
     def num_classes(self):
         return len(self.class_counts)
 
-    @property
+    @functools.cached_property
     def num_features(self):
         return math.prod(self.shape)
 
-    @property
+    @functools.cached_property
     def majority_count(self):
         return max(self.class_counts)
 

@@ -7,24 +7,22 @@ from kerasos.evaluation.classifiers import (
     imsic_cnn,
     strong_cnn,
 )
-from kerasos.evaluation.code_dependence import CodeDependence, code_dependence
-from kerasos.evaluation.compare import compare
-from kerasos.evaluation.comparison import Comparison
+from kerasos.evaluation.codes.dependence import CodeDependence, code_dependence
+from kerasos.evaluation.codes.factor_vae import FactorVAEScore, factor_vae_score
+from kerasos.evaluation.compare.comparison import Comparison
+from kerasos.evaluation.compare.plan import compare
+from kerasos.evaluation.compare.significance import (
+    holm,
+    paired_t_test,
+    ranking_agreement,
+)
 from kerasos.evaluation.diagnostics import (
     GeneratorDiagnosis,
     GeneratorReport,
     diagnose,
 )
-from kerasos.evaluation.disentanglement import FactorVAEScore, factor_vae_score
-from kerasos.evaluation.downstream import DownstreamScore
+from kerasos.evaluation.downstream import DownstreamScore, QuickClassifier
 from kerasos.evaluation.fid import fid, frechet_distance
-from kerasos.evaluation.quick import QuickClassifier
-from kerasos.evaluation.significance import (
-    holm,
-    paired_t_test,
-    ranking_agreement,
-)
-from kerasos.evaluation.weight_search import fit_weighted, search_sample_weight
 
 __all__ = [
     "Comparison",
@@ -41,13 +39,11 @@ __all__ = [
     "factor_vae_score",
     "fajardo_mlp",
     "fid",
-    "fit_weighted",
     "frechet_distance",
     "gamo_classifier",
     "imsic_cnn",
     "holm",
     "paired_t_test",
     "ranking_agreement",
-    "search_sample_weight",
     "strong_cnn",
 ]

@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from kerasos.layers.counted_noise import CountedNoise
+from kerasos.checks import check, check_options
 from kerasos.networks.affine_images import affine_images
 from kerasos.over_sampling.baselines import AugmentOversampler
-from kerasos.suggest import check_options
+from kerasos.randomness.counted_layers import CountedNoise
 
 
 def augmented(model, seed=0, **options):
@@ -39,11 +39,17 @@ def augmented(model, seed=0, **options):
     ```
     """
     check_options(options, AugmentOversampler.options, "augmented")
+    settings = {}
+    for name, default, kind in AugmentOversampler.options.values():
+        settings[name] = options.get(name, default)
+        check(name, settings[name], kind, default)
     (raw,), (output,) = model.inputs, model.outputs
     shape = tuple(raw.shape[1:])
-    # The oversampler checks the values, and knows the defaults.
-    checked = AugmentOversampler(shape, 1, **options)
-    settings = {name: getattr(checked, name) for name in checked.options}
+    if len(shape) != 3:
+        raise ValueError(
+            "`augmented` moves images (height, width, channels). Received: a model of "
+            f"inputs of shape {shape}. Train it as it is."
+        )
     images = keras.Input(shape, dtype=raw.dtype)
     moved = RandomAffine(**settings, seed=seed)(images)
     # The same layers without the optimizer, which would be saved beside the new one.

@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
-from kerasos.layers.counted_noise import CountedDropout
+from kerasos.checks import check_choice
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import dense, leaky_mlp
-from kerasos.seeds import derive_seed
+from kerasos.randomness.counted_layers import CountedDropout
+from kerasos.randomness.seeds import derive_seed
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
@@ -40,11 +41,8 @@ def gamo_classifier(spec, loss="ls", variant="dense", seed=0):
         "ls": least_squares_probability_loss,
         "ce": keras.losses.SparseCategoricalCrossentropy(),
     }
-    if loss not in losses or variant not in ("dense", "conv"):
-        raise ValueError(
-            "`loss` must be 'ls' or 'ce', and `variant` 'dense' or 'conv'. "
-            f"Received: loss={loss!r}, variant={variant!r}."
-        )
+    check_choice("loss", loss, losses)
+    check_choice("variant", variant, ("dense", "conv"))
     extractor = None
     if variant == "conv":
         extractor = feature_extractor(spec.shape, seed)
@@ -66,7 +64,7 @@ def fajardo_mlp(spec, seed=0):
     .2 - Dense num_classes softmax (their table 14): 669,706 parameters for 28x28
     images of 10 classes. Cross-entropy, RMSprop with Keras's defaults. They train it
     for 20 epochs of batches of 128, synthetic samples weighted: see
-    `kerasos.evaluation.search_sample_weight`.
+    `benchmarks/papers/weight_search.py`.
 
     Args:
         spec: `kerasos.data.DataSpec` of the training data.

@@ -10,9 +10,13 @@ import warnings
 
 import numpy as np
 
-from kerasos.evaluation.neighbours import nearest_distances, pairwise_distances
-from kerasos.evaluation.quick import QuickClassifier, flat, rows_of_each_class
-from kerasos.suggest import check_options
+from kerasos.checks import check_count, check_options
+from kerasos.evaluation.downstream import (
+    QuickClassifier,
+    flat,
+    rows_of_each_class,
+    samples_and_labels,
+)
 
 THRESHOLDS = {
     "spread": 0.3,
@@ -142,17 +146,8 @@ class GeneratorDiagnosis:
     ):
         check_options(thresholds or {}, THRESHOLDS, "thresholds")
         self.thresholds = {**THRESHOLDS, **(thresholds or {})}
-        self.x, self.y = np.asarray(x), np.asarray(y)
-        if len(self.x) != len(self.y) or not len(self.y):
-            raise ValueError(
-                "`x` and `y` must be samples and as many labels. Received: "
-                f"{len(self.x)} samples and {len(self.y)} labels."
-            )
-        if samples_per_class < 2:
-            raise ValueError(
-                "`samples_per_class` must be at least 2, to compare samples. "
-                f"Received: {samples_per_class}."
-            )
+        self.x, self.y = samples_and_labels(x, y)
+        check_count("samples_per_class", samples_per_class, 2)
         self.samples_per_class, self.seed = int(samples_per_class), int(seed)
         self._scale = 1.0
         if self.x.ndim == 2:
@@ -206,7 +201,7 @@ class GeneratorDiagnosis:
                 nearest = nearest_distances(queries, self._parts(rows), own=True)
                 typical = float(np.median(nearest))
                 near = float(np.mean(nearest < self.thresholds["near"] * typical))
-                spread = float(np.mean(pairwise_distances(queries[:200])))
+                spread = _mean_distance(queries)
             else:
                 typical = near = spread = np.nan
             self._references[label] = _Reference(rows, spread, typical, near)
@@ -218,8 +213,10 @@ class GeneratorDiagnosis:
                 reference.already_near = 0.0
 
     def _parts(self, rows, size=2048):
-        for start in range(0, len(rows), size):
-            yield self._rows(self.x[rows[start : start + size]])
+        from sklearn.utils import gen_batches
+
+        for part in gen_batches(len(rows), size):
+            yield self._rows(self.x[rows[part]])
 
     def _set_judge(self, classifier):
         if classifier is None and len(self._references) > 1:
@@ -286,9 +283,8 @@ class GeneratorDiagnosis:
         rows = self._rows(samples[:1000])
         nearest = nearest_distances(rows, self._parts(reference.rows))
         near = self.thresholds["near"] * reference.nearest
-        some = rows[:200]
         return {
-            "spread": _ratio(np.mean(pairwise_distances(some)), reference.spread),
+            "spread": _ratio(_mean_distance(rows), reference.spread),
             "variety": self._variety(rows, reference),
             "nearest": _ratio(np.median(nearest), reference.nearest),
             "copies": float(np.mean(nearest < near)) if near > 0 else np.nan,
@@ -348,6 +344,37 @@ class GeneratorDiagnosis:
                 "the generator has memorised them, and adds little to random "
                 "oversampling."
             )
+
+
+def nearest_distances(queries, parts, own=False):
+    """Distance of each query to the nearest point, in parts of bounded size.
+
+    scikit-learn's `NearestNeighbors` needs all points at once, as scaled floats.
+
+    Args:
+        queries: Array `(n, width)`.
+        parts: Iterable of arrays `(rows, width)`, together the points.
+        own: Whether the queries are among the points; the smallest distance, to
+            itself, then does not count (that to a duplicate does).
+
+    Returns:
+        Float array `(n,)`; infinite where there is no point.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    kept = 2 if own else 1
+    smallest = np.full((len(queries), kept), np.inf)
+    for part in parts:
+        found = np.hstack([smallest, euclidean_distances(queries, part)])
+        smallest = np.partition(found, kept - 1, axis=1)[:, :kept]
+    return smallest[:, kept - 1]
+
+
+def _mean_distance(rows):
+    """Mean distance between two of the first 200 rows."""
+    from scipy.spatial.distance import pdist
+
+    return float(np.mean(pdist(rows[:200])))
 
 
 def _informedness(labels, predicted, label):

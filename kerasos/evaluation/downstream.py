@@ -1,9 +1,15 @@
-"""What oversampling is for: the score of a classifier trained on the result."""
+"""What oversampling is for: the score of a classifier trained on the result.
+
+`QuickClassifier` trains in seconds and judges samples from outside.
+"""
 
 import numpy as np
 
-from kerasos.evaluation.quick import MAX_ROWS, QuickClassifier
 from kerasos.metrics.imbalance import acsa
+
+MAX_ROWS = 500
+_MAX_ROWS_TOGETHER = 20_000
+_COMPONENTS = 50
 
 
 class DownstreamScore:
@@ -43,14 +49,8 @@ class DownstreamScore:
         max_rows=MAX_ROWS,
         seed=0,
     ):
-        self.data = np.asarray(x), np.asarray(y)
-        self.held_out = np.asarray(x_test), np.asarray(y_test)
-        for name, (samples, labels) in (("", self.data), ("_test", self.held_out)):
-            if len(samples) != len(labels) or not len(labels):
-                raise ValueError(
-                    f"`x{name}` and `y{name}` must be samples and as many labels. "
-                    f"Received: {len(samples)} samples and {len(labels)} labels."
-                )
+        self.data = samples_and_labels(x, y)
+        self.held_out = samples_and_labels(x_test, y_test, "_test")
         self.fit_classifier = fit_classifier
         self.sampling_strategy = sampling_strategy
         self.max_rows, self.seed = max_rows, seed
@@ -65,3 +65,82 @@ class DownstreamScore:
             classifier = self.fit_classifier(x, y)
         x_test, y_test = self.held_out
         return float(acsa(y_test, np.asarray(classifier.predict(x_test))))
+
+
+class QuickClassifier:
+    """A support vector machine on real data, fitted at once.
+
+    RBF kernel, class weights balanced, on at most `max_rows` rows a class. Images
+    enter as they are, tables with standardised columns; more than 100 features are
+    first projected on 50 principal components. Chosen on scikit-learn's digits:
+    balanced accuracy .985 from 100 images a class and .915 from 128, 110, ..., 4,
+    where logistic regression has .966 and .900, three neighbours .987 and .830.
+
+    Args:
+        x: Array `(n, ...)`.
+        y: Integer array `(n,)`, at least two classes.
+        max_rows: Integer, bounds the time, as do 20,000 rows of all classes
+            together; rows are drawn at random.
+        seed: Integer.
+
+    Attributes:
+        pipeline: The fitted `sklearn.pipeline.Pipeline`, of float32 rows.
+
+    Example:
+
+    >>> QuickClassifier(x, y).predict(x_test).shape
+    (360,)
+    """
+
+    def __init__(self, x, y, max_rows=MAX_ROWS, seed=0):
+        from sklearn.decomposition import PCA
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        x, y = np.asarray(x), np.asarray(y)
+        share = max(2, _MAX_ROWS_TOGETHER // len(np.unique(y)))
+        rows = rows_of_each_class(y, min(max_rows, share), seed)
+        steps = [] if x.ndim > 2 else [StandardScaler()]
+        if flat(x[:1]).shape[1] > 100:
+            components = min(_COMPONENTS, len(rows))
+            steps.append(PCA(components, random_state=seed))
+        self.pipeline = make_pipeline(*steps, SVC(class_weight="balanced"))
+        self.pipeline.fit(flat(x[rows]), y[rows])
+
+    def predict(self, x):
+        """Returns integer labels `(n,)`; works in parts."""
+        from sklearn.utils import gen_batches
+
+        if not len(x):
+            return np.empty(0, "int64")
+        parts = gen_batches(len(x), 1024)
+        return np.concatenate([self.pipeline.predict(flat(x[part])) for part in parts])
+
+
+def samples_and_labels(x, y, suffix=""):
+    """Returns arrays; `x` and `y` with `suffix` are their names in the error."""
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y) or not len(y):
+        raise ValueError(
+            f"`x{suffix}` and `y{suffix}` must be samples and as many labels. "
+            f"Received: {len(x)} samples and {len(y)} labels."
+        )
+    return x, y
+
+
+def flat(x):
+    """Returns samples as float32 rows."""
+    return np.asarray(x).reshape(len(x), -1).astype("float32")
+
+
+def rows_of_each_class(y, most, seed):
+    """Numbers of at most `most` rows a class, drawn without replacement."""
+    source = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        if len(rows) > most:
+            rows = np.sort(source.choice(rows, most, replace=False))
+        chosen.append(rows)
+    return np.concatenate(chosen)

@@ -1,7 +1,15 @@
 """Layers that the methods share."""
 
-from kerasos.layers.convex import ConvexGenerator
 from kerasos.layers.counted_shift import CountedShift
 from kerasos.layers.upsample_conv import UpsampleConv2D
 
 __all__ = ["ConvexGenerator", "CountedShift", "UpsampleConv2D"]
+
+
+def __getattr__(name):
+    # Of one method; its chapter imports these layers, so not the other way round.
+    if name == "ConvexGenerator":
+        from kerasos.methods.gamo.generators import ConvexGenerator
+
+        return ConvexGenerator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

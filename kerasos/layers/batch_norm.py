@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasos.replicas import mean_over_replicas
+from kerasos.randomness.draws import mean_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="kerasos")

@@ -14,11 +14,6 @@ def least_squares_source_loss(logits, targets):
     return tf.math.squared_difference(probs, tf.cast(targets, tf.float32))
 
 
-def linear_least_squares_source_loss(scores, targets):
-    """`(score - target)^2` of a score without a sigmoid (Mao et al., 2017)."""
-    return tf.math.squared_difference(_flat(scores), tf.cast(targets, tf.float32))
-
-
 def cross_entropy_source_loss(logits, targets):
     """Binary cross-entropy with soft targets; with target 1 it is `-log D`."""
     logits = _flat(logits)

@@ -19,11 +19,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasos.checks import check_count
+
 _STATE_DTYPE = "float32"  # counts are exact up to 2**24 in a cell
 
 
 def confusion_matrix(y_true, y_pred, num_classes=None):
     """Counts samples by true class (rows) and predicted class (columns).
+
+    scikit-learn's drops labels it was not told of and warns of a single class.
 
     Args:
         y_true: Integer array `(n,)`, labels `0..num_classes-1`.
@@ -44,22 +48,10 @@ def confusion_matrix(y_true, y_pred, num_classes=None):
     array([[1, 1],
            [0, 1]])
     """
-    y_true, y_pred = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
-    if len(y_true) != len(y_pred):
-        raise ValueError(
-            "`y_true` and `y_pred` must have one entry per sample each. "
-            f"Received: {len(y_true)} and {len(y_pred)} entries."
-        )
-    largest = int(max(y_true.max(), y_pred.max()))
-    if num_classes is None:
-        num_classes = largest + 1
-    elif largest >= num_classes:
-        raise ValueError(
-            f"Labels must lie in 0..{num_classes - 1} (`num_classes={num_classes}`). "
-            f"Received: label {largest}."
-        )
-    cells = np.bincount(y_true * num_classes + y_pred, minlength=num_classes**2)
-    return cells.reshape(num_classes, num_classes).astype("int64")
+    y_true, y_pred, labels = _checked(y_true, y_pred, num_classes)
+    shape = len(labels), len(labels)
+    cells = np.ravel_multi_index((y_true, y_pred), shape)
+    return np.bincount(cells, minlength=np.prod(shape)).reshape(shape).astype("int64")
 
 
 def per_class_recall(y_true, y_pred, num_classes=None):
@@ -76,15 +68,19 @@ def per_class_recall(y_true, y_pred, num_classes=None):
     >>> per_class_recall([0, 0, 1], [0, 1, 1])
     array([0.5, 1. ])
     """
-    matrix = confusion_matrix(y_true, y_pred, num_classes)
-    support = matrix.sum(axis=1)
-    recall = np.full(len(matrix), np.nan)
-    np.divide(np.diag(matrix), support, out=recall, where=support > 0)
-    return recall
+    from sklearn.metrics import recall_score
+
+    y_true, y_pred, labels = _checked(y_true, y_pred, num_classes)
+    return recall_score(
+        y_true, y_pred, labels=labels, average=None, zero_division=np.nan
+    )
 
 
 def acsa(y_true, y_pred, num_classes=None):
     """Average class specific accuracy: the mean recall, or balanced accuracy.
+
+    scikit-learn's `balanced_accuracy_score` warns of predicted classes that `y_true`
+    does not have, which held-out parts of small classes often lack.
 
     Args:
         y_true, y_pred, num_classes: As in `confusion_matrix`.
@@ -114,9 +110,13 @@ def g_mean(y_true, y_pred, num_classes=None):
     >>> g_mean([0, 0, 0, 0, 1], [0, 1, 1, 1, 1])
     0.5
     """
-    with np.errstate(divide="ignore"):  # log(0) = -inf, and exp(-inf) = 0
-        logs = np.log(per_class_recall(y_true, y_pred, num_classes))
-    return float(np.exp(np.nanmean(logs)))
+    from imblearn.metrics import geometric_mean_score
+
+    y_true, y_pred, _ = _checked(y_true, y_pred, num_classes)
+    labels = np.unique(y_true)
+    return float(
+        geometric_mean_score(y_true, y_pred, labels=labels, average="multiclass")
+    )
 
 
 def macro_f1(y_true, y_pred, num_classes=None):
@@ -133,11 +133,10 @@ def macro_f1(y_true, y_pred, num_classes=None):
     >>> round(macro_f1([0, 0, 1], [0, 1, 1]), 4)
     0.6667
     """
-    matrix = confusion_matrix(y_true, y_pred, num_classes)
-    support = matrix.sum(axis=1)
-    present = support > 0
-    scores = 2 * np.diag(matrix)[present] / (support + matrix.sum(axis=0))[present]
-    return float(scores.mean())
+    from sklearn.metrics import f1_score
+
+    y_true, y_pred, _ = _checked(y_true, y_pred, num_classes)
+    return float(f1_score(y_true, y_pred, labels=np.unique(y_true), average="macro"))
 
 
 class _ConfusionMetric(keras.metrics.Metric):
@@ -159,11 +158,7 @@ class _ConfusionMetric(keras.metrics.Metric):
 
     def __init__(self, num_classes, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
-        if not isinstance(num_classes, (int, np.integer)) or num_classes < 2:
-            raise ValueError(
-                "`num_classes` must be an integer of at least 2. "
-                f"Received: num_classes={num_classes!r}."
-            )
+        check_count("num_classes", num_classes, 2)
         self.num_classes = int(num_classes)
         self.confusion = self.add_variable(
             shape=(self.num_classes, self.num_classes),
@@ -340,6 +335,25 @@ class MacroF1(_ConfusionMetric):
         total = ops.where(present, support + ops.sum(matrix, axis=0), 1.0)
         scores = 2.0 * ops.diagonal(matrix) / total
         return ops.cast(self._mean_over_present(scores, present), self.dtype)
+
+
+def _checked(y_true, y_pred, num_classes):
+    """Returns both as integers, and all labels; scikit-learn drops unknown ones."""
+    y_true, y_pred = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
+    if len(y_true) != len(y_pred):
+        raise ValueError(
+            "`y_true` and `y_pred` must have one entry per sample each. "
+            f"Received: {len(y_true)} and {len(y_pred)} entries."
+        )
+    largest = int(max(y_true.max(), y_pred.max()))
+    if num_classes is None:
+        num_classes = largest + 1
+    elif largest >= num_classes:
+        raise ValueError(
+            f"Labels must lie in 0..{num_classes - 1} (`num_classes={num_classes}`). "
+            f"Received: label {largest}."
+        )
+    return y_true, y_pred, range(num_classes)
 
 
 def _labels(labels, name):

@@ -19,7 +19,7 @@ import keras
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.label_map import LabelMap
 from kerasos.networks.mlp import dense
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
 HIDDEN = 1024
 _FILTERS = 64

@@ -18,7 +18,7 @@ import keras
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.gaussian import MeanAndLogVariance
 from kerasos.networks.mlp import dense
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
 LATENT_DIM = 64
 WIDTH = 1024

@@ -5,7 +5,7 @@ import keras
 import tensorflow as tf
 
 from kerasos.networks.mlp import dense
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
 FEATURES = 512
 _FILTERS = {28: (32, 32), 32: (32, 32, 64), 64: (32, 32, 64, 64)}

@@ -3,7 +3,7 @@
 import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
 
 def dense(units, seed, name, activation=None, stddev=None):

@@ -1,74 +1,84 @@
 """Oversamplers without a network: `none`, `random`, `smote` and `augment`.
 
-They share the interface of `OversamplingModel` as far as it makes sense
-(`from_data`, `oversample` and the capability flags), so one loop can compare
-them with the networks. They are fitted by nothing and keep no data.
+They share the interface of `OversamplingModel` as far as it makes sense (`from_data`,
+`sample`, `oversample`, `options` and the flags), so one loop can compare them with the
+networks.
 """
 
 import warnings
+from typing import Annotated
 
 import keras
 import numpy as np
 
+from kerasos.checks import Count, Number, Options, Seed, checked
 from kerasos.data.resample import append, samples_to_add, to_dtype
 from kerasos.data.spec import as_arrays
+from kerasos.methods.sampling import SAMPLE_HINTS
+from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
-from kerasos.seeds import derive_seed, fresh_seed
-from kerasos.suggest import check_options
 
-_CHUNK_FLOATS = 2**23  # values worked on at once: 32 MiB per float32 copy
+CHUNK_FLOATS = 2**23  # values worked on at once: 32 MiB per float32 copy
+_OF_NETWORKS = ("call", "compile", "export", "fit", "predict", "save")
+
+BelowOne = Annotated[float, Number(0, below=1)]
 
 
-class _Baseline:
-    """Draws samples from the data it is given; subclasses say how.
+class Baseline:
+    """Draws samples from data; subclasses say how. `from_data` is the way in.
 
-    Class attributes `options` (name to default) and `method_name` describe the
-    method. `from_data` is the way in.
+    Keeps a reference to the data, for `sample`; nothing is learnt from them.
+
+    Args:
+        x, y, seed: As in `from_data`.
+
+    Attributes:
+        options: `{name: Option}` of `from_data`, with default and what it may be.
+        numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
+            "linear" where samples are rows or lie between them.
+        label_names: Names of the labels in warnings; None for the integers.
     """
 
     produces_samples = False
     trains_classifier = False
     trains = False
-    options = {}
+    numeric = "quantile"
+    label_names = None
+    options = Options()
 
-    def __init__(self, sample_shape, num_classes, *, seed=None, **options):
-        check_options(options, self.options, f"{type(self).__name__}.from_data")
-        self.sample_shape = tuple(sample_shape)
-        self.num_classes = int(num_classes)
+    def __init__(self, x, y=None, *, seed=None):
+        self.x, self.y = as_arrays(x, y)
+        self.sample_shape = self.x.shape[1:]
+        self.num_classes = int(self.y.max()) + 1
         self.seed = seed
-        for name, default in self.options.items():
-            setattr(self, name, options.get(name, default))
-        self._check_settings()
 
     @classmethod
-    def from_data(cls, x, y=None, *, seed=None, **options):
+    @checked
+    def from_data(cls, x, y=None, *, seed: Seed | None = None):
         """Checks the data and returns an oversampler for data of that shape.
 
         Args:
             x: Array `(n, height, width, channels)` or `(n, num_features)`, or a
                 `tf.data.Dataset` of `(x, y)`.
             y: Integer array `(n,)`, labels `0..num_classes-1`.
-            seed: Integer, used by `oversample` when it is given none.
-            **options: See the class.
+            seed: Integer, used by `oversample` and `sample` when they are given none.
 
         Returns:
-            An instance of the class.
+            An instance of the class, whose options are arguments, too.
 
         Raises:
             TypeError: If an option is unknown.
             ValueError: If the data or the value of an option cannot be used.
         """
-        check_options(options, cls.options, f"{cls.__name__}.from_data")
-        x, y = as_arrays(x, y)
-        return cls(x.shape[1:], int(y.max()) + 1, seed=seed, **options)
+        return cls(x, y, seed=seed)
 
     def oversample(self, x, y=None, sampling_strategy="auto", seed=None):
         """Returns the originals followed by new samples.
 
         Args:
             x, y: As in `from_data`.
-            sampling_strategy: As in imbalanced-learn: `"auto"` brings every class
-                to the size of the largest; or a dict of totals by label, a float
+            sampling_strategy: As in imbalanced-learn: `"auto"` brings every class to
+                the size of the largest; or a dict of totals by label, a float
                 (two classes), a callable, or one of its other strings.
             seed: Integer. Default: the seed of `from_data`, and without that a
                 fresh one.
@@ -90,10 +100,53 @@ class _Baseline:
                 "with these data."
             )
         labels = self._labels_to_add(y, sampling_strategy)
-        seed = self.seed if seed is None else seed
-        seed = fresh_seed() if seed is None else seed
-        x_new = self._synthesize(x, y, labels, derive_seed(seed, self.method_name))
+        x_new = self._synthesize(x, y, labels, self._seed(seed))
         return append(x, y if given is None else np.asarray(given), x_new, labels)
+
+    @checked(hints=SAMPLE_HINTS)
+    def sample(self, labels, seed: Seed | None = None):
+        """Makes one sample for each label, from the data given to `from_data`.
+
+        Args:
+            labels: Integers `(n,)`.
+            seed: As in `oversample`.
+
+        Returns:
+            Array `(n, *sample_shape)` in the dtype of the data.
+
+        Raises:
+            ValueError: If a label is not one of the data.
+        """
+        labels = np.asarray(labels)
+        known = np.isin(labels, np.arange(self.num_classes))
+        integers = not labels.size or labels.dtype.kind in "iu"
+        if labels.ndim != 1 or not integers or not known.all():
+            raise ValueError(
+                "`labels` must be a vector of labels of the data, integers from 0 to "
+                f"{self.num_classes - 1}. Received: shape {labels.shape}, dtype "
+                f"{labels.dtype}, unknown {labels[~known][:10].tolist()}. Pass for "
+                "example `[1] * 100`."
+            )
+        order = np.argsort(labels, kind="stable")
+        x_new = np.empty((len(labels), *self.sample_shape), self.x.dtype)
+        labels = labels[order].astype("int64")
+        x_new[order] = self._synthesize(self.x, self.y, labels, self._seed(seed))
+        return x_new
+
+    def __getattr__(self, name):
+        if name in _OF_NETWORKS:
+            raise AttributeError(
+                f"`{self.method_name}` has nothing to train; call `oversample`. There "
+                f"is no `{name}`."
+            )
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}.")
+
+    def __call__(self, *args, **kwargs):
+        return self.call(*args, **kwargs)
+
+    def _seed(self, seed):
+        seed = fresh_seed(self.seed if seed is None else seed)
+        return derive_seed(seed, self.method_name)
 
     def _labels_to_add(self, y, sampling_strategy):
         return samples_to_add(y, sampling_strategy, self.num_classes)
@@ -102,12 +155,9 @@ class _Baseline:
         """Returns one sample per entry of `labels`, which is sorted."""
         raise NotImplementedError
 
-    def _check_settings(self):
-        """Raises `ValueError` for data or options that cannot be used."""
-
 
 @register_method("none")
-class NoOversampler(_Baseline):
+class NoOversampler(Baseline):
     """Adds nothing, whatever `sampling_strategy` says: the imbalanced baseline.
 
     Example:
@@ -121,11 +171,16 @@ class NoOversampler(_Baseline):
         return np.empty(0, "int64")
 
     def _synthesize(self, x, y, labels, seed):
+        if len(labels):
+            raise ValueError(
+                f"`none` makes no samples. Received: {len(labels)} labels. Choose "
+                "another method, `random` for instance."
+            )
         return x[:0]
 
 
 @register_method("random")
-class RandomOversampler(_Baseline):
+class RandomOversampler(Baseline):
     """Adds copies of samples of the same class, drawn with replacement.
 
     Uses imbalanced-learn's `RandomOverSampler`.
@@ -138,18 +193,20 @@ class RandomOversampler(_Baseline):
     ```
     """
 
+    numeric = "linear"
+
     def _synthesize(self, x, y, labels, seed):
         from imblearn.over_sampling import RandomOverSampler
 
-        rows = np.arange(len(y))[:, None]
-        sampler = RandomOverSampler(
-            sampling_strategy=_totals(y, labels), random_state=seed
-        )
-        return x[sampler.fit_resample(rows, y)[0][len(y) :, 0]]
+        totals = np.bincount(y) + np.bincount(labels, minlength=y.max() + 1)
+        totals = {int(label): int(totals[label]) for label in np.unique(labels)}
+        sampler = RandomOverSampler(sampling_strategy=totals, random_state=seed)
+        sampler.fit_resample(np.zeros((len(y), 1), "int8"), y)
+        return x[sampler.sample_indices_[len(y) :]]
 
 
 @register_method("smote")
-class SMOTEOversampler(_Baseline):
+class SMOTEOversampler(Baseline):
     """Adds points between a sample and one of its neighbours in the same class.
 
         x_new = x_i + u (x_nn - x_i),    u uniform in [0, 1), one per new sample
@@ -174,26 +231,29 @@ class SMOTEOversampler(_Baseline):
     ```
     """
 
-    options = {"k_neighbors": 5}
+    numeric = "linear"
 
-    def _check_settings(self):
-        k = self.k_neighbors
-        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1:
-            raise ValueError(
-                "`k_neighbors` must be an integer of at least 1. "
-                f"Received: k_neighbors={k!r}."
-            )
+    def __init__(self, x, y=None, *, seed=None, k_neighbors=5):
+        super().__init__(x, y, seed=seed)
+        self.k_neighbors = k_neighbors
+
+    @classmethod
+    @checked
+    def from_data(cls, x, y=None, *, seed: Seed | None = None, k_neighbors: Count = 5):
+        """As that of `RandomOversampler`; see the class for `k_neighbors`."""
+        return cls(x, y, seed=seed, k_neighbors=k_neighbors)
 
     def _synthesize(self, x, y, labels, seed):
         x_new = np.empty((len(labels), *x.shape[1:]), x.dtype)
-        chunk = max(1, _CHUNK_FLOATS // int(np.prod(self.sample_shape)))
+        chunk = max(1, CHUNK_FLOATS // int(np.prod(self.sample_shape)))
         for label in np.unique(labels):
             points = x[y == label]
             k = min(self.k_neighbors, len(points) - 1)
             if k < self.k_neighbors:
                 what = f"uses {k} neighbours" if k else "copies its one sample"
+                name = label if self.label_names is None else self.label_names[label]
                 warnings.warn(
-                    f"Class {label} is too small for SMOTE with k_neighbors="
+                    f"Class {name} is too small for SMOTE with k_neighbors="
                     f"{self.k_neighbors}, which takes {self.k_neighbors + 1} samples. "
                     f"Received: {len(points)}. SMOTE {what}.",
                     stacklevel=3,
@@ -208,7 +268,7 @@ class SMOTEOversampler(_Baseline):
 
 
 @register_method("augment")
-class AugmentOversampler(_Baseline):
+class AugmentOversampler(Baseline):
     """Adds shifted, turned and zoomed copies of images of the same class.
 
     The source images are drawn with replacement; Keras's preprocessing layers
@@ -235,27 +295,35 @@ class AugmentOversampler(_Baseline):
     ```
     """
 
-    options = {"shift": 0.1, "rotation": 15.0, "zoom": 0.1, "flip": False}
-
-    def _check_settings(self):
+    def __init__(
+        self, x, y=None, *, seed=None, shift=0.1, rotation=15.0, zoom=0.1, flip=False
+    ):
+        super().__init__(x, y, seed=seed)
         if len(self.sample_shape) != 3:
             raise ValueError(
                 "`augment` transforms images (n, height, width, channels). "
                 f"Received: samples of shape {self.sample_shape}. For tables use "
                 "`smote` or `random`."
             )
-        for name, limit in (("shift", 1), ("rotation", 180), ("zoom", 1)):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float, np.number))
-            inside = number and (0 <= value < limit or value == limit == 180)
-            if isinstance(value, bool) or not inside:
-                end = f"{limit}]" if limit == 180 else f"{limit})"
-                raise ValueError(
-                    f"`{name}` must be a number in [0, {end}. "
-                    f"Received: {name}={value!r}."
-                )
-        if not isinstance(self.flip, (bool, np.bool_)):
-            raise ValueError(f"`flip` must be a boolean. Received: flip={self.flip!r}.")
+        self.shift, self.rotation, self.zoom, self.flip = shift, rotation, zoom, flip
+
+    @classmethod
+    @checked
+    def from_data(
+        cls,
+        x,
+        y=None,
+        *,
+        seed: Seed | None = None,
+        shift: BelowOne = 0.1,
+        rotation: Annotated[float, Number(0, 180)] = 15.0,
+        zoom: BelowOne = 0.1,
+        flip: bool = False,
+    ):
+        """As that of `RandomOversampler`; see the class for the options."""
+        return cls(
+            x, y, seed=seed, shift=shift, rotation=rotation, zoom=zoom, flip=flip
+        )
 
     def _synthesize(self, x, y, labels, seed):
         rng = np.random.default_rng(seed)
@@ -265,7 +333,7 @@ class AugmentOversampler(_Baseline):
             rows[at] = rng.choice(np.flatnonzero(y == label), at.sum())
         layers = self._layers(seed)
         x_new = np.empty((len(labels), *x.shape[1:]), x.dtype)
-        chunk = max(1, _CHUNK_FLOATS // int(np.prod(self.sample_shape)))
+        chunk = max(1, CHUNK_FLOATS // int(np.prod(self.sample_shape)))
         for start in range(0, len(rows), chunk):
             images = x[rows[start : start + chunk]].astype("float32")
             for layer in layers:
@@ -275,34 +343,25 @@ class AugmentOversampler(_Baseline):
         return x_new
 
     def _layers(self, seed):
-        def settings(name):
-            return {
-                "seed": derive_seed(seed, name),
-                "data_format": "channels_last",
-                "dtype": "float32",
-            }
-
         edges = {"fill_mode": "nearest"}
-        layers = []
-        if self.flip:
-            layers.append(keras.layers.RandomFlip("horizontal", **settings("flip")))
-        if self.shift:
-            layers.append(
-                keras.layers.RandomTranslation(
-                    self.shift, self.shift, **edges, **settings("shift")
-                )
+        layers = keras.layers
+        transforms = [
+            ("flip", layers.RandomFlip, ["horizontal"], {}),
+            ("shift", layers.RandomTranslation, [self.shift, self.shift], edges),
+            ("rotation", layers.RandomRotation, [self.rotation / 360.0], edges),
+            ("zoom", layers.RandomZoom, [self.zoom], edges),
+        ]
+        return [
+            layer(
+                *arguments,
+                seed=derive_seed(seed, name),
+                data_format="channels_last",
+                dtype="float32",
+                **settings,
             )
-        if self.rotation:
-            layers.append(
-                keras.layers.RandomRotation(
-                    self.rotation / 360.0, **edges, **settings("rotation")
-                )
-            )
-        if self.zoom:
-            layers.append(
-                keras.layers.RandomZoom(self.zoom, **edges, **settings("zoom"))
-            )
-        return layers
+            for name, layer, arguments, settings in transforms
+            if getattr(self, name)
+        ]
 
 
 def _between(points, k, count, seed):
@@ -319,11 +378,3 @@ def _between(points, k, count, seed):
     sampler = SMOTE(sampling_strategy={0: n + count}, k_neighbors=k, random_state=seed)
     x_new = sampler.fit_resample(flat, np.arange(n + 1) // n)[0][n + 1 :]
     return to_dtype(x_new, points.dtype).reshape(count, *points.shape[1:])
-
-
-def _totals(y, labels):
-    """Returns the dict of totals by label that adds `labels` to `y`."""
-    return {
-        int(label): int(np.sum(y == label) + np.sum(labels == label))
-        for label in np.unique(labels)
-    }

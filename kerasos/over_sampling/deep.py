@@ -1,5 +1,6 @@
 """`DeepOverSampler`: every method of kerasos as an imbalanced-learn sampler."""
 
+import inspect
 import warnings
 from collections.abc import Mapping
 from numbers import Integral
@@ -14,21 +15,19 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from kerasos.checks import check, check_options, nearest_name
 from kerasos.data.pipeline import batches
-from kerasos.data.tabular import TabularEncoder
 from kerasos.over_sampling.schedule import (
     STEPS_PER_EPOCH,
     default_batch_size,
     default_steps,
     epochs_of,
-    stage_options,
 )
 from kerasos.over_sampling.screening import screened
+from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import get_method
-from kerasos.seeds import derive_seed
+from kerasos.tables.encoder import TabularEncoder
 
-# Methods that put samples between real ones: columns stay affine for them.
-CONVEX_METHODS = ("gamo", "random", "smote")
 NESTED = "method_params__"
 # Below this many steps XLA's compilation takes longer than it saves: 4 s against 1.7 ms
 # of processor time a step of GAMO, for 20 columns, two classes and batches of 32.
@@ -53,11 +52,12 @@ class DeepOverSampler(BaseOverSampler):
     allowed; `kerasos.data.TabularEncoder` makes a matrix in [-1, 1] of them and brings
     samples back into the container, with the same columns and dtypes. Numbers that
     are codes belong into a categorical column: `frame.astype({"zip": "category"})`.
-    Methods with the option `pre_oversample` (CVAE, CGAN, ACGAN) learn tables with it:
-    their batches hold as many rows of each class (R- variants of Fajardo et al.).
-    For convex methods (GAMO) numbers are scaled affinely, so a sample is a convex
-    combination of real rows, rounded where the column holds whole numbers; a category
-    is the one with most weight among the parents. Other methods get quantiles.
+    Methods with the option `pre_oversample` learn tables with it: their batches hold as
+    many rows of each class (R- variants of Fajardo et al.).
+    For methods whose `numeric` is "linear" numbers are scaled affinely, so a sample
+    between real rows is a convex combination of them, rounded where the column holds
+    whole numbers; a category is the one with most weight among the parents. Other
+    methods get quantiles.
 
     Image stacks have shape `(n, height, width)` or `(n, height, width, channels)`;
     floats outside [-1, 1] need `method_params={"value_range": (low, high)}`.
@@ -104,10 +104,10 @@ class DeepOverSampler(BaseOverSampler):
         feature_names_in_: Their names, where `X` is a frame with strings for names.
 
     Raises:
-        TypeError: If `method_params` holds an unknown option, or a column values that
-            cannot be encoded.
-        ValueError: If the method is unknown, the data cannot be used, or a class is
-            asked for that the method cannot generate.
+        TypeError: If an option is unknown, or a column holds values that cannot be
+            encoded.
+        ValueError: If the method is unknown, an option is not what it must be, the data
+            cannot be used, or a class is asked for that the method cannot generate.
 
     Example:
 
@@ -137,7 +137,10 @@ class DeepOverSampler(BaseOverSampler):
         screen="auto",
         random_state=None,
         verbose=0,
+        **options,
     ):
+        if options:
+            raise TypeError(_unknown_parameter(method, *next(iter(options.items()))))
         super().__init__(sampling_strategy=sampling_strategy)
         self.method = method
         self.epochs = epochs
@@ -232,12 +235,7 @@ class DeepOverSampler(BaseOverSampler):
 
     def _fit_resample(self, X, y):
         method = get_method(self.method)
-        params = dict(self.method_params or {})
-        if "seed" in params:
-            raise TypeError(
-                "`method_params` must not hold 'seed'. Use `random_state`, which fixes "
-                f"everything. Received: method_params={self.method_params}."
-            )
+        params = self._checked_params(method)
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -255,11 +253,12 @@ class DeepOverSampler(BaseOverSampler):
             return _stack(X, None), y
         x = self._encode(X)
         screens = self._screens()
-        if self.encoder_ is not None and issubclass(method, keras.Model):
-            params.setdefault("value_range", (-1.0, 1.0))
-            if "pre_oversample" in getattr(method, "options", ()):
-                params.setdefault("pre_oversample", True)
-        params = {**self._stage_options(len(x)), **params}
+        if issubclass(method, keras.Model):
+            params = {**self._stage_epochs(method, len(x)), **params}
+            if self.encoder_ is not None:
+                params.setdefault("value_range", (-1.0, 1.0))
+                if "pre_oversample" in method.options:
+                    params.setdefault("pre_oversample", True)
         self._warn_of_single_samples(codes)
         with warnings.catch_warnings():
             # Said above in the user's labels; and rows of a table do repeat.
@@ -277,12 +276,26 @@ class DeepOverSampler(BaseOverSampler):
         y_new = self.classes_[labels]
         return _stack(X, X_new), np.concatenate([y, y_new.astype(y.dtype)])
 
+    def _checked_params(self, method):
+        """Returns `method_params`, after checking what the data have no say in."""
+        params = dict(self.method_params or {})
+        if "seed" in params:
+            raise TypeError(
+                "`method_params` must not hold 'seed'. Use `random_state`, which fixes "
+                f"everything. Received: method_params={self.method_params}."
+            )
+        check_options(params, method.options, f"{method.__name__}.from_data")
+        for name, value in params.items():
+            _, default, kind = method.options[name]
+            if value is not default:
+                check(name, value, kind, default)
+        return params
+
     def _encode(self, X):
         """Returns what the method sees: a matrix in [-1, 1], or images."""
         if not isinstance(X, pd.DataFrame) and X.ndim > 2:
             return X[..., None] if X.ndim == 3 else X
-        numeric = "linear" if self.method in CONVEX_METHODS else "quantile"
-        self.encoder_ = TabularEncoder(numeric=numeric)
+        self.encoder_ = TabularEncoder(numeric=get_method(self.method).numeric)
         x = self.encoder_.fit_transform(X.toarray() if sparse.issparse(X) else X)
         if not x.shape[1]:
             raise ValueError(
@@ -336,14 +349,14 @@ class DeepOverSampler(BaseOverSampler):
         steps_per_epoch = num_rows // batch_size
         if self.epochs is not None:
             return batch_size, steps_per_epoch, None
-        steps = default_steps(self.method, num_rows, batch_size)
+        steps = default_steps(num_rows, batch_size)
         return batch_size, min(max(steps_per_epoch, STEPS_PER_EPOCH), steps), steps
 
-    def _stage_options(self, num_rows):
+    def _stage_epochs(self, method, num_rows):
         _, steps_per_epoch, steps = self._plan(num_rows)
-        if steps is None:
-            return stage_options(self.method, self.epochs, given=True)
-        return stage_options(self.method, -(-steps // steps_per_epoch), given=False)
+        given = steps is None
+        epochs = self.epochs if given else -(-steps // steps_per_epoch)
+        return method.stage_epochs(epochs, given=given)
 
     def _train(self, x, codes, seed):
         batch_size, steps_per_epoch, steps = self._plan(len(x))
@@ -398,15 +411,31 @@ class DeepOverSampler(BaseOverSampler):
 
     def _draw(self, x, codes, wanted, seed):
         """Samples and labels of a method without a network."""
+        self.model_.label_names = self.classes_
         counts = np.bincount(codes)
         totals = {code: int(counts[code]) + count for code, count in wanted.items()}
         x_res, codes_res, is_new = self.model_.oversample(x, codes, totals, seed=seed)
         self.sample_is_synthetic_ = is_new
         added = np.bincount(codes_res[is_new], minlength=len(counts))
-        for label in self.sampling_strategy_:  # the method `none` adds nothing
+        for label in self.sampling_strategy_:  # a method may add nothing
             place = int(np.searchsorted(self.classes_, label))
             self.sampling_strategy_[label] = int(added[place])
         return x_res[is_new], codes_res[is_new]
+
+
+def _unknown_parameter(method, name, value):
+    """Says where `DeepOverSampler(name=value)` may have meant to put it."""
+    own = list(inspect.signature(DeepOverSampler).parameters)[:-1]
+    try:
+        options = get_method(method).options
+    except ValueError:
+        options = {}
+    nearest = "random_state" if name == "seed" else nearest_name(name, [*options, *own])
+    message = f"`DeepOverSampler` has no parameter {name!r}."
+    if nearest in own:
+        return f"{message} Did you mean {nearest!r}?"
+    way = f"method_params={{{nearest or name!r}: {value!r}}}"
+    return f"{message} Expected one of {own}. Options of the method go into `{way}`."
 
 
 def _stack(X, X_new):

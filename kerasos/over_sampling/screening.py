@@ -8,7 +8,7 @@ neighbours of Wilson (1972) remove such rows; here others take their place.
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from kerasos.seeds import derive_seed
+from kerasos.randomness.seeds import derive_seed
 
 ROUNDS = 8
 

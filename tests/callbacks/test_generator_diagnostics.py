@@ -67,7 +67,7 @@ def test_watching_changes_nothing_of_the_training(data):
 
 
 def test_bad_arguments_are_refused_at_once(data):
-    with pytest.raises(ValueError, match="`every` must be a positive number"):
+    with pytest.raises(ValueError, match="Invalid `every`"):
         GeneratorDiagnostics(*data, every=0)
     with pytest.raises(TypeError, match="samples_per_clas"):
         GeneratorDiagnostics(*data, samples_per_clas=3)

@@ -66,6 +66,12 @@ def test_tfds_with_a_protocol():
     assert x_test.flags.writeable
 
 
+@pytest.mark.parametrize("name", [(), (None,), (np.zeros((3, 2)),)])
+def test_a_name_is_needed(name):
+    with pytest.raises(TypeError, match='needs a name. Expected "digits"'):
+        load(*name)
+
+
 def test_unknown_name():
     pytest.importorskip("tensorflow_datasets")
     with pytest.raises(ValueError, match='"digits", "shapes", a Tens.*mean "mnist"'):

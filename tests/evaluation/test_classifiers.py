@@ -9,9 +9,9 @@ from kerasos import GAMO
 from kerasos.data import DataSpec
 from kerasos.evaluation import fajardo_mlp, gamo_classifier, imsic_cnn, strong_cnn
 from kerasos.evaluation.classifiers import least_squares_probability_loss
-from kerasos.layers.counted_noise import CountedDropout
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.mlp import leaky_mlp
+from kerasos.randomness.counted_layers import CountedDropout
 
 COUNTS = (14, 6, 4)
 IMAGES = DataSpec((8, 8, 1), "uint8", (0, 255), COUNTS)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 
 from kerasos.evaluation.diagnostics import (
@@ -10,6 +11,7 @@ from kerasos.evaluation.diagnostics import (
     GeneratorDiagnosis,
     GeneratorReport,
     diagnose,
+    nearest_distances,
 )
 
 BALANCED = (90,) * 10
@@ -162,15 +164,17 @@ def test_numbers_follow_their_definitions():
             return (np.asarray(samples)[:, 0] > 25).astype(int)
 
     diagnosis = GeneratorDiagnosis(x, y, Judge())
-    samples = np.array([[0.01], [2.0], [60.0], [50.0], [51.0]])
+    # The third is a copy of a row of the other class, which is no copy of its own.
+    samples = np.array([[0.01], [2.0], [50.0], [50.0], [51.0]])
     report = diagnosis.of_samples(samples, np.array([0, 0, 0, 1, 1]))
     # Columns are divided by their standard deviation, which cancels in ratios.
     # Real pairs of class 0: 1, 3, 2; nearest others: 1, 1, 2, median 1.
-    pairs = np.mean([1.99, 59.99, 58.0])
+    pairs = np.mean([1.99, 49.99, 48.0])
     np.testing.assert_allclose(report[0]["spread"], pairs / 2, rtol=1e-5)
     np.testing.assert_allclose(report[0]["variety"], 1.99 / 1, rtol=1e-5)
-    # To 0, to 1 or 3, to 3.
+    # To 0, to 1 or 3, to 3; of class 1 both are copies.
     np.testing.assert_allclose(report[0]["nearest"], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(report[1]["copies"], 1.0)
     np.testing.assert_allclose(report[0]["copies"], 1 / 3)
     np.testing.assert_allclose(report[0]["agreement"], 2 / 3)
     np.testing.assert_allclose(report[0]["conditioning"], 2 / 3 - 0)
@@ -280,7 +284,7 @@ def test_thresholds_can_be_moved(digits):
 def test_bad_input_is_refused(digits):
     with pytest.raises(ValueError, match="samples and as many labels"):
         GeneratorDiagnosis(digits.x, digits.y[:-1])
-    with pytest.raises(ValueError, match="`samples_per_class` must be at least 2"):
+    with pytest.raises(ValueError, match="`samples_per_class`.*2"):
         GeneratorDiagnosis(digits.x, digits.y, samples_per_class=1)
     diagnosis = digits.diagnosis
     x, y = digits.x_new[:4], np.array([0, 0, 1, 1])
@@ -295,3 +299,19 @@ def test_bad_input_is_refused(digits):
     model.produces_samples = False
     with pytest.raises(ValueError, match="generates features"):
         diagnosis(model)
+
+
+@pytest.mark.parametrize("size", [1, 5, 23])
+def test_the_nearest_of_all_points_is_found_in_parts(size):
+    points, queries = (np.random.default_rng(k).normal(size=(23, 3)) for k in (0, 1))
+    parts = [points[i : i + size] for i in range(0, 23, size)]
+    found = nearest_distances(queries, parts)
+    np.testing.assert_allclose(found, cdist(queries, points).min(axis=1))
+    found = nearest_distances(points[4:9], parts, own=True)
+    distances = cdist(points[4:9], points)
+    np.testing.assert_allclose(found, np.sort(distances, axis=1)[:, 1], atol=1e-7)
+    # A duplicate is at distance 0, and nobody at infinity.
+    twice = np.concatenate([points[:2], points[:1]])
+    found = nearest_distances(twice, [twice], own=True)
+    np.testing.assert_allclose(found[[0, 2]], 0.0, atol=1e-7)
+    assert found[1] > 0.1 and np.all(np.isinf(nearest_distances(queries, [])))

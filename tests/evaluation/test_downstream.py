@@ -6,8 +6,11 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 
 import kerasos
-from kerasos.evaluation.downstream import DownstreamScore
-from kerasos.evaluation.quick import QuickClassifier, rows_of_each_class
+from kerasos.evaluation.downstream import (
+    DownstreamScore,
+    QuickClassifier,
+    rows_of_each_class,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def test_the_quick_classifier_takes_large_images_and_bounds_its_rows():
     x = source.integers(0, 100, (600, 20, 20, 1)).astype("uint8")
     x[y == 1, :5] += 60
     classifier = QuickClassifier(x, y, max_rows=40)
-    assert classifier._pipeline[-1].shape_fit_ == (80, 50)
+    assert classifier.pipeline[-1].shape_fit_ == (80, 50)
     assert np.mean(classifier.predict(x) == y) > 0.95
 
 

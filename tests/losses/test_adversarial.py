@@ -8,7 +8,6 @@ from scipy import special
 from kerasos.losses.adversarial import (
     cross_entropy_source_loss,
     least_squares_source_loss,
-    linear_least_squares_source_loss,
 )
 
 BOTH = [least_squares_source_loss, cross_entropy_source_loss]
@@ -19,11 +18,6 @@ TARGETS = [0.95, 0.05, 1.0, 0.0]
 def test_losses_equal_the_numbers_worked_by_hand():
     squares = least_squares_source_loss(LOGITS, TARGETS)
     np.testing.assert_allclose(squares, [0.04, 0.49, 0.25, 0.0625], rtol=2e-6)
-    linear = linear_least_squares_source_loss(
-        np.array([[2.0], [-1.0], [0.5]], "float16"), [1.0, 0.0, 0.5]
-    )
-    np.testing.assert_array_equal(linear, [1.0, 1.0, 0.0])
-    assert linear.dtype == tf.float32
     entropy = cross_entropy_source_loss(LOGITS, TARGETS)
     expected = [
         -0.95 * np.log(0.75) - 0.05 * np.log(0.25),

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.losses.mmd import SCALES, imq_mmd, moments_loss
+from kerasos.losses.mmd import SCALES, class_mmd, imq_mmd, moments_loss
+
+LABELS = np.array([0] * 9 + [1] * 3 + [2] * 6 + [4])
+ONE_HOT = np.eye(5, dtype="float32")[LABELS]
 
 
 def by_loops(a, b, scales=SCALES, sigma2=1.0):
@@ -82,3 +85,38 @@ def test_moments_loss_by_numpy():
     # Two points at +-sqrt(1/2) have mean 0 and variance 1.
     points = np.array([[0.5**0.5], [-(0.5**0.5)]])
     assert float(moments_loss(points)) == pytest.approx(0.0, abs=1e-12)
+
+
+# Class by class.
+
+
+@pytest.mark.parametrize(("least", "counted"), [(2, (0, 1, 2)), (4, (0, 2)), (8, (0,))])
+def test_it_is_the_mean_of_the_discrepancies_of_large_enough_classes(least, counted):
+    latents, prior = samples(len(LABELS), 3) + LABELS[:, None], samples(12, 3, seed=1)
+    expected = np.mean([float(imq_mmd(latents[LABELS == k], prior)) for k in counted])
+    found = class_mmd(latents, prior, ONE_HOT, least)
+    assert found.dtype == tf.float32
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+    options = {"scales": (0.5, 2.0), "sigma2": 3.0}
+    expected = [float(imq_mmd(latents[LABELS == k], prior, **options)) for k in counted]
+    found = float(class_mmd(latents, prior, ONE_HOT, least, **options))
+    assert found == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+def test_without_a_large_class_it_is_zero_with_a_zero_gradient():
+    latents = tf.constant(samples(len(LABELS), 3))
+    with tf.GradientTape() as tape:
+        tape.watch(latents)
+        value = class_mmd(latents, samples(8, 3, seed=1), ONE_HOT, least=10)
+    assert float(value) == 0.0
+    np.testing.assert_array_equal(tape.gradient(value, latents), 0.0)
+
+
+def test_it_sees_classes_apart_where_all_together_are_the_prior():
+    latents, prior = samples(400, 2), samples(400, 2, seed=1)
+    halves = np.eye(2, dtype="float32")[(latents[:, 0] > 0).astype(int)]
+    mixed = np.eye(2, dtype="float32")[np.arange(400) % 2]
+    pooled = abs(float(imq_mmd(latents, prior)))
+    assert pooled < 0.05
+    assert abs(float(class_mmd(latents, prior, mixed))) < 0.05
+    assert float(class_mmd(latents, prior, halves)) > 0.3

@@ -256,7 +256,7 @@ def test_repeated_rows_are_no_reason_to_warn():
 
 
 @pytest.mark.parametrize("method", ["random", "smote", "none"])
-def test_baselines_take_frames(method):
+def test_methods_without_a_network_take_frames(method):
     X, y = frame()
     sampler = DeepOverSampler(method, random_state=0)
     X_res, y_res = sampler.fit_resample(X, y)
@@ -269,6 +269,45 @@ def test_baselines_take_frames(method):
         joined = X_res[60:].merge(X, on=["age", "smoker", "city", "visits", "note"])
         assert len(joined) >= 30
         np.testing.assert_allclose(joined.income_x, joined.income_y, rtol=1e-5)
+
+
+def test_warnings_speak_of_the_users_labels():
+    X, y = rows(counts=(12, 4))
+    sampler = DeepOverSampler("smote", random_state=0)
+    with pytest.warns(UserWarning, match="Class few is too small for SMOTE"):
+        sampler.fit_resample(X, np.array(["many", "few"])[y])
+
+
+# What a method says of itself.
+
+
+@pytest.mark.parametrize("method", ["cvae", "cgan"])
+def test_tables_are_learnt_from_balanced_batches_unless_told_otherwise(method):
+    X, y = rows()
+    sampler = fast(method)
+    sampler.fit_resample(X, y)
+    assert sampler.model_.pre_oversample is True
+    assert sampler.model_.batch_balance == "copies"
+    told = fast(method, method_params={**FAST[method], "pre_oversample": False})
+    told.fit_resample(X, y)
+    assert told.model_.pre_oversample is False
+    images = np.zeros((33, 8, 8), "uint8") + np.arange(33, dtype="uint8")[:, None, None]
+    sampler.fit_resample(images, y)
+    assert sampler.model_.pre_oversample is False
+
+
+@pytest.mark.parametrize(
+    "method, numeric", [("gamo", "linear"), ("smote", "linear"), ("cvae", "quantile")]
+)
+def test_the_method_says_how_it_wants_numbers(method, numeric):
+    sampler = fast(method) if method in FAST else DeepOverSampler(method)
+    sampler.fit_resample(*rows((20, 9)))
+    assert sampler.encoder_.numeric == numeric
+    other = {"linear": "quantile", "quantile": "linear"}[numeric]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kerasos.get_method(method), "numeric", other)
+        sampler.fit_resample(*rows((20, 9)))
+    assert sampler.encoder_.numeric == other
 
 
 # Randomness and parameters.
@@ -337,6 +376,7 @@ def test_a_search_reaches_the_options():
         ({"method": "gammo"}, ValueError, "Did you mean 'gamo'"),
         ({"method_params": {"latent_dims": 3}}, TypeError, "'latent_dim'"),
         ({"method_params": {"seed": 3}}, TypeError, "Use `random_state`"),
+        ({"method_params": {"latent_dim": 0}}, ValueError, "Invalid `latent_dim`"),
         ({"method_params": {"variant": "conv"}}, ValueError, "needs images"),
         ({"epochs": 0}, ValueError, "'epochs' parameter"),
         ({"sampling_strategy": {0: 3}}, ValueError, "greater or equal"),
@@ -346,6 +386,29 @@ def test_wrong_parameters(params, error, words):
     X, y = rows()
     with pytest.raises(error, match=words):
         pairs().set_params(**params).fit_resample(X, y)
+
+
+@pytest.mark.parametrize("params", [{"latent_dims": 3}, {"label_noise": float("nan")}])
+def test_options_are_refused_before_any_work(params, monkeypatch):
+    monkeypatch.setattr(deep, "TabularEncoder", None)
+    with pytest.raises((TypeError, ValueError), match=f"{[*params][0]}"):
+        pairs(method_params=params).fit_resample(*rows())
+
+
+@pytest.mark.parametrize(
+    "method, params, words",
+    [
+        ("cvae", {"latent_dim": 3}, r"go into `method_params=\{'latent_dim': 3\}`"),
+        ("cvae", {"latentdim": 3}, r"go into `method_params=\{'latent_dim': 3\}`"),
+        ("smote", {"k_neighbors": 3}, r"`method_params=\{'k_neighbors': 3\}`"),
+        ("gamo", {"epoch": 3}, "Did you mean 'epochs'"),
+        ("gamo", {"seed": 3}, "Did you mean 'random_state'"),
+        ("gammo", {"zzz": 3}, r"Expected one of .*'epochs'.*method_params=\{'zzz'"),
+    ],
+)
+def test_options_beside_the_parameters(method, params, words):
+    with pytest.raises(TypeError, match=words):
+        DeepOverSampler(method, **params)
 
 
 def test_features_are_no_samples():
@@ -389,7 +452,7 @@ def test_missing_labels_and_wrong_rank():
 )
 def test_the_rule_by_size(n, batch_size, steps):
     assert schedule.default_batch_size(n) == batch_size
-    assert schedule.default_steps("gamo", n, batch_size) == steps
+    assert schedule.default_steps(n, batch_size) == steps
 
 
 def test_the_rule_is_what_trains(monkeypatch):
@@ -457,8 +520,8 @@ def test_autoencoders_add_rows_to_a_table(method):
 
 
 def test_stages_share_the_epochs_of_a_user():
-    options = functools.partial(schedule.stage_options, "two_stage_cvae")
+    options = kerasos.TwoStageCVAE.stage_epochs
     assert options(10, given=False) == {"vae_epochs": 10, "latent_epochs": 10}
     assert options(7, given=True) == {"vae_epochs": 3, "latent_epochs": 4}
     assert options(1, given=True) == {"vae_epochs": 1, "latent_epochs": 1}
-    assert schedule.stage_options("cvae", 10, given=False) == {}
+    assert kerasos.CVAE.stage_epochs(10, given=False) == {}

@@ -41,7 +41,6 @@ class Protocol:
 
     Args:
         paper: As in the published tables.
-        tables: Numbers of the tables that it fills.
         dataset: As in the published tables; `harness.datasets` knows how to load it.
         setting: As in the published tables.
         class_counts: As in `kerasos.data.load`.
@@ -53,7 +52,6 @@ class Protocol:
     """
 
     paper: str
-    tables: tuple
     dataset: str
     setting: str
     class_counts: object
@@ -62,6 +60,11 @@ class Protocol:
     methods: tuple
     outputs: dict
     repeats: int
+
+    @property
+    def tables(self):
+        """Numbers of the tables that it fills."""
+        return sorted({table for table, _, _ in self.outputs.values()})
 
     @property
     def name(self):

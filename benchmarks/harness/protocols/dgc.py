@@ -3,13 +3,14 @@ CVPR 2020. The settings for SVHN are those for MNIST; the paper does not state t
 """
 
 from harness.protocols.base import Method, Protocol
-from harness.protocols.gamo import CIFAR_COUNTS
+from harness.protocols.gamo import CIFAR_COUNTS, FACES
 
 DGC_TRAINING = {"epochs": 50, "batch_size": 100}  # authors' code
+TABLES = {"acsa": ("2", "ACSA"), "f_macro": ("2", "F_macro")}
+TABLES |= {"g_macro": ("2", "G_macro"), "rmi": ("3", "RMI"), "pma": ("3", "PMA")}
 DGC = [
     Protocol(
         paper="DGC2020",
-        tables=("2", "3"),
         dataset=dataset,
         setting=f"IR={ratio}",
         class_counts=counts,
@@ -17,11 +18,8 @@ DGC = [
         parameters={},
         methods=(Method("DGC", "dgc", training=trained),),
         outputs={
-            "acsa": ("2", f"IR={ratio}", "ACSA"),
-            "f_macro": ("2", f"IR={ratio}", "F_macro"),
-            "g_macro": ("2", f"IR={ratio}", "G_macro"),
-            "rmi": ("3", f"IR={ratio}", "RMI"),
-            "pma": ("3", f"IR={ratio}", "PMA"),
+            score: (table, f"IR={ratio}", metric)
+            for score, (table, metric) in TABLES.items()
         },
         repeats=5,
     )
@@ -29,11 +27,6 @@ DGC = [
         ("MNIST", "100", "gamo", DGC_TRAINING),
         ("Fashion-MNIST", "100", "gamo", DGC_TRAINING),
         ("SVHN", "56.25", CIFAR_COUNTS, DGC_TRAINING),
-        (
-            "CelebA-Small",
-            "100",
-            [15000, 1500, 750, 300, 150],
-            {"epochs": 30, "batch_size": 25},
-        ),
+        ("CelebA-Small", "100", FACES, {"epochs": 30, "batch_size": 25}),
     )
 ]

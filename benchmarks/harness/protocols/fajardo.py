@@ -6,60 +6,56 @@ import dataclasses
 
 from harness.protocols.base import Method, Protocol
 
+
+def _trained(name, oversampler, epochs, **options):
+    training = {"epochs": epochs, "batch_size": 64}
+    return Method(name, oversampler, options, training)
+
+
+def _in_stages(name, oversampler, batch_size, **epochs):
+    training = {"stages": tuple(epochs), "batch_size": batch_size}
+    return Method(name, oversampler, epochs, training)
+
+
 FAJARDO_METHODS = (
     Method("Imbalanced", "none"),
     Method("SMOTE", "smote"),
     Method("RANDOM", "random"),
-    Method("ACGAN", "acgan", training={"epochs": 60, "batch_size": 64}),
-    Method(
-        "BAGAN",
-        "bagan",
-        {"ae_epochs": 30, "gan_epochs": 30},
-        {"stages": ("ae_epochs", "gan_epochs"), "batch_size": 128},
-    ),
-    Method("CGAN", "cgan", training={"epochs": 30, "batch_size": 64}),
-    Method("CVAE", "cvae", training={"epochs": 300, "batch_size": 64}),
-    Method(
-        "R-ACGAN",
-        "acgan",
-        {"pre_oversample": True},
-        {"epochs": 60, "batch_size": 64},
-    ),
-    Method(
-        "R-CGAN", "cgan", {"pre_oversample": True}, {"epochs": 60, "batch_size": 64}
-    ),
-    Method(
-        "R-CVAE", "cvae", {"pre_oversample": True}, {"epochs": 125, "batch_size": 64}
-    ),
+    _trained("ACGAN", "acgan", 60),
+    _in_stages("BAGAN", "bagan", 128, ae_epochs=30, gan_epochs=30),
+    _trained("CGAN", "cgan", 30),
+    _trained("CVAE", "cvae", 300),
+    _trained("R-ACGAN", "acgan", 60, pre_oversample=True),
+    _trained("R-CGAN", "cgan", 60, pre_oversample=True),
+    _trained("R-CVAE", "cvae", 125, pre_oversample=True),
 )
+
+
+def _with_weight(names, found, **options):
+    """Rows of the paper with another weight of the synthetic samples."""
+    return tuple(
+        dataclasses.replace(
+            method,
+            name=f"{method.name} with weight {found} (ours)",
+            classifier=options,
+            trained_as=method.name if method.training else "",
+        )
+        for method in FAJARDO_METHODS
+        if method.name in names
+    )
+
 
 # The search scores on images that the generator has seen, few of them of a small class
 # and many of the others, and often takes 1: these rows have the grid's other end.
-WEIGHTED = tuple(
-    dataclasses.replace(
-        method,
-        name=f"{method.name} with weight 50 (ours)",
-        classifier={"weight": 50.0},
-        trained_as=method.name if method.training else "",
-    )
-    for method in FAJARDO_METHODS
-    if method.name in ("SMOTE", "RANDOM", "CVAE", "R-CVAE")
-)
-
+WEIGHTED = _with_weight(("SMOTE", "RANDOM", "CVAE", "R-CVAE"), "50", weight=50.0)
 # As the paper's rows, but for the folds of the search: each with images of its own, and
 # with classes that count alike in the score, as they do on the test set.
-UNSEEN = tuple(
-    dataclasses.replace(
-        method,
-        name=f"{method.name} with weight of {folds} (ours)",
-        classifier=options,
-    )
-    for folds, options in (
-        ("unseen folds", {"unseen_folds": True}),
-        ("balanced unseen folds", {"unseen_folds": True, "balanced_folds": True}),
-    )
-    for method in FAJARDO_METHODS
-    if method.name in ("SMOTE", "RANDOM")
+UNSEEN = _with_weight(("SMOTE", "RANDOM"), "of unseen folds", unseen_folds=True)
+UNSEEN += _with_weight(
+    ("SMOTE", "RANDOM"),
+    "of balanced unseen folds",
+    unseen_folds=True,
+    balanced_folds=True,
 )
 
 
@@ -71,21 +67,13 @@ def _latent_methods(minority):
     """
     rows = 3_200 * (10 - len(minority)) + 10 * len(minority)
     steps = {"steps": 300 * (rows // 64), "batch_size": 100}
+    narrow = "DeepSMOTE of a quarter of the width (ours)"
+    stages = {"vae_epochs": 100, "latent_epochs": 200}
     return (
         Method("DeepSMOTE (ours)", "deepsmote", training=steps),
         # A step of the former is 190 billion operations, two seconds of a thread.
-        Method(
-            "DeepSMOTE of a quarter of the width (ours)",
-            "deepsmote",
-            {"filters": 16},
-            steps,
-        ),
-        Method(
-            "two-stage CVAE (ours)",
-            "two_stage_cvae",
-            {"vae_epochs": 100, "latent_epochs": 200},
-            {"stages": ("vae_epochs", "latent_epochs"), "batch_size": 64},
-        ),
+        Method(narrow, "deepsmote", {"filters": 16}, steps),
+        _in_stages("two-stage CVAE (ours)", "two_stage_cvae", 64, **stages),
         Method("cWAE (ours)", "cwae", {"networks": "cvae"}, steps),
     )
 
@@ -118,7 +106,6 @@ def _fajardo(dataset, rho, minority):
         methods += _latent_methods(minority)
     return Protocol(
         paper="FAJARDO2021",
-        tables=(fid_table, score_table, "9"),
         dataset=dataset,
         setting=setting,
         class_counts=f"fajardo-{rho}-{''.join(map(str, minority))}",

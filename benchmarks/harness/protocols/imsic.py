@@ -8,10 +8,12 @@ from harness.protocols.dgc import DGC_TRAINING
 IMSIC_TRAINING = {"epochs": 500, "batch_size": 64}
 
 
-def _coded(name, oversampler, codes, trained_as="", added=0, **options):
+def _coded(name, codes, trained_as="", added=0, **options):
+    """A row of the method that its name begins with."""
     options = {"num_codes": codes, **options}
+    method = name.split()[0].lower()
     return Method(
-        name, oversampler, options, IMSIC_TRAINING, trained_as=trained_as, added=added
+        name, method, options, IMSIC_TRAINING, trained_as=trained_as, added=added
     )
 
 
@@ -21,44 +23,33 @@ def _parts(codes):
     And with as many images as the authors' code adds, where the paper balances, and
     with noise as wide as in training, where their code has half of it.
     """
-    return (
-        *(
-            _coded(
-                f"{name} with {words} (ours)",
-                name.lower(),
-                codes,
-                trained_as=name,
-                **options,
-            )
-            for name in ("InfoGAN", "IMSIC")
-            for words, options in (
-                ("100 added images a class", {"added": 100}),
-                ("the noise of training", {"z_std": 1.0}),
-            )
-        ),
-        _coded("IMSIC on one_to_one (ours)", "imsic", codes, graph="one_to_one"),
-        _coded(
-            "IMSIC with batches as the data are (ours)",
-            "imsic",
-            codes,
-            real_sampling="natural",
-        ),
-        _coded(
-            "InfoGAN with batches as the data are (ours)",
-            "infogan",
-            codes,
-            real_sampling="natural",
-        ),
-        _coded("InfoGAN without a code term (ours)", "infogan", codes, lambda_con=0.0),
+    same = [
+        _coded(f"{name} with {words} (ours)", codes, name, **options)
+        for name in ("InfoGAN", "IMSIC")
+        for words, options in (
+            ("100 added images a class", {"added": 100}),
+            ("the noise of training", {"z_std": 1.0}),
+        )
+    ]
+    others = {
+        "IMSIC on one_to_one": {"graph": "one_to_one"},
+        "IMSIC with batches as the data are": {"real_sampling": "natural"},
+        "InfoGAN with batches as the data are": {"real_sampling": "natural"},
+        "InfoGAN without a code term": {"lambda_con": 0.0},
         # What helps the AC-GAN of ActiveGAN's tables with few labelled images.
-        _coded("IMSIC with moved images (ours)", "imsic", codes, d_shift=0.125),
-    )
+        "IMSIC with moved images": {"d_shift": 0.125},
+    }
+    return same + [_coded(f"{k} (ours)", codes, **v) for k, v in others.items()]
 
 
+def _dgc(name, **options):
+    return Method(name, "dgc", options, DGC_TRAINING)
+
+
+NARROW = "DGC of an eighth of the width"
 IMSIC = [
     Protocol(
         paper="IMSIC2021",
-        tables=("1",),
         dataset=dataset,
         setting="IR=67,100",
         class_counts="gamo",
@@ -66,24 +57,14 @@ IMSIC = [
         parameters={"epochs": epochs, "batch_size": 64},
         methods=(
             Method("SMOTE", "smote"),
-            _coded("InfoGAN", "infogan", codes),
-            Method("DGC", "dgc", training=DGC_TRAINING),
-            _coded("IMSIC", "imsic", codes),
+            _coded("InfoGAN", codes),
+            _dgc("DGC"),
+            _coded("IMSIC", codes),
             *_parts(codes),
-            # Small enough to train and to predict with on two cores.
-            Method(
-                "DGC of an eighth of the width (ours)",
-                "dgc",
-                {"width": 128},
-                DGC_TRAINING,
-            ),
-            # The published rate is that of the published width.
-            Method(
-                "DGC of an eighth of the width and ten times the rate (ours)",
-                "dgc",
-                {"width": 128, "lr": 1e-4},
-                DGC_TRAINING,
-            ),
+            # Small enough to train and to predict with on two cores; the published
+            # rate is that of the published width.
+            _dgc(f"{NARROW} (ours)", width=128),
+            _dgc(f"{NARROW} and ten times the rate (ours)", width=128, lr=1e-4),
             Method("None (ours)", "none"),
             Method("SMOTE with 100 added images a class (ours)", "smote", added=100),
             Method("Random (ours)", "random"),
@@ -94,14 +75,9 @@ IMSIC = [
             ),
         ),
         outputs={
-            f"{score}/{label}": ("1", setting, metric)
+            f"{metric.lower()}/{label}": ("1", setting, metric)
             for label, setting in settings.items()
-            for score, metric in (
-                ("recall", "recall"),
-                ("f1", "F1"),
-                ("agreement", "agreement"),
-                ("spread", "spread"),
-            )
+            for metric in ("recall", "F1", "agreement", "spread")
         },
         repeats=10,
     )

@@ -2,10 +2,16 @@
 
 import dataclasses
 
-from harness.protocols.activegan import trained
-from harness.protocols.base import Method, Protocol
-from harness.protocols.generators import GENERATOR_OUTPUTS
+from harness.protocols.activegan import ACTIVE, trained
+from harness.protocols.base import Method
+from harness.protocols.dgc import DGC
+from harness.protocols.fajardo import FAJARDO
+from harness.protocols.gamo import GAMO
+from harness.protocols.generators import OURS
+from harness.protocols.imsic import IMSIC
 
+SHORT = {"steps": 20, "batch_size": 32}
+CVAE = Method("CVAE", "cvae", training=SHORT)
 GAMO2PIX = Method(
     "GAMO2pix",
     "gamo2pix",
@@ -16,40 +22,38 @@ GAMO2PIX = Method(
         "generator": "copies",
         "discriminator": False,
     },
-    {"steps": 20, "batch_size": 32, "stages": ("gamo_rounds",)},
+    {**SHORT, "stages": ("gamo_rounds",)},
 )
+POLICY = {"policy_steps": 10, "buffer_size": 200}
 
 
-def _trial(table, recipe, parameters, methods, outputs):
-    return Protocol(
+def _smote(name="SMOTE", **classifier):
+    return Method(name, "smote", classifier=classifier)
+
+
+def _trial(protocol, methods, outputs=None, **parameters):
+    """A protocol of a paper, on digits, for a table of the recipe's name."""
+    if outputs is None:
+        outputs = {score: metric for score, (*_, metric) in protocol.outputs.items()}
+    return dataclasses.replace(
+        protocol,
         paper="trial",
-        tables=(table,),
         dataset="Digits",
         setting="IR=20",
         class_counts=20,
-        recipe=recipe,
-        parameters=parameters,
+        parameters={**protocol.parameters, **parameters},
         methods=methods,
-        outputs={k: (table, "IR=20", metric) for k, metric in outputs.items()},
+        outputs={k: (protocol.recipe, "IR=20", name) for k, name in outputs.items()},
         repeats=2,
     )
 
 
 TRIAL = [
     _trial(
-        "gamo",
-        "gamo",
-        {
-            "variant": "dense",
-            "loss": "ls",
-            "steps": 120,
-            "batch_size": 32,
-            "evaluate_every": 20,
-            "test_per_class": 30,
-        },
+        GAMO[0],
         (
             Method("Baseline CN", "none"),
-            Method("SMOTE+CN", "smote"),
+            _smote("SMOTE+CN"),
             Method("DOS", "dos"),
             Method(
                 "Random copies in each batch (ours)", "gamo", {"generator": "copies"}
@@ -60,61 +64,36 @@ TRIAL = [
                 classifier={"network": "cnn", "augmentation": True},
             ),
         ),
-        {
-            "draw/acsa": "ACSA",
-            "draw/g_mean": "GM",
-            "full/acsa": "ACSA_full",
-            "full/g_mean": "GM_full",
-        },
+        steps=120,
+        evaluate_every=20,
+        test_per_class=30,
     ),
     _trial(
-        "fajardo",
-        "fajardo",
-        {
-            "minority": [7, 8, 9],
-            "classifiers": 2,
-            "epochs": 1,
-            "batch_size": 64,
-            "features": "cnn",
-        },
+        FAJARDO[2],
         (
             Method("Imbalanced", "none"),
-            Method("SMOTE", "smote"),
-            Method("SMOTE with weight 5", "smote", classifier={"weight": 5.0}),
-            Method("SMOTE of unseen folds", "smote", classifier={"unseen_folds": True}),
-            Method(
-                "SMOTE of balanced folds", "smote", classifier={"balanced_folds": True}
-            ),
+            _smote(),
+            _smote("SMOTE with weight 5", weight=5.0),
+            _smote("SMOTE of unseen folds", unseen_folds=True),
+            _smote("SMOTE of balanced folds", balanced_folds=True),
         ),
-        {
-            "min/F1": "min_F1",
-            "all/F1": "all_F1",
-            "fid/9": "FID_cnn_class9",
-            "weight": "synthetic_weight",
-            "balance_seconds": "seconds",
-        },
+        classifiers=2,
+        epochs=1,
+        batch_size=64,
     ),
     _trial(
-        "imsic",
-        "imsic",
-        {"epochs": 1, "batch_size": 64},
+        IMSIC[0],
         (
-            Method("SMOTE", "smote"),
-            Method("IMSIC", "imsic", {"num_codes": 2}, {"steps": 5, "batch_size": 32}),
+            _smote(),
+            Method("IMSIC", "imsic", {"num_codes": 2}, {**SHORT, "steps": 5}),
         ),
-        {
-            "recall/9": "recall",
-            "f1/9": "F1",
-            "agreement/9": "agreement",
-            "spread/9": "spread",
-        },
+        {f"{m.lower()}/9": m for m in ("recall", "F1", "agreement", "spread")},
+        epochs=1,
     ),
     _trial(
-        "class_fid",
-        "class_fid",
-        {"features": "cnn"},
+        next(protocol for protocol in GAMO if protocol.recipe == "class_fid"),
         (
-            Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),
+            CVAE,
             GAMO2PIX,
             dataclasses.replace(
                 GAMO2PIX,
@@ -125,17 +104,9 @@ TRIAL = [
         ),
         {"fid": "FID_cnn"},
     ),
+    _trial(OURS[0], (CVAE,), samples_per_class=20),
     _trial(
-        "generator",
-        "generator",
-        {"features": "cnn", "samples_per_class": 20},
-        (Method("CVAE", "cvae", training={"steps": 20, "batch_size": 32}),),
-        GENERATOR_OUTPUTS,
-    ),
-    _trial(
-        "dgc",
-        "dgc",
-        {},
+        DGC[0],
         (
             Method(
                 "DGC",
@@ -144,31 +115,16 @@ TRIAL = [
                 {"epochs": 1, "batch_size": 50},
             ),
         ),
-        {"acsa": "ACSA", "rmi": "RMI", "pma": "PMA"},
     ),
     _trial(
-        "activegan",
-        "activegan",
-        {"labelled": 150, "features": "pixels", "sizes": [0.5, 1]},
+        ACTIVE[0],
         (
             Method("SVM", "none"),
-            trained("ActiveGAN", 40, 32, policy_steps=10, buffer_size=200),
-            trained(
-                "ActiveGAN+F",
-                40,
-                32,
-                trained_as="ActiveGAN",
-                policy_steps=10,
-                buffer_size=200,
-                max_margin=0.6,
-            ),
+            trained("ActiveGAN", 40, 32, **POLICY),
+            trained("ActiveGAN+F", 40, 32, "ActiveGAN", max_margin=0.6, **POLICY),
         ),
-        {
-            "f_score": "F_score_pct",
-            "f_score/0.5": "F_score_pct_with_0.5n",
-            "reward": "reward_of_generated",
-            "acceptance": "acceptance_of_generated",
-            "agreement": "agreement_of_generated",
-        },
+        labelled=150,
+        features="pixels",
+        sizes=[0.5, 1],
     ),
 ]

@@ -1,12 +1,13 @@
 """How a cell is run: one module for each kind of experiment.
 
-Each function takes the cell, the folder of prepared data and the cell's own folder,
-goes on where a killed run stopped, and returns its scores by name and the number of
-training steps behind them.
+Each function takes the cell at work (`harness.recipes.common.Work`), goes on where a
+killed run stopped, and returns the cell's scores by name and the number of training
+steps behind them.
 """
 
 from harness.recipes.activegan import activegan
 from harness.recipes.class_fid import class_fid
+from harness.recipes.common import Work
 from harness.recipes.dgc import dgc
 from harness.recipes.fajardo import fajardo
 from harness.recipes.gamo import gamo
@@ -14,11 +15,11 @@ from harness.recipes.generator import generator
 from harness.recipes.imsic import imsic
 
 RECIPES = {
-    "activegan": activegan,
-    "class_fid": class_fid,
-    "dgc": dgc,
-    "fajardo": fajardo,
-    "gamo": gamo,
-    "generator": generator,
-    "imsic": imsic,
+    recipe.__name__: recipe
+    for recipe in (activegan, class_fid, dgc, fajardo, gamo, generator, imsic)
 }
+
+
+def run(cell, data_dir, folder):
+    """Returns the scores by name and the steps of a cell, run in `folder`."""
+    return RECIPES[cell.protocol.recipe](Work(cell, data_dir, folder))

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-import kerasos
-from harness import datasets, training
-from harness.recipes import common
-from kerasos import plots_hard
+from harness import training
+from kerasos.methods.activegan import plots as plots_hard
+from kerasos.methods.activegan.build import labelled_features, standardizes
+from kerasos.methods.activegan.svm import search_svm, svm_settings
 from kerasos.metrics import macro_f1
-from kerasos.models.active_build import labelled_features, standardizes
-from kerasos.svm import search_svm, svm_settings
 
 
-def activegan(cell, data_dir, folder):
+def activegan(work):
     """ActiveGAN's tables 1 and 2: an SVM before and after generated samples join.
 
     The features are learnt from the labelled samples alone, and stay as they are; the
@@ -20,29 +18,26 @@ def activegan(cell, data_dir, folder):
     margins, and the share that a classifier that has seen the whole training set gives
     the label asked for.
     """
-    parameters, parts = cell.protocol.parameters, training.Parts(folder)
-    (x, y), (x_test, y_test) = datasets.load(
-        cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
-    )
-    x, y = labelled(x, y, parameters["labelled"], cell.repeat)
-    spec = kerasos.data.DataSpec.of(x, y)
+    cell, folder, parts = work.cell, work.folder, work.parts
+    work.x, work.y = labelled(work.x, work.y, work.parameters["labelled"], cell.repeat)
+    x, y, spec = work.x, work.y, work.spec
     with training.timed(folder, 0.05):
         features = labelled_features(
-            parameters["features"],
+            work.parameters["features"],
             spec,
             x,
             y,
             cell.repeat,
             cache_dir=folder.parent / "features",
         )
-        x_rows, test_rows = features(x), features(x_test)
+        x_rows, test_rows = features(x), features(work.x_test)
 
     def score(rows, labels):
         """The settings found, and the macro F1 on the test set in percent."""
         search = search_svm(
             rows, labels, seed=cell.repeat, standardize=standardizes(features)
         )
-        f1 = macro_f1(y_test, search.predict(test_rows))
+        f1 = macro_f1(work.y_test, search.predict(test_rows))
         return svm_settings(search), 100.0 * float(f1)
 
     if "labelled" not in parts:
@@ -51,30 +46,30 @@ def activegan(cell, data_dir, folder):
     settings, alone = parts["labelled"]
     if cell.method.oversampler == "none":
         return {"f_score": alone}, 0
-    model, steps = training.oversampler(
-        cell, x, y, folder, (0.1, 0.8), features=features, svm=settings
-    )
-    common.draw_samples(model, x, y, folder)
-    sizes = parameters["sizes"]
+    model, steps = work.oversampler((0.1, 0.8), features=features, svm=settings)
+    work.draw_samples(model)
+
+    def generated(number):
+        labels = np.sort(np.resize(np.arange(spec.num_classes), number))
+        return model.sample(labels, seed=cell.repeat, verbose=0), labels
+
+    sizes = work.parameters["sizes"]
     scores = {"svm_alone": alone}
     for number, size in enumerate(sizes):
         name = f"f_score/{size:g}"
         if name not in parts:
             with training.timed(folder, 0.8 + 0.2 * number / len(sizes)):
-                labels = balanced_labels(round(size * len(x)), spec.num_classes)
-                samples = model.sample(labels, seed=cell.repeat, verbose=0)
+                samples, labels = generated(round(size * len(x)))
                 rows = np.concatenate([x_rows, features(samples)])
                 parts[name] = score(rows, np.concatenate([y, labels]))[1]
         scores[name] = parts[name]
     scores["f_score"] = scores["f_score/1"]
-    labels = balanced_labels(len(x), spec.num_classes)
-    samples = model.sample(labels, seed=cell.repeat, verbose=0)
+    samples, labels = generated(len(x))
     scores.update(hardness(model, samples))
     picture = folder / "hard.png"
-    plots_hard.hard_samples(model, x, x_test, samples, picture, seed=cell.repeat)
-    judge = common.judge_of_all(cell, spec, data_dir, folder)
-    scores["agreement"] = float((judge.predict(samples) == labels).mean())
-    return scores, steps
+    plots_hard.hard_samples(model, x, work.x_test, samples, picture, seed=cell.repeat)
+    agreement = work.judge().predict(samples) == labels
+    return {**scores, "agreement": float(agreement.mean())}, steps
 
 
 def labelled(x, y, number, seed):
@@ -87,10 +82,6 @@ def labelled(x, y, number, seed):
         np.arange(len(y)), train_size=number, stratify=y, random_state=seed
     )
     return x[kept], y[kept]
-
-
-def balanced_labels(number, num_classes):
-    return np.sort(np.resize(np.arange(num_classes), number))
 
 
 def hardness(model, samples):

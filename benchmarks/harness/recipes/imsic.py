@@ -3,14 +3,14 @@
 import numpy as np
 
 import kerasos
-from harness import datasets, training
+from harness import training
 from harness.recipes import common
 from kerasos.evaluation import GeneratorDiagnosis, code_dependence, imsic_cnn
+from kerasos.methods.infogan.plots import traversal_figure
 from kerasos.metrics.groups import class_scores
-from kerasos.traversal_plot import traversal_figure
 
 
-def imsic(cell, data_dir, folder):
+def imsic(work):
     """IMSIC's table 1: recall and F1 of single classes, one network for all rows.
 
     A budget is that of the oversampler; the network always trains in full.
@@ -21,37 +21,29 @@ def imsic(cell, data_dir, folder):
     a judge that has seen the whole training set, and `spread`, as in
     `kerasos.evaluation.GeneratorReport`.
     """
-    parameters = cell.protocol.parameters
-    (x, y), (x_test, y_test) = datasets.load(
-        cell.protocol.dataset, cell.protocol.class_counts, data_dir, cell.repeat
-    )
-    spec = kerasos.data.DataSpec.of(x, y)
+    cell, folder, x, y = work.cell, work.folder, work.x, work.y
     quality = {}
     if kerasos.get_method(cell.method.oversampler).trains_classifier:  # DGC
-        model, steps = training.oversampler(cell, x, y, folder, (0.0, 1.0))
+        model, steps = work.oversampler((0.0, 1.0))
         classifier = model.classifier
     else:
-        balancer, _ = training.oversampler(cell, x, y, folder)
+        balancer, _ = work.oversampler()
         if getattr(balancer, "num_codes", 0):
             draw_codes(balancer, folder)
-            judge = common.judge_of_all(cell, spec, data_dir, folder)
-            quality = class_quality(balancer, x, y, judge, cell.repeat)
+            quality = class_quality(balancer, x, y, work.judge(), cell.repeat)
         x, y, _ = balancer.oversample(x, y, totals(cell, y), seed=cell.repeat)
-        network = imsic_cnn(spec, seed=cell.repeat)
-        classifier = common.with_augmentation(network, cell)
-        batch, epochs = parameters["batch_size"], parameters["epochs"]
+        classifier = work.with_augmentation(imsic_cnn(work.spec, seed=cell.repeat))
+        batch, epochs = work.parameters["batch_size"], work.parameters["epochs"]
         data = kerasos.data.batches(x, y, batch, seed=cell.repeat)
         share = (0.5, 1.0) if cell.method.training else (0.0, 1.0)
         training.fit(classifier, data, epochs, folder, "classifier", share)
         steps = epochs * int(data.cardinality())
-    scores = class_scores(
-        y_test, common.predicted_labels(classifier, x_test), spec.num_classes
-    )
-    names = {"recall": scores["recall"], "f1": scores["F1"]}
+    predicted = common.predicted_labels(classifier, work.x_test)
+    found = class_scores(work.y_test, predicted, work.spec.num_classes)
     scores = {
-        f"{name}/{label}": float(values[label])
-        for name, values in names.items()
-        for label in range(spec.num_classes)
+        f"{name.lower()}/{label}": float(value)
+        for name in ("recall", "F1")
+        for label, value in enumerate(found[name])
     }
     return scores | quality, steps
 
@@ -61,9 +53,9 @@ def totals(cell, y):
     if not cell.method.added:
         return "auto"
     labels, counts = np.unique(y, return_counts=True)
-    return {
-        int(k): int(n) + cell.method.added for k, n in zip(labels, counts, strict=True)
-    }
+    return dict(
+        zip(labels.tolist(), (counts + cell.method.added).tolist(), strict=True)
+    )
 
 
 def class_quality(model, x, y, judge, seed):

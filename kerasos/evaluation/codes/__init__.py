@@ -1,0 +1,1 @@
+"""Whether codes stand for single factors, and depend on each other as drawn."""

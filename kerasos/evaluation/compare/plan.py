@@ -1,0 +1,279 @@
+"""Whether rebalancing helps on a data set: repeated cross-validation, end to end."""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+import time
+import warnings
+
+import numpy as np
+
+from kerasos.evaluation.compare.checks import check_data, check_metrics, make_splits
+from kerasos.evaluation.compare.comparison import Comparison
+from kerasos.evaluation.compare.result_rows import append_rows, read_rows
+from kerasos.evaluation.compare.scores import METRICS, score_all
+from kerasos.randomness.seeds import derive_seed
+from kerasos.version import __version__
+
+ROWS_FILE = "rows.csv"
+COLUMNS = (
+    "fold,method,classifier,"
+    + ",".join(METRICS)
+    + ",n_train,n_added,n_test,resample_seconds,fit_seconds,seed,versions,config"
+).split(",")
+
+
+def compare(
+    X,
+    y,
+    methods,
+    classifiers=None,
+    cv=None,
+    *,
+    metrics=tuple(METRICS),
+    random_state=0,
+    output_dir=None,
+    verbose=1,
+):
+    """Compares ways of rebalancing a training set by what classifiers then score.
+
+    Every method gets the same folds and the same seeds. Resampling sees the training
+    rows of a fold and nothing else, so no generated row and no row behind one is ever
+    tested on. Encodings are fitted on the training rows, too. Each method is then
+    tested against `none`, by the t-test that is corrected for folds that share rows,
+    with Holm's correction for the number of methods; `Comparison.verdict` says in
+    words what came out, also where nothing beats doing nothing.
+
+    Args:
+        X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories.
+        y: Labels `(n,)`, two classes or more, each in every training and test part.
+        methods: List of names, or dict of a name of yours to a name or to a sampler
+            (any object with `fit_resample`). Names: "none", always compared with;
+            "class_weights", weights inverse to the classes' frequencies; "threshold",
+            the decision threshold moved to the best balanced accuracy by
+            cross-validation inside the training rows (of more than two classes:
+            probabilities over the classes' frequencies), probabilities as they were;
+            and all of `kerasos.list_methods()`, "random" (copies) and "smote" among
+            them, by `DeepOverSampler` with its defaults.
+        classifiers: List of "logistic_regression", "gradient_boosting" (scikit-learn's
+            histogram one) and "mlp" (default: all), or dict of name to classifier with
+            `predict_proba`. They get one-hot categories and standardised numbers, a
+            `Pipeline` the frame as it is.
+        cv: None: two folds, five times, stratified (Dietterich, 1998); an integer:
+            folds, once; or one of scikit-learn's splitters.
+        metrics: Of "balanced_accuracy", "g_mean", "macro_f1", "average_precision"
+            (the rarer of two classes, or the mean over classes) and "brier" (smaller
+            is better). The verdict is about the first.
+        random_state: Integer behind folds, samplers and classifiers. Any `random_state`
+            of samplers and classifiers is set from it.
+        output_dir: Folder for `rows.csv`, to which each finished combination of fold,
+            method and classifier is added. A later call skips those that are there
+            with the same data, folds, settings and versions. Default: no file.
+        verbose: 0 for silence, 1 for a progress bar.
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        TypeError: If a method or a classifier lacks what is needed.
+        ValueError: If a name is unknown, or the data cannot be split.
+
+    Example:
+
+    >>> result = compare(frame, target, ["class_weights", "smote", "cvae"])
+    >>> print(result.verdict)
+    >>> result.to_html("comparison.html")
+
+    Reference:
+        Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
+        Dietterich. Approximate Statistical Tests for Comparing Supervised
+        Classification Learning Algorithms, Neural Computation 1998.
+    """
+    from kerasos.evaluation.compare.contenders import (
+        as_frame,
+        make_classifiers,
+        make_contenders,
+    )
+
+    metrics = check_metrics(metrics)
+    contenders = make_contenders(methods)
+    classifiers = make_classifiers(classifiers, contenders)
+    classes, codes = check_data(X, y)
+    X = as_frame(X)
+    folds = make_splits(X, codes, classes, cv, random_state)
+    plan = _Plan(
+        X, np.asarray(y), classes, codes, folds, contenders, classifiers, random_state
+    )
+    path = None if output_dir is None else pathlib.Path(output_dir) / ROWS_FILE
+    return Comparison.of_rows(
+        plan.run(path, verbose),
+        metrics=metrics,
+        methods=[contender.name for contender in contenders],
+        classifiers=list(classifiers),
+        counts=dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True)),
+    )
+
+
+@dataclasses.dataclass
+class _Plan:
+    """All combinations, and the rows of those that are done."""
+
+    X: object
+    y: np.ndarray
+    classes: np.ndarray
+    codes: np.ndarray
+    folds: list
+    contenders: list
+    classifiers: dict
+    seed: int
+
+    def run(self, path, verbose):
+        """Runs what is not in the file yet; returns all rows, in order."""
+        from tqdm.auto import tqdm
+
+        configs = self._configs()
+        done = {}
+        for row in [] if path is None else read_rows(path, COLUMNS):
+            if row["config"] in configs.values():
+                done[row["config"]] = _typed(row)
+        total = len(configs)
+        settings = {"mininterval": 1.0, "disable": not verbose}
+        with tqdm(total=total, initial=len(done), **settings) as bar:
+            for fold in range(len(self.folds)):
+                for contender in self.contenders:
+                    left = [
+                        name
+                        for name in self.classifiers
+                        if configs[fold, contender.name, name] not in done
+                    ]
+                    bar.set_postfix_str(f"fold {fold}, {contender.name}", refresh=False)
+                    for row in self._rows_of(fold, contender, left):
+                        row["config"] = configs[fold, row["method"], row["classifier"]]
+                        if path is not None:
+                            append_rows(path, COLUMNS, [row])
+                        done[row["config"]] = row
+                        bar.update()
+        return [done[config] for config in configs.values()]
+
+    def _rows_of(self, fold, contender, classifiers):
+        """Yields a row for each classifier; resamples once."""
+        if not classifiers:
+            return
+        train, test = self.folds[fold]
+        seed = derive_seed(self.seed, "compare", fold)
+        try:
+            X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Classes .* have one sample each")
+                X_res, y_res = contender.resample(X, y, seed)
+            resample_seconds = time.perf_counter() - start
+            codes = np.searchsorted(self.classes, np.asarray(y_res))
+            for name in classifiers:
+                scores, seconds = self._evaluate(X, X_res, codes, test, contender, name)
+                yield {
+                    "fold": fold,
+                    "method": contender.name,
+                    "classifier": name,
+                    **scores,
+                    "n_train": len(train),
+                    "n_added": len(codes) - len(train),
+                    "n_test": len(test),
+                    "resample_seconds": round(resample_seconds, 4),
+                    "fit_seconds": round(seconds, 4),
+                    "seed": seed,
+                    "versions": versions(),
+                }
+        except Exception as error:
+            error.add_note(f"In fold {fold} of `compare`, method {contender.name!r}.")
+            raise
+
+    def _evaluate(self, X, X_res, codes, test, contender, name):
+        from sklearn.exceptions import ConvergenceWarning
+
+        from kerasos.evaluation.compare.contenders import Rebalanced, encoder_for
+
+        classifier = self.classifiers[name]
+        seed = derive_seed(self.seed, "compare", "classifier")
+        encoder = encoder_for(classifier, self.X).fit(X)
+        model = Rebalanced(classifier, contender.kind, seed)
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(encoder.transform(X_res), codes)
+        seconds = time.perf_counter() - start
+        x_test = encoder.transform(self.X.iloc[test])
+        predicted, probabilities = model.predict(x_test, len(self.classes))
+        rare = int(np.bincount(self.codes).argmin())
+        scores = score_all(self.codes[test], predicted, probabilities, rare)
+        return scores, seconds
+
+    def _configs(self):
+        """Returns {(fold, method, classifier): hash of all that decides its row}."""
+        import joblib
+
+        data = joblib.hash(
+            [self.X.to_numpy(object), self.X.dtypes.astype(str).tolist()]
+        )
+        data += joblib.hash(self.codes)
+        configs = {}
+        for fold, rows in enumerate(self.folds):
+            split = joblib.hash(rows)
+            for contender in self.contenders:
+                for name, classifier in self.classifiers.items():
+                    parts = (
+                        data,
+                        split,
+                        str(fold),
+                        contender.name,
+                        contender.kind,
+                        _settings(contender.sampler),
+                        name,
+                        _settings(classifier),
+                        str(self.seed),
+                        versions(),
+                    )
+                    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+                    configs[fold, contender.name, name] = digest[:16]
+        return configs
+
+
+def _settings(estimator):
+    """All parameters as text, the same in every process."""
+    if estimator is None:
+        return ""
+    kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
+    if not hasattr(estimator, "get_params"):
+        return kind
+    params = sorted(estimator.get_params(deep=False).items())
+    parts = []
+    for name, value in params:
+        if name == "steps":
+            value = [(step, _settings(inner)) for step, inner in value]
+        elif hasattr(value, "get_params"):
+            value = _settings(value)
+        parts.append(f"{name}={value!r}")
+    return f"{kind}({', '.join(parts)})"
+
+
+@functools.cache
+def versions():
+    """Returns the versions behind a row, as one string."""
+    import imblearn
+    import keras
+    import sklearn
+
+    return (
+        f"kerasos {__version__} keras {keras.__version__} "
+        f"scikit-learn {sklearn.__version__} imbalanced-learn {imblearn.__version__}"
+    )
+
+
+def _typed(row):
+    texts = ("method", "classifier", "versions", "config")
+    whole = ("fold", "n_train", "n_added", "n_test", "seed")
+    return {
+        name: value if name in texts else int(value) if name in whole else float(value)
+        for name, value in row.items()
+    }

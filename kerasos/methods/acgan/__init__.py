@@ -1,0 +1,1 @@
+"""AC-GAN: a GAN whose discriminator also tells the class."""

@@ -1,0 +1,1 @@
+"""ActiveGAN: an AC-GAN rewarded for samples that a classifier finds hard."""

@@ -1,0 +1,1 @@
+"""BAGAN: a GAN that starts from an autoencoder, with a Gaussian a class."""

@@ -1,0 +1,552 @@
+"""The base of every method: noise, steps, saving, sampling, oversampling.
+
+No loss and no architecture here. What a method must get right on several devices,
+after a crash and at the user's border is done once, in this file.
+"""
+
+import collections
+import contextlib
+import copy
+import inspect
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasos.checks import Options, unknown_name_message
+from kerasos.data.spec import DataSpec, as_arrays
+from kerasos.methods.sampling import Sampling
+from kerasos.methods.training import (
+    VALIDATION_BATCH_SIZE,
+    StageCallback,
+    check_fit_data,
+)
+from kerasos.randomness.draws import StepNoise
+from kerasos.randomness.seeds import fresh_seed
+
+COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
+
+Data = collections.namedtuple("Data", "x y spec seed")
+Data.__doc__ = (
+    """What every `from_data` begins with: checked arrays, `DataSpec`, seed."""
+)
+
+
+def read_data(x, y=None, seed=None, value_range=None, label_names=None):
+    """Checks the data that a method is built for.
+
+    Args:
+        x: Samples `(n, *shape)` in the user's units, or a `tf.data.Dataset` of
+            `(x, y)`, which is read once.
+        y: Integer labels `(n,)`, or None for a dataset.
+        seed: Integer, or None for a fresh one.
+        value_range, label_names: As in `DataSpec.of`.
+
+    Returns:
+        A `Data`.
+
+    Raises:
+        TypeError, ValueError: If the data are not fit to train on.
+    """
+    x, y = as_arrays(x, y)
+    spec = DataSpec.of(x, y, value_range, label_names)
+    return Data(x, y, spec, fresh_seed(seed))
+
+
+class OversamplingModel(StepNoise, Sampling, keras.Model):
+    """A generative model of labelled data that can balance a training set.
+
+    A subclass takes built networks, sets `noise_dim`, and provides `train_step`,
+    `generate`, `player_variables`, and `from_data` with every option in its signature.
+    Values cross the border in the user's units (`spec.value_range`); inside they are
+    float32 in `model_range`.
+
+    Args:
+        spec: `kerasos.data.DataSpec` of the training data.
+        noise_dim: Width of the standard normal noise behind one sample.
+        seed: Integer behind all noise of training; None draws one.
+        **kwargs: `name` and the like, for `keras.Model`.
+
+    Attributes:
+        produces_samples: Whether `sample` gives samples in the user's space.
+        trains_classifier: Whether `classifier` is trained by `fit`.
+        options: `{name: Option}` of `from_data`, with default and what it may be.
+        numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
+            "linear" for a method whose samples lie between real ones.
+        stages: Names of the training stages, in the order in which they come.
+        pre_oversample: Whether `fit` first repeats rows of the smaller classes
+            until all classes are equal; `spec.class_counts` stay the original ones.
+        num_codes: Codes that a sample takes beside noise and label; 0 for most.
+        players: Names of the optimizers that `compile` has built.
+    """
+
+    produces_samples = True
+    trains_classifier = False
+    options = Options()
+    numeric = "quantile"
+    model_range = (-1.0, 1.0)
+    stages = ("train",)
+    pre_oversample = False
+    num_codes = 0
+
+    def __new__(cls, *args, **kwargs):
+        data = (np.ndarray, tf.Tensor, tf.data.Dataset)
+        if any(isinstance(a, data) or hasattr(a, "iloc") for a in args):
+            raise TypeError(
+                f"`{cls.__name__}` takes networks that are built already. Received: "
+                f"data. To have networks built for them, call `{cls.__name__}."
+                "from_data(x, y)`."
+            )
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *, spec, noise_dim, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.noise_dim = int(noise_dim)
+        self.seed = fresh_seed(seed)
+        self.classifier = None
+        self.stage = self.stages[0]
+        self.steps_done = self.add_counter("steps_done")
+        self.calls_done = self.add_counter("calls_done")
+        self._trackers = {}
+        self._stage_functions = {}
+        # `fit` under a strategy refuses a model that no call has built.
+        self.built = True
+
+    def add_counter(self, name):
+        """Adds an int64 variable that starts at 0 and is saved with the model."""
+        return self.add_weight(
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name=name,
+        )
+
+    # What a method defines.
+
+    @classmethod
+    def from_data(cls, x, y=None, *, seed=None, value_range=None, label_names=None):
+        """Builds and compiles the method for a data set, with the paper's settings.
+
+        Every method adds its own options, keyword arguments that `options` lists.
+
+        Args:
+            x: Images `(n, height, width, channels)` or rows `(n, num_features)`, or a
+                `tf.data.Dataset` of `(x, y)`, which is read once.
+            y: Integer labels `0..num_classes - 1`.
+            seed: Integer behind weights and noise. Default: a fresh one.
+            value_range: `(low, high)` of the data where it cannot be seen.
+            label_names: Names of the classes.
+
+        Returns:
+            A compiled model.
+
+        Raises:
+            TypeError: If an option is unknown; the message names the nearest.
+            ValueError: If the data are not fit to train on, or an option's value
+                cannot be used.
+        """
+        raise NotImplementedError
+
+    def player_variables(self):
+        """Returns `{optimizer name: variables that it moves}`."""
+        raise NotImplementedError
+
+    def generate(self, latent, labels):
+        """Maps latents `(batch, latent_dim)` to samples in `model_range`.
+
+        Inference mode, no random operation inside. Where there are codes they are
+        the last `num_codes` columns, beside the `latent_dim` of the noise.
+        """
+        raise NotImplementedError
+
+    def latent(self, noise, labels):
+        """Maps standard normal noise `(batch, noise_dim)` to latents."""
+        del labels
+        return noise
+
+    @classmethod
+    def stage_epochs(cls, epochs, given):
+        """Returns options of `from_data` that fit its stages to a number of epochs.
+
+        For `DeepOverSampler`; nothing where a method's own numbers hold.
+
+        Args:
+            epochs: Integer: of all stages if `given`, else of the last.
+            given: Whether the user told the number of epochs.
+        """
+        del epochs, given
+        return {}
+
+    def stage_at(self, epoch):
+        """Returns the stage that `epoch` belongs to."""
+        del epoch
+        return self.stages[0]
+
+    def on_stage_begin(self, stage):
+        """Called outside the graph when `fit` enters `stage`; safe to repeat."""
+
+    def on_epoch_start(self, epoch):
+        """Called outside the graph when `fit` begins epoch `epoch`, from 0."""
+
+    def arrange(self, dataset):
+        """Returns the dataset that `fit` trains on, from the one that it was given."""
+        return dataset
+
+    @property
+    def prefers_jit(self):
+        """Whether XLA is the faster choice for these networks on one device."""
+        return False
+
+    @property
+    def batch_balance(self):
+        """How `fit` balances its batches: as `balanced` of `kerasos.data.batches`."""
+        return "copies" if self.pre_oversample else False
+
+    @property
+    def uniform_from(self):
+        """Epoch from which `fit` draws its batches class by class, or None."""
+        return None
+
+    @property
+    def latent_dim(self):
+        return self.noise_dim
+
+    @property
+    def sample_shape(self):
+        return self.spec.shape
+
+    @property
+    def sample_dtype(self):
+        return self.spec.dtype
+
+    @property
+    def sampled_labels(self):
+        """Labels that the model can generate."""
+        return list(range(self.spec.num_classes))
+
+    # Units.
+
+    def to_model(self, x):
+        """Scales samples from the user's units to float32 in `model_range`."""
+        low, high = self.spec.value_range
+        start, end = self.model_range
+        scale = (end - start) / (high - low)
+        return (tf.cast(x, tf.float32) - low) * scale + start
+
+    def to_user(self, samples):
+        """Scales samples from `model_range` to the user's units and dtype."""
+        low, high = self.spec.value_range
+        start, end = self.model_range
+        values = (tf.cast(samples, tf.float32) - start) * ((high - low) / (end - start))
+        values += low
+        dtype = tf.as_dtype(self.sample_dtype)
+        if dtype.is_integer:
+            values = tf.round(tf.clip_by_value(values, low, high))
+        return tf.cast(values, dtype)
+
+    # Training.
+
+    def compile_players(self, optimizers, **kwargs):
+        """Builds one optimizer a player; the body of every `compile`.
+
+        Args:
+            optimizers: `{name: optimizer}`, names as in `player_variables`; each
+                a Keras optimizer, its name or its config.
+            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
+        """
+        for name in kwargs:
+            if name not in COMPILE_OPTIONS:
+                raise TypeError(
+                    unknown_name_message(
+                        "argument",
+                        name,
+                        [*self.player_variables(), *COMPILE_OPTIONS],
+                        f"{type(self).__name__}.compile",
+                    )
+                    + " Each player has an optimizer of its own, and its own loss."
+                )
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        jit_compile = kwargs.pop("jit_compile", "auto")
+        steps = kwargs.get("steps_per_execution", 1)
+        if replicas > 1 and (jit_compile is True or steps > 1):
+            raise ValueError(
+                "`jit_compile=True` and `steps_per_execution` above 1 do not work "
+                f"under a strategy with {replicas} replicas in this Keras. Received: "
+                f"jit_compile={jit_compile}, steps_per_execution={steps}. Leave "
+                "both at their defaults, or train on one device."
+            )
+        if jit_compile == "auto":
+            eager = kwargs.get("run_eagerly", False)
+            jit_compile = self.prefers_jit and replicas == 1 and not eager
+        variables = self.player_variables()
+        super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
+        self.players = [name for name in optimizers if name in variables]
+        for name in self.players:
+            optimizer = keras.optimizers.get(optimizers[name])
+            if keras.config.dtype_policy().name == "mixed_float16":
+                if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                    optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            # Under a strategy and after loading, an optimizer that `compile` has
+            # not built fails or silently starts from zero.
+            optimizer.build(variables[name])
+            setattr(self, name, optimizer)
+        # Keras's learning-rate callbacks look at `optimizer`.
+        self.optimizer = getattr(self, self.players[-1])
+        self._stage_functions = {}
+
+    def get_compile_config(self):
+        if not getattr(self, "compiled", False):
+            return None
+        config = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in self.players
+        }
+        config["steps_per_execution"] = self.steps_per_execution
+        config["jit_compile"] = self.jit_compile
+        return config
+
+    def compile_from_config(self, config):
+        config = {
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in config.items()
+        }
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            config.update(steps_per_execution=1, jit_compile="auto")
+        self.compile(**config)
+
+    def minimize(self, loss, tape, variables, optimizer):
+        """One optimizer step on the mean loss over all replicas."""
+        # `apply` sums over replicas, so each contributes its share.
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        share = optimizer.scale_loss(tf.cast(1.0 / replicas, loss.dtype))
+        gradients = tape.gradient(loss, variables, output_gradients=share)
+        optimizer.apply(gradients, variables)
+
+    def finish_step(self, **values):
+        """Counts the step, updates a mean per value; returns the log."""
+        self.steps_done.assign_add(1)
+        for name, value in values.items():
+            self.tracker(name).update_state(value)
+        return {name: self.tracker(name).result() for name in values}
+
+    def tracker(self, name):
+        return self._trackers[name]
+
+    @property
+    def tracked(self):
+        """Names of all values that training logs, whatever the stage."""
+        return list(self._trackers)
+
+    def track(self, *names):
+        """Makes a mean per name for `finish_step`; call in the constructor."""
+        for name in names:
+            self._trackers[name] = keras.metrics.Mean(name=name)
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def make_train_function(self, force=False):
+        # One compiled function a stage, so that a change of stage retraces nothing.
+        if force:
+            self._stage_functions = {}
+        if self.stage not in self._stage_functions:
+            super().make_train_function(force=True)
+            self._stage_functions[self.stage] = self.train_function
+        self.train_function = self._stage_functions[self.stage]
+
+    def make_test_function(self, force=False):
+        # Validation sets end in a partial batch: XLA would compile each shape.
+        with self._without_jit():
+            super().make_test_function(force)
+
+    def make_predict_function(self, force=False):
+        # As in validation; XLA would also drop the check of the labels.
+        with self._without_jit():
+            super().make_predict_function(force)
+
+    @contextlib.contextmanager
+    def _without_jit(self):
+        jit_compile, self.jit_compile = self.jit_compile, False
+        try:
+            yield
+        finally:
+            self.jit_compile = jit_compile
+
+    def enter_stage(self, stage):
+        """Switches the training step; `fit` calls it at epoch borders."""
+        self.stage = stage
+        self.on_stage_begin(stage)
+        self.make_train_function()
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        """Trains; `keras.Model.fit` with checks before the first step.
+
+        Args:
+            x: Samples in the user's units, or a `tf.data.Dataset` of `(x, y)`,
+                best from `kerasos.data.batches`.
+            y: Integer labels, when `x` is an array.
+            batch_size: For arrays; 32 by default.
+            epochs: Passes over the data, all stages together.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_split: As in Keras; arrays only.
+            validation_data: `(x, y)` or a dataset.
+            shuffle: For arrays.
+            class_weight: Refused, as is `sample_weight`: the method itself decides
+                how often a class is seen.
+            sample_weight: Refused.
+            **kwargs: The other arguments of `keras.Model.fit`.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If the data do not fit the model, have no batch, or if
+                weights are given.
+        """
+        if class_weight is not None or sample_weight is not None:
+            raise ValueError(
+                f"`{type(self).__name__}.fit` takes no `class_weight` and no "
+                "`sample_weight`: oversampling replaces them. Received: "
+                f"class_weight={class_weight}, sample_weight={sample_weight}. "
+                "Leave them out."
+            )
+        dataset, validation_data = check_fit_data(
+            self, x, y, batch_size, shuffle, validation_split, validation_data
+        )
+        kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
+        dataset = self.arrange(dataset)
+        own = StageCallback(dataset, epochs)
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            own.set_model(self)
+            callbacks.callbacks.append(own)
+        else:
+            callbacks = keras.tree.flatten(callbacks) if callbacks else []
+            callbacks = [*callbacks, own]
+        # Not by attribute: Keras would track the dataset and save it.
+        self.__dict__["_training_data"] = dataset
+        try:
+            return super().fit(
+                dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                shuffle=False,
+                **kwargs,
+            )
+        finally:
+            del self.__dict__["_training_data"]
+
+    @property
+    def training_data(self):
+        """The dataset that `fit` is training on, for `on_stage_begin`; else None."""
+        return self.__dict__.get("_training_data")
+
+    # Saving.
+
+    def get_config(self):
+        """Returns the arguments of the constructor, read off the model.
+
+        Each is the attribute of its name; Keras has a `loss` of its own, so `loss` is
+        `loss_name`. `noise_dim` follows from the networks.
+        """
+        config = {"name": self.name, "seed": self.seed}
+        for cls in type(self).__mro__:
+            if cls is OversamplingModel:
+                break
+            parameters = inspect.signature(vars(cls).get("__init__", _nothing))
+            for name, parameter in list(parameters.parameters.items())[1:]:
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    config[name] = getattr(
+                        self, "loss_name" if name == "loss" else name
+                    )
+        config.pop("noise_dim", None)
+        config["spec"] = self.spec
+        return {name: _to_config(value) for name, value in config.items()}
+
+    @classmethod
+    def from_config(cls, config):
+        config = {
+            name: keras.saving.deserialize_keras_object(value)
+            if _is_network(value)
+            else value
+            for name, value in copy.deepcopy(config).items()  # Keras empties it
+        }
+        config["spec"] = DataSpec.from_config(config["spec"])
+        return cls(**config)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        # Keras leaves the state of seed generators (dropout's, say) out of the
+        # file, so that a resumed run would redraw from the start.
+        for index, state in enumerate(self._seed_states()):
+            store[f"seed_{index}"] = state
+
+    def load_own_variables(self, store):
+        own = {k: store[k] for k in store.keys() if not k.startswith("seed_")}
+        super().load_own_variables(own)
+        for index, state in enumerate(self._seed_states()):
+            state.assign(store[f"seed_{index}"])
+
+    def _seed_states(self):
+        return [
+            generator.state
+            for layer in self._flatten_layers()
+            for generator in getattr(layer, "_seed_generators", [])
+        ]
+
+
+@contextlib.contextmanager
+def watching(variables):
+    """Yields a `tf.GradientTape` of these Keras variables and nothing else."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        # Keras variables wrap what the tape can watch.
+        for variable in variables:
+            tape.watch(variable.value)
+        yield tape
+
+
+def num_rows(tensor):
+    """Static size of the first axis where it is known, else a scalar tensor."""
+    return tensor.shape[0] if tensor.shape[0] is not None else tf.shape(tensor)[0]
+
+
+def _nothing(self):
+    """Stands for a constructor that a class does not have."""
+
+
+def _to_config(value):
+    """What a config holds of an argument: plain values, and serialised objects."""
+    if isinstance(value, DataSpec):
+        return value.get_config()
+    if hasattr(value, "get_config"):
+        return keras.saving.serialize_keras_object(value)
+    if isinstance(value, list | tuple):
+        return [_to_config(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_network(value):
+    """Whether an entry of a config is a serialised object, or a list of them."""
+    if isinstance(value, list) and value:
+        return all(_is_network(part) for part in value)
+    return isinstance(value, dict) and "class_name" in value

@@ -1,0 +1,1 @@
+"""CGAN and cDCGAN: the discriminator sees the label as well."""

@@ -1,0 +1,1 @@
+"""CVAE: a variational autoencoder whose both halves know the label."""

@@ -1,0 +1,1 @@
+"""cWAE: a Wasserstein autoencoder that matches each class to the prior."""

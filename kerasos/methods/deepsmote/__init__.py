@@ -1,0 +1,1 @@
+"""DeepSMOTE: SMOTE between the latents of an autoencoder."""

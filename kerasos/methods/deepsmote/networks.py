@@ -1,0 +1,136 @@
+"""The autoencoder of DeepSMOTE, for 28x28 and 32x32 images as in its code.
+
+Weights start as Keras's do (Glorot uniform); the code takes PyTorch's defaults. Sizes
+other than 28x28 and, in the decoder, 32x32 are ours:
+
+| side of the image | encoder, filters of 4x4 convolutions | decoder starts at |
+|---|---|---|
+| up to 16 | 64, 128 | side / 4, 128 maps |
+| up to 32 | 64, 128, 256, 512 | side / 4, 512 maps |
+| larger | 64, 128, 256, 512 | side / 8, side / 16, ..., at most 8, 512 maps |
+
+A side that the halvings do not divide is rounded up and the decoded image cropped.
+"""
+
+import keras
+
+from kerasos.layers.batch_norm import GlobalBatchNormalization
+from kerasos.networks.mlp import dense
+from kerasos.randomness.seeds import derive_seed
+
+FILTERS = 64
+_SLOPE = 0.2
+_SMALL_SIDE = 16
+
+
+def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
+    """Image to latent.
+
+    Conv 64 - Conv 128 - Conv 256 - Conv 512, kernels 4x4 without bias, stride 2 and a
+    border of one pixel, batch normalisation but after the first and leaky ReLU .2;
+    then a linear layer: 2,909,228 trainable parameters for 28x28x1 and 300 latents. A
+    grid of 4x4 before the last convolution, that of 32x32, is taken whole.
+
+    Args:
+        shape: `(height, width, channels)`.
+        latent_dim: Width of the latent.
+        seed: Integer seed of the weights.
+        filters: Filters of the first convolution.
+        name: Name of the network.
+
+    Returns:
+        A `keras.Model` from images in [-1, 1] to latents.
+    """
+    inputs = hidden = keras.Input(shape)
+    for index in range(2 if _is_small(shape) else 4):
+        whole = index == 3 and tuple(hidden.shape[1:3]) == (4, 4)
+        if not whole:
+            hidden = keras.layers.ZeroPadding2D(1)(hidden)
+        conv_name = f"{name}_conv_{index}"
+        hidden = keras.layers.Conv2D(
+            filters * 2**index,
+            4,
+            strides=1 if whole else 2,
+            use_bias=False,
+            kernel_initializer=_glorot(seed, conv_name),
+            name=conv_name,
+        )(hidden)
+        if index:
+            hidden = GlobalBatchNormalization(name=f"{conv_name}_norm")(hidden)
+        hidden = keras.layers.LeakyReLU(negative_slope=_SLOPE)(hidden)
+    hidden = keras.layers.Flatten()(hidden)
+    outputs = dense(latent_dim, seed, f"{name}_output")(hidden)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
+    """Latent to image.
+
+    28x28: Dense 7*7*512 ReLU - Deconv 4x4 256 - Deconv 4x4 128, each of stride 1 and
+    widening the grid by 3, with batch normalisation and ReLU - Deconv 4x4 stride 2 -
+    tanh: 10,176,129 trainable parameters for 300 latents and one channel. Other
+    sizes: Deconv 4x4 stride 2 with half the maps each, then a Deconv of stride 1 (none
+    up to 16 pixels).
+
+    Args:
+        shape: `(height, width, channels)`.
+        latent_dim: Width of the latent.
+        seed: Integer seed of the weights.
+        filters: A quarter of the maps of the stage before the last, as of the
+            encoder's.
+        name: Name of the network.
+
+    Returns:
+        A `keras.Model` from latents to images in (-1, 1).
+    """
+    channels, side = shape[2], max(shape[:2])
+    if tuple(shape[:2]) == (28, 28):
+        grid, maps = (7, 7), 8 * filters
+        stages = [(4 * filters, 1, "valid"), (2 * filters, 1, "valid")]
+        last = (channels, 2, "valid")
+    elif _is_small(shape):
+        grid, maps = [-(-size // 4) for size in shape[:2]], 2 * filters
+        stages, last = [(filters, 2, "same")], (channels, 2, "same")
+    else:
+        doublings = 2
+        while side > 8 * 2**doublings:
+            doublings += 1
+        grid, maps = [-(-size // 2**doublings) for size in shape[:2]], 8 * filters
+        stages = [(maps // 2**i, 2, "same") for i in range(1, doublings + 1)]
+        last = (channels, 1, "same")
+    inputs = keras.Input((latent_dim,))
+    units = grid[0] * grid[1] * maps
+    hidden = dense(units, seed, f"{name}_dense", "relu")(inputs)
+    hidden = keras.layers.Reshape((*grid, maps))(hidden)
+    for index, stage in enumerate(stages):
+        deconv_name = f"{name}_deconv_{index}"
+        hidden = _deconv(stage, seed, deconv_name)(hidden)
+        hidden = GlobalBatchNormalization(name=f"{deconv_name}_norm")(hidden)
+        hidden = keras.layers.ReLU()(hidden)
+    hidden = _deconv(last, seed, f"{name}_output")(hidden)
+    over = [n - size for size, n in zip(shape[:2], hidden.shape[1:3], strict=True)]
+    if any(over):
+        hidden = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(hidden)
+    # In half precision there are few numbers near 1.
+    outputs = keras.layers.Activation("tanh", dtype="float32")(hidden)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _is_small(shape):
+    return max(shape[:2]) <= _SMALL_SIDE
+
+
+def _deconv(stage, seed, name):
+    filters, strides, padding = stage
+    return keras.layers.Conv2DTranspose(
+        filters,
+        4,
+        strides=strides,
+        padding=padding,
+        kernel_initializer=_glorot(seed, name),
+        name=name,
+    )
+
+
+def _glorot(seed, name):
+    return keras.initializers.GlorotUniform(derive_seed(seed, name))

@@ -1,0 +1,1 @@
+"""DGC: a deep generative classifier that balances among its latents."""

@@ -1,0 +1,1 @@
+"""DOS: a classifier that draws small classes together."""

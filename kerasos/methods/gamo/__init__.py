@@ -1,0 +1,1 @@
+"""GAMO, a convex generator against a classifier, and GAMO2pix, its images."""

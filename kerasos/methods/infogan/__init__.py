@@ -1,0 +1,1 @@
+"""InfoGAN, a GAN with codes, and IMSIC, whose codes follow a graph."""

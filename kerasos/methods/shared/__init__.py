@@ -1,0 +1,1 @@
+"""What two or three families of methods share."""

@@ -1,0 +1,143 @@
+"""What happens around `fit`: checks before it, stages and epochs inside it."""
+
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasos.data.pipeline import batches, rebalanced, uniform_from
+from kerasos.randomness.seeds import derive_seed
+
+DEFAULT_BATCH_SIZE = 32
+VALIDATION_BATCH_SIZE = 512
+
+
+def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validation):
+    """Returns `(dataset, validation_data)`, or raises before any training."""
+    if validation_split or validation is not None:
+        check_validates(model)
+    if isinstance(x, tf.data.Dataset):
+        if y is not None or batch_size is not None or validation_split:
+            raise ValueError(
+                "`y`, `batch_size` and `validation_split` go with arrays. "
+                "Received: a dataset and one of them. Put labels and batches into "
+                "the dataset, with `kerasos.data.batches(x, y, batch_size)`."
+            )
+        check_dataset(model.spec, x)
+        return balanced_dataset(model, x), validation
+    if isinstance(x, tf.distribute.DistributedDataset):
+        return balanced_dataset(model, x), validation
+    if y is None:
+        raise ValueError(
+            "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
+            "Received: y=None."
+        )
+    x, y = np.asarray(x), np.asarray(y)
+    model.spec.check_compatible(x, y)
+    if validation_split:
+        split = int(len(x) * (1.0 - validation_split))
+        validation = validation or (x[split:], y[split:])
+        x, y = x[:split], y[:split]
+    dataset = batches(
+        x,
+        y,
+        batch_size or DEFAULT_BATCH_SIZE,
+        balanced=model.batch_balance,
+        shuffle=shuffle,
+        seed=derive_seed(model.seed, "batches"),
+    )
+    return balanced_dataset(model, dataset), validation
+
+
+def check_validates(model):
+    if type(model).test_step is keras.Model.test_step:
+        raise ValueError(
+            f"`{type(model).__name__}` has no loss that tells on held-out data how "
+            "good it is. Expected no `validation_data` and no `validation_split`. "
+            "Train a classifier on `model.oversample(x, y)` and evaluate that."
+        )
+
+
+def balanced_dataset(model, dataset):
+    """Returns the dataset that the model trains on."""
+    if model.batch_balance:
+        dataset = rebalanced(dataset, model.batch_balance) or _refuse(model, dataset)
+    if model.uniform_from is not None:
+        balanced = uniform_from(dataset, model.uniform_from)
+        dataset = balanced or _refuse(model, dataset)
+    return dataset
+
+
+def _refuse(model, dataset):
+    what = "`real_sampling='balanced'` draws rows"
+    way = "take `real_sampling='natural'`"
+    if model.pre_oversample:
+        what = "`pre_oversample=True` repeats rows"
+        way = (
+            "balance your dataset yourself and build the model without `pre_oversample`"
+        )
+    raise ValueError(
+        f"{what} of the smaller classes, which needs the rows. Expected arrays, or "
+        "a dataset of `kerasos.data.batches` as it is. Received: a "
+        f"{type(dataset).__name__}. Pass one of the two, or {way}."
+    )
+
+
+def check_dataset(spec, dataset):
+    """Raises if the elements of `dataset` are not batches of `(x, y)` of `spec`."""
+    spec.check_compatible(dataset)
+    samples, labels = dataset.element_spec
+    if labels.shape.rank == 0:
+        raise ValueError(
+            "A training dataset must yield batches. Received: single samples of "
+            f"shape {samples.shape}. Use `dataset.batch(32, drop_remainder=True)`, "
+            "or `kerasos.data.batches(x, y, 32)`."
+        )
+    if not labels.dtype.is_integer:
+        raise ValueError(
+            "Labels in a training dataset must be integers. Received: "
+            f"{labels.dtype.name}. Cast them to int32."
+        )
+    largest = getattr(dataset, "kerasos_largest_label", 0)
+    if largest >= spec.num_classes:
+        raise ValueError(
+            "Labels must be classes the model was built for. Expected "
+            f"0..{spec.num_classes - 1}. Received: label {largest}."
+        )
+    if int(dataset.cardinality()) == 0:
+        raise ValueError(
+            "The training dataset has no batch, so nothing would be trained. "
+            "Lower the batch size, or keep the last partial batch."
+        )
+
+
+class StageCallback(keras.callbacks.Callback):
+    """Keeps the order of batches and the stage of the model tied to the epoch."""
+
+    def __init__(self, dataset, epochs):
+        super().__init__()
+        self.dataset = dataset
+        self.epochs = epochs
+
+    def on_train_begin(self, logs=None):
+        seen = {self.model.stage_at(epoch) for epoch in range(self.epochs)}
+        missed = [stage for stage in self.model.stages if stage not in seen]
+        if missed:
+            warnings.warn(
+                f"{self.epochs} epochs end before the stage {missed[0]!r} of "
+                f"{type(self.model).__name__}, whose stages are "
+                f"{list(self.model.stages)}. Train for more epochs.",
+                stacklevel=2,
+            )
+        self.entered = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        counter = getattr(self.dataset, "kerasos_epoch", None)
+        if counter is not None:
+            counter.assign(epoch)
+        self.model.on_epoch_start(epoch)
+        stage = self.model.stage_at(epoch)
+        if stage != self.entered:
+            self.model.enter_stage(stage)
+            self.entered = stage

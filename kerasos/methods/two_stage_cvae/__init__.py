@@ -1,0 +1,1 @@
+"""Two-stage CVAE: a second autoencoder of the first one's latents."""

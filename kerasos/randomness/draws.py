@@ -1,0 +1,117 @@
+"""Random numbers and sums that do not depend on compiler and number of replicas.
+
+With XLA and without, uniforms are equal bit for bit and normals up to rounding.
+"""
+
+import tensorflow as tf
+
+from kerasos.randomness.seeds import derive_seed
+
+
+def replica_context():
+    """Returns (number of replicas, number of this replica)."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    context = tf.distribute.get_replica_context()
+    if replicas == 1 or context is None:
+        return replicas if context is not None else 1, 0
+    return replicas, context.replica_id_in_sync_group
+
+
+def portable_uniform(shape, seed):
+    """Uniforms in [0, 1) that are the same with XLA and without.
+
+    TensorFlow's two kernels draw the same bits and turn them into different floats.
+    """
+    bits = tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 9)
+    return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-23
+
+
+def replica_uniform(shape, seed):
+    """This replica's rows of one `portable_uniform` over the global batch.
+
+    Args:
+        shape: `(rows of this replica, ...)`; rows an integer or a tensor.
+        seed: Integer tensor `(2,)`, the same on every replica.
+
+    Returns:
+        Float32 tensor of `shape`. Row j on replica r is row `r * rows + j` of what
+        one device would draw.
+    """
+    rows, *tail = shape
+    replicas, replica = replica_context()
+    values = portable_uniform((rows * replicas, *tail), seed)
+    return values if replicas == 1 else values[replica * rows :][:rows]
+
+
+def all_rows(tensor):
+    """The rows of every replica below each other, with gradients to all of them.
+
+    For losses such as a discrepancy of two samples, whose value on the whole batch is
+    no mean of values on its parts. Every replica gets the same rows in the same order,
+    computes the same loss, and `OversamplingModel.minimize` makes the step that one
+    device would.
+
+    Args:
+        tensor: Float tensor `(rows, ...)`; all replicas have equally many rows.
+
+    Returns:
+        Tensor `(rows * replicas, ...)`; outside a strategy the tensor itself.
+    """
+    replicas, replica = replica_context()
+    if replicas == 1:
+        return tensor
+    rows = tf.shape(tensor)[0]
+    # Each replica fills its place between zeros, and the sum fills all places: unlike
+    # a gather, it has a gradient under every strategy.
+    before = [[replica * rows, (replicas - 1 - replica) * rows]]
+    padded = tf.pad(tensor, before + [[0, 0]] * (tensor.shape.rank - 1))
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, padded)
+
+
+def mean_over_replicas(mean):
+    """The mean over replicas, which hold equally many rows.
+
+    Gradients flow back to every replica's rows. On one device the argument itself.
+
+    Args:
+        mean: Tensor, this replica's mean over its own rows.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return mean
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+
+
+class StepNoise:
+    """Draws that are a pure function of (seed, step, tag, row of the global batch).
+
+    For a `keras.Model` with `seed` and the variable `steps_done`. There is no
+    generator state to save, and replicas see different rows of one draw.
+    """
+
+    def normal(self, rows, width, tag):
+        """Draws `(rows, width)` standard normals for the current step.
+
+        Under a strategy `rows` are this replica's rows of one global draw: every
+        replica sees other noise, and all of them together what one device would.
+        """
+        uniform = replica_uniform((rows, width), self._step_seed(tag))
+        return tf.math.ndtri(uniform + 2.0**-24)
+
+    def uniform(self, rows, tag, maxval=1.0, width=None):
+        """Draws `(rows,)` or `(rows, width)` uniforms in [0, maxval); as `normal`."""
+        shape = (rows,) if width is None else (rows, width)
+        return maxval * replica_uniform(shape, self._step_seed(tag))
+
+    def shared_uniform(self, tag):
+        """Draws one uniform in [0, 1) that all replicas share."""
+        return portable_uniform((), self._step_seed(tag))
+
+    def _step_seed(self, tag):
+        seed = derive_seed(self.seed, type(self).__name__, tag)
+        step = tf.convert_to_tensor(self.steps_done)
+        return tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])

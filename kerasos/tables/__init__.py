@@ -1,0 +1,1 @@
+"""Tables of any columns to matrices and back."""

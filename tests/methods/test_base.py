@@ -1,0 +1,748 @@
+"""The base of all methods, on two networks of a few numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasos.data import DataSpec, batches
+from kerasos.methods.base import OversamplingModel
+
+SPEC = DataSpec((2,), "float32", (0.0, 4.0), class_counts=(12, 8, 4))
+
+
+def dense(name, units, inputs, dropout=0.0):
+    kernel = keras.initializers.GlorotUniform(seed=len(name))
+    layers = [keras.Input((inputs,))]
+    if dropout:
+        layers.append(keras.layers.Dropout(dropout, seed=5))
+    layers.append(keras.layers.Dense(units, kernel_initializer=kernel, name=name))
+    return keras.Sequential(layers, name=f"{name}_network")
+
+
+@keras.saving.register_keras_serializable(package="kerasos_tests")
+class Toy(OversamplingModel):
+    """A generator pulls its samples to the batch, a critic its scores to 0 and 1.
+
+    The generator alone learns in the stage "alone" (epochs 0 and 1), both in "both".
+    """
+
+    stages = ("alone", "both")
+    traces = []  # on the class: Keras would track a list of the model
+
+    def __init__(self, generator=None, critic=None, *, spec=SPEC, **kwargs):
+        super().__init__(spec=spec, noise_dim=3, **kwargs)
+        self.generator = generator or dense("generator", 2, 3)
+        self.critic = critic or dense("critic", 1, 2)
+        self.track("g_loss", "d_loss")
+        self.score = keras.metrics.Mean(name="score")
+        self.entered = []
+
+    def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
+        optimizers = {
+            "d_optimizer": d_optimizer or keras.optimizers.Adam(0.01),
+            "g_optimizer": g_optimizer or keras.optimizers.Adam(0.01),
+        }
+        self.compile_players(optimizers, **kwargs)
+
+    def player_variables(self):
+        return {
+            "d_optimizer": self.critic.trainable_variables,
+            "g_optimizer": self.generator.trainable_variables,
+        }
+
+    def stage_at(self, epoch):
+        return "alone" if epoch < 2 else "both"
+
+    def on_stage_begin(self, stage):
+        self.entered = [*self.entered, stage]
+
+    def train_step(self, data):
+        Toy.traces.append(self.stage)
+        x = self.to_model(data[0])
+        losses = {"g_loss": self._generator_step(x)}
+        if self.stage == "both":
+            losses["d_loss"] = self._critic_step(x)
+        return self.finish_step(**losses)
+
+    def _generator_step(self, x):
+        noise = self.normal(x.shape[0], self.noise_dim, "generator")
+        with tf.GradientTape() as tape:
+            fake = self.generator(noise, training=True)
+            loss = tf.reduce_mean(tf.math.squared_difference(tf.cast(fake, x.dtype), x))
+        variables = self.generator.trainable_variables
+        self.minimize(loss, tape, variables, self.g_optimizer)
+        return loss
+
+    def _critic_step(self, x):
+        target = self.uniform(x.shape[0], "target", 0.1)
+        with tf.GradientTape() as tape:
+            score = tf.cast(self.critic(x, training=True), tf.float32)
+            loss = tf.reduce_mean(tf.math.squared_difference(score[:, 0], target))
+        self.minimize(loss, tape, self.critic.trainable_variables, self.d_optimizer)
+        return loss
+
+    def test_step(self, data):
+        # XLA cannot compile a Python function, so this fails under it.
+        rows = tf.numpy_function(lambda x: np.float32(len(x)), [data[0]], tf.float32)
+        self.score.update_state(tf.ensure_shape(rows, ()))
+        return {"score": self.score.result()}
+
+    @property
+    def metrics(self):
+        return [*super().metrics, self.score]
+
+    def generate(self, latent, labels):
+        shift = 0.1 * tf.cast(labels, tf.float32)[:, None]
+        return tf.cast(self.generator(latent), tf.float32) + shift
+
+
+class OneStage(Toy):
+    stages = ("both",)
+
+    def stage_at(self, epoch):
+        return "both"
+
+
+@pytest.fixture(scope="module")
+def data():
+    source = np.random.default_rng(0)
+    y = source.permutation(np.repeat([0, 1, 2], SPEC.class_counts))
+    x = source.uniform(0, 4, (len(y), 2)).astype("float32")
+    return x, y
+
+
+@pytest.fixture
+def toy(data):
+    """Returns a function that builds, compiles and fits a model."""
+
+    def run(cls=Toy, epochs=0, dropout=0.0, model=None, **options):
+        if model is None:
+            model = cls(dense("generator", 2, 3, dropout), seed=0)
+            model.compile(**options)
+        if epochs:
+            model.fit(batches(*data, 6), epochs=epochs, verbose=0)
+        return model
+
+    return run
+
+
+def values(model):
+    return [v.numpy() for v in model.weights]
+
+
+def joined(strategy, per_replica):
+    """All rows of a value, replica after replica."""
+    return np.concatenate(strategy.experimental_local_results(per_replica))
+
+
+# Noise.
+
+
+def test_replicas_see_the_rows_of_one_global_draw(toy, two_replicas):
+    one = toy()
+    with two_replicas.scope():
+        model = toy()
+    draws = {
+        "normal": lambda m, rows: m.normal(rows, 2, "a"),
+        "uniform": lambda m, rows: m.uniform(rows, "a", 0.1),
+    }
+    for name, draw in draws.items():
+        expected = draw(one, 6).numpy()
+        per_replica = two_replicas.run(lambda d=draw: d(model, 3))
+        np.testing.assert_array_equal(joined(two_replicas, per_replica), expected)
+        first, second = two_replicas.experimental_local_results(per_replica)
+        assert not np.any(np.isin(first, second)), name
+
+
+def test_replicas_share_what_is_meant_for_all(toy, two_replicas):
+    expected = toy().shared_uniform("a").numpy()
+    with two_replicas.scope():
+        model = toy()
+    per_replica = two_replicas.run(lambda: model.shared_uniform("a"))
+    for value in two_replicas.experimental_local_results(per_replica):
+        assert value.numpy() == expected
+
+
+def test_noise_depends_on_seed_step_and_tag_alone(toy):
+    model = toy()
+    first = model.normal(4, 2, "a").numpy()
+    keras.utils.set_random_seed(7)
+    np.testing.assert_array_equal(model.normal(4, 2, "a"), first)
+    np.testing.assert_array_equal(toy().normal(4, 2, "a"), first)
+    assert not np.any(np.isin(model.normal(4, 2, "b"), first))
+    model.steps_done.assign(1)
+    assert not np.any(np.isin(model.normal(4, 2, "a"), first))
+    other = Toy(seed=1)
+    assert not np.any(np.isin(other.normal(4, 2, "a"), first))
+
+
+def test_xla_draws_the_same_noise_uniforms_bit_for_bit(toy):
+    model = toy()
+    model.steps_done.assign(7)
+
+    def draw():
+        return (
+            model.uniform(50, "b"),
+            model.shared_uniform("c"),
+            model.normal(64, 33, "a"),
+        )
+
+    *uniforms, normals = draw()
+    for jit_compile in (False, True):
+        *got, got_normals = tf.function(draw, jit_compile=jit_compile)()
+        for ours, expected in zip(got, uniforms, strict=True):
+            np.testing.assert_array_equal(ours, expected)
+        # XLA computes the inverse distribution function in its own order.
+        np.testing.assert_allclose(got_normals, normals, rtol=5e-6, atol=1e-7)
+
+
+def test_noise_has_the_distribution_it_says(toy):
+    model = toy()
+    normal = model.normal(20_000, 1, "a").numpy()
+    assert abs(normal.mean()) < 0.03 and abs(normal.std() - 1.0) < 0.03
+    uniform = model.uniform(20_000, "a", 0.1).numpy()
+    assert uniform.min() >= 0 and uniform.max() < 0.1
+    assert abs(uniform.mean() - 0.05) < 0.001
+    shared = model.shared_uniform("a").numpy()
+    assert shared.shape == () and 0 <= shared < 1
+
+
+def test_without_a_seed_every_model_has_its_own():
+    assert Toy().seed != Toy().seed
+
+
+# Steps.
+
+
+def slope_step(model, variable, optimizer, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.math.squared_difference(variable.value, x))
+    model.minimize(loss, tape, [variable], optimizer)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_minimize_under_two_replicas_is_one_step_on_the_mean(two_replicas, wrapped):
+    """From w = 2 with x = 1 | 5: gradients 2 | -6, mean -2, so w = 2 + 0.1 * 2."""
+
+    def optimizer_of(variable):
+        optimizer = keras.optimizers.SGD(0.1)
+        if wrapped:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 16.0)
+        optimizer.build([variable])
+        return optimizer
+
+    with two_replicas.scope():
+        model, variable = Toy(seed=0), keras.Variable(2.0)
+        optimizer = optimizer_of(variable)
+
+    @tf.function
+    def step(x):
+        slope_step(model, variable, optimizer, x)
+
+    x = two_replicas.experimental_distribute_values_from_function(
+        lambda context: tf.constant([[1.0], [5.0]][context.replica_id_in_sync_group])
+    )
+    two_replicas.run(step, args=(x,))
+    np.testing.assert_allclose(variable.numpy(), 2.2, rtol=1e-6)
+
+    variable = keras.Variable(2.0)
+    slope_step(Toy(seed=0), variable, optimizer_of(variable), tf.constant([1.0, 5.0]))
+    np.testing.assert_allclose(variable.numpy(), 2.2, rtol=1e-6)
+
+
+def test_fit_on_two_replicas_equals_one_device(toy, two_replicas):
+    one = toy(epochs=3)
+    with two_replicas.scope():
+        two = toy(epochs=3)
+    for left, right in zip(values(one), values(two), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+    assert int(two.steps_done.numpy()) == 12
+
+
+def test_a_step_matches_one_worked_by_hand(data):
+    """Gradient descent on mean((noise K + b - x)^2), by NumPy."""
+    model = OneStage(seed=0)
+    model.compile(g_optimizer=keras.optimizers.SGD(0.5), run_eagerly=True)
+    x, y = data[0][:6], data[1][:6]
+    kernel, bias = (v.numpy() for v in model.generator.trainable_variables)
+    noise = model.normal(6, 3, "generator").numpy()
+    error = noise @ kernel + bias - (x / 2.0 - 1.0)
+    model.fit(batches(x, y, 6, shuffle=False), verbose=0)
+    got = [v.numpy() for v in model.generator.trainable_variables]
+    np.testing.assert_allclose(got[0], kernel - noise.T @ error / 12, atol=1e-6)
+    np.testing.assert_allclose(got[1], bias - error.mean(axis=0) / 2, atol=1e-6)
+
+
+def test_steps_per_execution_and_xla_change_nothing(toy):
+    plain = toy(OneStage, epochs=2)
+    for options in ({"steps_per_execution": 2}, {"jit_compile": True}):
+        model = toy(OneStage, epochs=2, **options)
+        for left, right in zip(values(plain), values(model), strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+
+
+# Stages.
+
+
+def test_each_stage_is_traced_once_and_runs_its_own_step(toy, data):
+    Toy.traces.clear()
+    model = toy()
+    critic = [v.numpy() for v in model.critic.trainable_variables]
+    with pytest.warns(UserWarning, match="end before the stage"):
+        history = model.fit(batches(*data, 6), epochs=2, verbose=0).history
+    assert set(history) == {"g_loss"}
+    for was, v in zip(critic, model.critic.trainable_variables, strict=True):
+        np.testing.assert_array_equal(v.numpy(), was)
+    history = model.fit(batches(*data, 6), initial_epoch=1, epochs=4, verbose=0).history
+    assert {name: len(h) for name, h in history.items()} == {"g_loss": 3, "d_loss": 2}
+    for was, v in zip(critic, model.critic.trainable_variables, strict=True):
+        assert np.any(v.numpy() != was)
+    model.fit(batches(*data, 6), epochs=3, verbose=0)
+    assert model.entered == ["alone", "alone", "both", "alone", "both"]
+    assert Toy.traces == ["alone", "both"]
+    assert int(model.steps_done.numpy()) == 4 * (2 + 3 + 3)
+
+
+def test_compiling_anew_traces_anew(toy, data):
+    model = toy(OneStage, epochs=1)
+    Toy.traces.clear()
+    model.compile(g_optimizer=keras.optimizers.SGD(0.0))
+    before = [v.numpy() for v in model.generator.trainable_variables]
+    toy(model=model, epochs=1)
+    assert Toy.traces == ["both"]
+    for was, v in zip(before, model.generator.trainable_variables, strict=True):
+        np.testing.assert_array_equal(v.numpy(), was)
+
+
+def test_a_stage_that_is_never_reached_is_told(toy, data):
+    with pytest.warns(UserWarning, match="2 epochs end before the stage 'both'"):
+        toy(epochs=2)
+
+
+def test_resuming_in_the_middle_of_the_stages(toy, data, tmp_path):
+    unbroken = toy(epochs=4)
+    first = toy(epochs=3)
+    first.save(tmp_path / "m.keras")
+    second = keras.saving.load_model(tmp_path / "m.keras")
+    second.fit(batches(*data, 6), initial_epoch=3, epochs=4, verbose=0)
+    for left, right in zip(values(unbroken), values(second), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+# Validation.
+
+
+def test_validation_takes_any_batch_and_never_xla(toy, data):
+    model = toy(OneStage, jit_compile=True)
+    history = model.fit(
+        batches(*data, 6), verbose=0, validation_data=data, validation_batch_size=7
+    ).history
+    # 24 rows in batches of 7, 7, 7 and 3: the mean number of rows is 6.
+    assert history["val_score"] == [6.0]
+    assert model.jit_compile is True
+    result = model.evaluate(*data, batch_size=24, verbose=0, return_dict=True)
+    assert result == {"score": 24.0}
+
+
+def test_validation_split_holds_out_the_end(toy, data):
+    model = toy(OneStage)
+    history = model.fit(
+        *data, batch_size=6, validation_split=0.25, epochs=1, verbose=0
+    ).history
+    assert history["val_score"] == [6.0]
+    assert int(model.steps_done.numpy()) == 3  # 18 rows
+
+
+# What `fit` takes.
+
+
+def test_arrays_and_batches_of_the_same_seed_train_alike(toy, data):
+    from kerasos.randomness.seeds import derive_seed
+
+    left, right = toy(OneStage), toy(OneStage)
+    left.fit(*data, batch_size=6, epochs=2, verbose=0)
+    same = batches(*data, 6, seed=derive_seed(right.seed, "batches"))
+    right.fit(same, epochs=2, verbose=0)
+    for a, b in zip(values(left), values(right), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_callback_list_is_kept(toy, data):
+    model = toy(epochs=0)
+    epochs = []
+    noted = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: epochs.append(epoch)
+    )
+    callbacks = keras.callbacks.CallbackList(
+        [noted], model=model, add_history=True, epochs=3, verbose=0, steps=4
+    )
+    model.fit(batches(*data, 6), epochs=3, callbacks=callbacks, verbose=0)
+    assert epochs == [0, 1, 2]
+    assert model.entered == ["alone", "both"]
+
+
+def plain(x, y):
+    return tf.data.Dataset.from_tensor_slices((x, y))
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (lambda x, y: {"x": x}, "`fit` needs labels"),
+        (lambda x, y: {"x": x[:, :1], "y": y}, "shape the model was built for"),
+        (lambda x, y: {"x": x.astype("uint8"), "y": y}, "units the model was built"),
+        (lambda x, y: {"x": x * np.nan, "y": y}, "must be finite"),
+        (lambda x, y: {"x": x, "y": y[:3]}, "one label per sample"),
+        (lambda x, y: {"x": x, "y": y + 3}, "Expected 0..2. Received: label 5"),
+        (lambda x, y: {"x": x, "y": y - 1}, "must not be negative"),
+        (lambda x, y: {"x": x, "y": y + 0.5}, "must be integers"),
+        (lambda x, y: {"x": x, "y": y, "batch_size": 25}, "Expected at most 24"),
+        (lambda x, y: {"x": x, "y": y, "class_weight": {0: 2.0}}, "no `class_weight`"),
+        (lambda x, y: {"x": x, "y": y, "sample_weight": y}, "and no `sample_weight`"),
+        (lambda x, y: {"x": plain(x, y), "y": y}, "go with arrays"),
+        (lambda x, y: {"x": plain(x, y), "batch_size": 2}, "go with arrays"),
+        (
+            lambda x, y: {"x": plain(x, y), "validation_split": 0.5},
+            "go with arrays",
+        ),
+        (lambda x, y: {"x": plain(x, y)}, "must yield batches"),
+        (
+            lambda x, y: {"x": plain(x, y).batch(30, drop_remainder=True)},
+            "has no batch",
+        ),
+        (
+            lambda x, y: {"x": plain(x, y.astype("float32")).batch(4)},
+            "must be integers",
+        ),
+        (
+            lambda x, y: {"x": plain(x, np.eye(3)[y]).batch(4)},
+            "must yield integer labels",
+        ),
+        (
+            lambda x, y: {"x": tf.data.Dataset.from_tensor_slices(x).batch(4)},
+            "must yield pairs",
+        ),
+        (lambda x, y: {"x": plain(x[:, :1], y).batch(4)}, "shape the model was built"),
+    ],
+)
+def test_bad_fit_input_is_refused_before_any_step(toy, data, arguments, words):
+    model = toy()
+    Toy.traces.clear()
+    with pytest.raises(ValueError, match=words):
+        model.fit(**arguments(*data), verbose=0)
+    assert int(model.steps_done.numpy()) == 0 and not Toy.traces
+
+
+def test_labels_of_batches_are_checked_before_any_step(toy, data):
+    model = toy()
+    before = values(model)
+    labels = np.arange(len(data[0])) % 9
+    with pytest.raises(ValueError, match="Received: label 8"):
+        model.fit(batches(data[0], labels, 4), verbose=0)
+    for value, old in zip(values(model), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
+# Saving.
+
+
+def test_seed_generators_are_saved(toy, data, tmp_path):
+    unbroken = toy(OneStage, epochs=4, dropout=0.5)
+    first = toy(OneStage, epochs=2, dropout=0.5)
+    states = [state.numpy() for state in first._seed_states()]
+    assert len(states) == 1 and states[0].any()
+    first.save_weights(tmp_path / "m.weights.h5")
+    second = toy(OneStage, dropout=0.5)
+    assert second._seed_states()[0].numpy().tolist() != states[0].tolist()
+    second.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(second._seed_states()[0].numpy(), states[0])
+    # Optimizers come with the weights too, so this run is the unbroken one.
+    second.fit(batches(*data, 6), initial_epoch=2, epochs=4, verbose=0)
+    for left, right in zip(values(unbroken), values(second), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_dropout_model_resumes_from_a_whole_file(toy, data, tmp_path):
+    unbroken = toy(epochs=4, dropout=0.5)
+    with pytest.warns(UserWarning, match="2 epochs end before"):
+        first = toy(epochs=2, dropout=0.5)
+    first.save(tmp_path / "m.keras")
+    second = keras.saving.load_model(tmp_path / "m.keras")
+    second.fit(batches(*data, 6), initial_epoch=2, epochs=4, verbose=0)
+    for left, right in zip(values(unbroken), values(second), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_how_it_was_compiled_is_saved(toy, tmp_path):
+    model = Toy(seed=0)
+    optimizer = keras.optimizers.SGD(0.25, momentum=0.5)
+    model.compile(g_optimizer=optimizer, steps_per_execution=2, jit_compile=True)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.g_optimizer.get_config() == optimizer.get_config()
+    assert isinstance(loaded.d_optimizer, keras.optimizers.Adam)
+    assert loaded.steps_per_execution == 2 and loaded.jit_compile is True
+
+
+def test_a_model_that_was_not_compiled_can_be_saved(tmp_path):
+    model = Toy(seed=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert not loaded.compiled
+    np.testing.assert_array_equal(
+        loaded.sample([0, 1], seed=0), model.sample([0, 1], seed=0)
+    )
+
+
+def test_a_model_of_two_replicas_loads_on_one_device_and_back(
+    toy, data, two_replicas, tmp_path
+):
+    unbroken = toy(epochs=4)
+    with two_replicas.scope():
+        toy(epochs=3).save(tmp_path / "m.keras")
+    one = keras.saving.load_model(tmp_path / "m.keras")
+    one.steps_per_execution = 2  # as a file saved on one device may say
+    one.fit(batches(*data, 6), initial_epoch=3, epochs=4, verbose=0)
+    for left, right in zip(values(unbroken), values(one), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+    three = toy(epochs=3)
+    three.jit_compile = True  # what two replicas cannot do
+    three.save(tmp_path / "jit.keras")
+    with two_replicas.scope():
+        two = keras.saving.load_model(tmp_path / "jit.keras")
+        two.fit(batches(*data, 6), initial_epoch=3, epochs=4, verbose=0)
+    assert two.jit_compile is False
+    for left, right in zip(values(unbroken), values(two), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+
+
+# Optimizers.
+
+
+def test_a_learning_rate_scheduler_works(toy, data):
+    model = toy(OneStage)
+    seen = []
+    model.fit(
+        batches(*data, 6),
+        epochs=3,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.LearningRateScheduler(lambda epoch: 0.5**epoch),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: seen.append(
+                    (logs["learning_rate"], float(model.g_optimizer.learning_rate))
+                )
+            ),
+        ],
+    )
+    assert seen == [(1.0, 1.0), (0.5, 0.5), (0.25, 0.25)]
+
+
+@pytest.fixture
+def half_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+def test_mixed_float16_scales_every_players_loss(toy, data, half_precision, tmp_path):
+    model = toy(OneStage, epochs=3)
+    scaled = keras.optimizers.LossScaleOptimizer
+    for name in ("g_optimizer", "d_optimizer"):
+        optimizer = getattr(model, name)
+        assert isinstance(optimizer, scaled)
+        assert not isinstance(optimizer.inner_optimizer, scaled)
+        # Steps that overflow are left out while the scale is found.
+        assert 6 < int(optimizer.iterations.numpy()) <= 12
+    assert model.generator.compute_dtype == "float16"
+    assert model.generator.variable_dtype == "float32"
+    assert all(np.all(np.isfinite(v)) for v in values(model))
+    assert model.sample([0, 1], seed=0).dtype == np.float32
+    path = tmp_path / "m.keras"
+    Toy.from_config(model.get_config())
+    keras.saving.register_keras_serializable("kerasos_tests")(OneStage)
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+    assert isinstance(loaded.g_optimizer, scaled)
+    assert not isinstance(loaded.g_optimizer.inner_optimizer, scaled)
+
+
+def test_mixed_float16_steps_as_far_as_float32(data, half_precision):
+    """The scale cancels: gradient descent lands where float32 does, to 3 digits."""
+    half = OneStage(seed=0)
+    half.compile(g_optimizer=keras.optimizers.SGD(0.5))
+    keras.config.set_dtype_policy("float32")
+    full = OneStage(seed=0)
+    full.compile(g_optimizer=keras.optimizers.SGD(0.5))
+    before = values(full)
+    for model in (half, full):
+        model.fit(batches(*data, 6), epochs=1, verbose=0)
+    got = [v.numpy() for v in half.generator.trainable_variables]
+    expected = [v.numpy() for v in full.generator.trainable_variables]
+    assert any(np.any(a != b) for a, b in zip(before, values(full), strict=True))
+    for left, right in zip(got, expected, strict=True):
+        np.testing.assert_allclose(left, right, atol=5e-3)
+
+
+@pytest.mark.parametrize("options", [{"jit_compile": True}, {"steps_per_execution": 2}])
+def test_what_fails_under_a_strategy_is_refused(two_replicas, options):
+    with two_replicas.scope():
+        model = Toy(seed=0)
+        with pytest.raises(ValueError, match="strategy with 2 replicas"):
+            model.compile(**options)
+        model.compile()
+    assert model.jit_compile is False
+
+
+def test_auto_follows_the_preference_of_the_method(two_replicas, monkeypatch):
+    model = Toy(seed=0)
+    model.compile()
+    assert model.jit_compile is False
+    monkeypatch.setattr(Toy, "prefers_jit", True)
+    model.compile()
+    assert model.jit_compile is True
+    model.compile(jit_compile=False)
+    assert model.jit_compile is False
+    model.compile(run_eagerly=True)
+    assert model.jit_compile is False
+    with two_replicas.scope():
+        mirrored = Toy(seed=0)
+        mirrored.compile()
+    assert mirrored.jit_compile is False
+
+
+# Units.
+
+
+@pytest.mark.parametrize(
+    "dtype, value_range, low_value, high_value",
+    [
+        ("uint8", (0, 255), 0, 255),
+        ("float32", (-1, 1), -1, 1),
+        ("int16", (-8, 8), -8, 8),
+    ],
+)
+def test_units_go_there_and_back(dtype, value_range, low_value, high_value):
+    model = Toy(spec=DataSpec((2,), dtype, value_range, (3, 2)), seed=0)
+    x = np.array([[low_value, high_value]], dtype)
+    inside = model.to_model(x)
+    assert inside.dtype == tf.float32
+    np.testing.assert_allclose(inside, [[-1.0, 1.0]])
+    back = model.to_user(inside).numpy()
+    np.testing.assert_array_equal(back, x, strict=True)
+
+
+def test_integers_are_rounded_and_clipped():
+    model = Toy(spec=DataSpec((4,), "uint8", (0, 255), (3, 2)), seed=0)
+    users = np.array([[-30.0, 99.6, 100.4, 300.0]], "float32")
+    got = model.to_user(users / 127.5 - 1.0).numpy()
+    np.testing.assert_array_equal(got, np.array([[0, 100, 100, 255]], "uint8"))
+
+
+# Sampling.
+
+
+def test_samples_are_the_generator_on_noise_of_the_seed(toy):
+    model = toy()
+    noise = np.random.default_rng(5).standard_normal((3, 3), dtype="float32")
+    kernel, bias = (v.numpy() for v in model.generator.trainable_variables)
+    expected = noise @ kernel + bias + 0.1 * np.array([[0], [2], [1]])
+    samples = model.sample([0, 2, 1], seed=5)
+    np.testing.assert_allclose(samples, 2.0 * expected + 2.0, rtol=1e-5, atol=1e-5)
+    for batch_size in (1, 2):
+        np.testing.assert_allclose(
+            model.sample([0, 2, 1], seed=5, batch_size=batch_size), samples, atol=1e-6
+        )
+
+
+def test_a_progress_bar_on_request(toy, capsys):
+    model = toy()
+    model.sample([0] * 10, batch_size=4, verbose=0)
+    model.sample([0] * 10, batch_size=4)  # quick, so "auto" says nothing
+    assert capsys.readouterr().out == ""
+    model.sample([0] * 10, batch_size=4, verbose=1)
+    assert "10/10" in capsys.readouterr().out
+
+
+def test_a_slow_draw_shows_progress_by_itself(toy, capsys, monkeypatch):
+    model = toy()
+    model.sample([0])
+    clock = iter(range(0, 1000, 2))  # two seconds a look
+    monkeypatch.setattr("kerasos.methods.sampling.time.monotonic", lambda: next(clock))
+    model.sample([0] * 12, batch_size=2)
+    assert "12/12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        ([0, 3], r"Expected: \[0, 1, 2\]. Received also: \[3\]"),
+        ([-1], r"Received also: \[-1\]"),
+        ([0.0], "dtype float64"),
+        ([[0]], r"shape \(1, 1\)"),
+        (0, r"shape \(\)"),
+        (["a"], "must be a vector of integers"),
+    ],
+)
+def test_bad_labels_are_refused(toy, labels, words):
+    with pytest.raises(ValueError, match=words):
+        toy().sample(labels)
+
+
+def test_a_batch_of_nothing_is_refused(toy):
+    with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
+        toy().sample([0], batch_size=0)
+
+
+def test_calls_count_up_and_replicas_differ(toy, two_replicas):
+    model = toy()
+    labels = tf.constant([1, 1])
+    first, second = model(labels).numpy(), model(labels).numpy()
+    assert np.any(first != second)
+    again = toy()
+    np.testing.assert_array_equal(again(labels).numpy(), first)
+    with two_replicas.scope():
+        mirrored = toy()
+    per_replica = two_replicas.run(tf.function(mirrored), args=(labels,))
+    rows = joined(two_replicas, per_replica)
+    assert len(np.unique(rows, axis=0)) == 4
+    np.testing.assert_allclose(rows[:2], first, rtol=1e-6)
+
+
+# Oversampling.
+
+
+def test_oversample_balances(toy, data):
+    model = toy()
+    x_res, y_res, is_synthetic = model.oversample(*data, seed=1)
+    np.testing.assert_array_equal(x_res[:24], data[0])
+    np.testing.assert_array_equal(y_res[24:], [1] * 4 + [2] * 8)
+    np.testing.assert_array_equal(x_res[24:], model.sample(y_res[24:], seed=1))
+    np.testing.assert_array_equal(is_synthetic, np.arange(36) >= 24)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (lambda x, y: (x[:, :1], y), "shape the model was built for"),
+        (lambda x, y: (x.astype("uint8"), y), "units the model was built for"),
+        (lambda x, y: (x, y[:3]), "one label per sample"),
+        (lambda x, y: (x, y + 3), "Expected 0..2. Received: label 5"),
+        (lambda x, y: (x * np.inf, y), "must be finite"),
+        (lambda x, y: (x, y, {0: 3}), "greater or equal"),
+        (lambda x, y: (x, y, {7: 30}), "sampling_strategy|target"),
+        (lambda x, y: (x, y, "everything"), "sampling_strategy"),
+        (lambda x, y: (x, y, 0.5), "only when the type of target is binary"),
+    ],
+)
+def test_bad_input_of_oversample(toy, data, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        toy().oversample(*arguments(*data))
+
+
+def test_features_are_not_appended_to_samples(toy, data, monkeypatch):
+    monkeypatch.setattr(Toy, "produces_samples", False)
+    with pytest.raises(ValueError, match="generates features of shape"):
+        toy().oversample(*data)
