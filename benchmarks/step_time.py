@@ -33,8 +33,7 @@ from kerasos.layers import UpsampleConv2D
 # a second a step even so, on two cores.
 BATCHES = {"gamo": 32, "cvae": 64, "cgan": 64, "cdcgan": 32, "acgan": 64, "bagan": 8}
 BATCHES.update(infogan=64, imsic=64, upsample=64)
-# The second upsampling block of IMSIC's generator at 32 pixels is the default of
-# `upsample`.
+# For `upsample`, the second such block of IMSIC's generator at 32 pixels.
 SHAPES = {"upsample": (16, 16, 128)}
 
 _METHOD = flags.DEFINE_enum("method", "gamo", list(BATCHES), "What is timed.")
@@ -55,8 +54,7 @@ BATCH = BATCHES["gamo"]
 
 
 def mnist_like(seed=0, shape=(28, 28, 1)):
-    """Noise of MNIST's shape with the class counts of IR 100: time is no matter of
-    what the pixels show."""
+    """Noise with the class counts of IR 100: what pixels show takes no time."""
     source = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(COUNTS)), COUNTS)
     return source.integers(0, 256, (len(y), *shape), dtype="uint8"), y

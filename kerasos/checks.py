@@ -11,7 +11,6 @@ infinity, text, and booleans where a number is meant are refused, whatever the b
 """
 
 import collections
-import dataclasses
 import difflib
 import functools
 import inspect
@@ -56,15 +55,28 @@ def unknown_name_message(kind, name, choices, where=None):
     return message if nearest is None else f"{message} Did you mean {nearest!r}?"
 
 
-# Kinds of values. Each says whether a value fits, and in words what would.
+class Kind:
+    """A kind of values: whether a value fits, and in words what would."""
+
+    def __eq__(self, other):
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self):
+        return f"{type(self).__name__}{tuple(vars(self).values())}"
+
+    def fits(self, value):
+        """Whether `value` is of this kind."""
+        raise NotImplementedError
 
 
-@dataclasses.dataclass(frozen=True)
-class Integer:
+class Integer(Kind):
     """Integers from `least` to `most`, None for no bound; no booleans."""
 
-    least: int | None = None
-    most: int | None = None
+    def __init__(self, least=None, most=None):
+        self.least, self.most = least, most
 
     def fits(self, value):
         is_integer = isinstance(value, numbers.Integral)
@@ -74,14 +86,11 @@ class Integer:
         return "an integer" + _bounds(self)
 
 
-@dataclasses.dataclass(frozen=True)
-class Number:
+class Number(Kind):
     """Finite numbers from `least` to `most`, `above` and `below` two others."""
 
-    least: float | None = None
-    most: float | None = None
-    above: float | None = None
-    below: float | None = None
+    def __init__(self, least=None, most=None, above=None, below=None):
+        self.least, self.most, self.above, self.below = least, most, above, below
 
     def fits(self, value):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -97,8 +106,7 @@ class Number:
         return text + ("" if self.below is None else f" below {self.below:g}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Boolean:
+class Boolean(Kind):
     """True or False."""
 
     def fits(self, value):
@@ -108,11 +116,11 @@ class Boolean:
         return "True or False"
 
 
-@dataclasses.dataclass(frozen=True)
-class OneOf:
+class OneOf(Kind):
     """One of some names."""
 
-    choices: tuple
+    def __init__(self, choices):
+        self.choices = tuple(choices)
 
     def fits(self, value):
         return isinstance(value, str) and value in self.choices
@@ -121,12 +129,11 @@ class OneOf:
         return "one of " + ", ".join(repr(choice) for choice in self.choices)
 
 
-@dataclasses.dataclass(frozen=True)
-class Listed:
+class Listed(Kind):
     """A list or tuple of values that fit `kind`, `length` of them if that is given."""
 
-    kind: object
-    length: int | None = None
+    def __init__(self, kind, length=None):
+        self.kind, self.length = kind, length
 
     def fits(self, value):
         fits = isinstance(value, list | tuple) and all(map(self.kind.fits, value))
@@ -137,11 +144,11 @@ class Listed:
         return f"a list of {count}{self.kind}"
 
 
-@dataclasses.dataclass(frozen=True)
-class AnyOf:
+class AnyOf(Kind):
     """What fits one of several kinds; None among them is None."""
 
-    kinds: tuple
+    def __init__(self, kinds):
+        self.kinds = tuple(kinds)
 
     def fits(self, value):
         return any(_fits(kind, value) for kind in self.kinds)
@@ -251,44 +258,48 @@ def checked(function=None, *, hints=None):
     """
     if function is None:
         return functools.partial(checked, hints=hints)
-    signature = inspect.signature(function)
-    parameters = list(signature.parameters.values())[1:]
-    own_kinds = {p.name: kind_of(p.annotation) for p in parameters}
-    defaults = {p.name: p.default for p in parameters}
-    names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
     is_constructor = function.__name__ == "__init__"
-    options = names  # those to name in an error: beside data and networks
-    if is_constructor or function.__name__ == "from_data":
-        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
     @functools.wraps(function)
     def call(owner, *args, **kwargs):
         cls = owner if isinstance(owner, type) else type(owner)
-        where = (
-            cls.__name__ if is_constructor else f"{cls.__name__}.{function.__name__}"
-        )
-        if len(names) == len(parameters):
+        where = cls.__name__
+        where += "" if is_constructor else f".{function.__name__}"
+        signature, parameters = _signature(function)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             for name in kwargs:
-                if name not in names:
-                    raise TypeError(_unknown_argument(name, options, where, hints))
+                if name not in parameters:
+                    known = _names_to_tell(parameters, is_constructor or cls is owner)
+                    raise TypeError(_unknown_argument(name, known, where, hints))
         try:
             given = signature.bind(owner, *args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(_call_message(error, cls, where, is_constructor)) from None
-        kinds = own_kinds
-        if cls is owner:
-            kinds = {**_kinds_of_constructor(cls), **_present(own_kinds)}
-        for name, value in given.items():
-            default = defaults.get(name)
+        kinds = _kinds_of_constructor(cls) if cls is owner else {}
+        for name in given.keys() & parameters.keys():
+            value, default = given[name], parameters[name].default
             if value is not default:
-                check(name, value, kinds.get(name), default)
+                kind = kind_of(parameters[name].annotation) or kinds.get(name)
+                check(name, value, kind, default)
         return function(owner, *args, **kwargs)
 
     return call
 
 
-def _present(kinds):
-    return {name: kind for name, kind in kinds.items() if kind is not None}
+@functools.cache  # at the first call, not when the package is imported
+def _signature(function):
+    signature = inspect.signature(function)
+    return signature, dict(list(signature.parameters.items())[1:])
+
+
+def _names_to_tell(parameters, has_options):
+    """Names for an error: the options alone, beside data or networks."""
+    return [
+        name
+        for name, parameter in parameters.items()
+        if not has_options
+        or (parameter.kind is parameter.KEYWORD_ONLY and name != "seed")
+    ]
 
 
 def check(name, value, kind, default=inspect.Parameter.empty):

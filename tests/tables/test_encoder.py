@@ -292,6 +292,7 @@ def test_missing_values_can_be_refused():
         ({"numeric": "log"}, "'quantile', 'linear'"),
         ({"missing": "drop"}, "'keep', 'error'"),
         ({"categorical": ["c"]}, "must name columns"),
+        ({"max_categories": 0}, "Invalid `max_categories`"),
         ({"max_categories": 2}, "'b' has too many categories.*Received: 3"),
     ],
 )

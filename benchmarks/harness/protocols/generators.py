@@ -3,9 +3,7 @@
 from harness.protocols.base import Method, Protocol
 
 GENERATOR_STEPS = {"steps": 8_440, "batch_size": 64}  # 10 passes over 54,000 images
-GENERATOR_OUTPUTS = {
-    name: name for name in ("agreement", "conditioning", "spread", "variety", "copies")
-} | {"judge": "judge_accuracy"}
+METRICS = ("agreement", "conditioning", "spread", "variety", "copies", "judge_accuracy")
 
 OURS = [
     Protocol(
@@ -20,8 +18,8 @@ OURS = [
             for name in ("cvae", "cgan", "cdcgan", "acgan")
         ),
         outputs={
-            score: ("generators", "balanced", metric)
-            for score, metric in GENERATOR_OUTPUTS.items()
+            name.removesuffix("_accuracy"): ("generators", "balanced", name)
+            for name in METRICS
         },
         repeats=1,
     )

@@ -270,7 +270,7 @@ class DOS(OversamplingModel):
         return terms * tf.cast(others, tf.float32)[:, None]
 
     def copy_weights(self, clusters, y):
-        """Weights of the classification loss `(batch,)`: 1, or rho of the first draw."""
+        """Weights `(batch,)` of the classification loss: 1, or rho of draw 0."""
         if self.ce_weight == "none":
             return tf.ones_like(clusters[:, 0])
         copies = tf.gather(tf.constant(self.overloads, tf.int32), y)
