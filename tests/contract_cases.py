@@ -348,6 +348,7 @@ CASES = [
         jit=True,
         option=("lr_c", "lrc"),
         step_size=0.03,
+        seed=2,
     ),
     Case(
         "activegan",

@@ -12,14 +12,18 @@ from contract_runs import Runs
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of one case follow each other, over all files: it is trained once."""
+    """Tests of one case follow each other, over all files: it is trained once.
+
+    Those of training come first: others call `fit` again on the model they share.
+    """
     here = str(pathlib.Path(__file__).parent)
     places = [n for n, item in enumerate(items) if str(item.path).startswith(here)]
     order = {}
     for place in places:
         order.setdefault(_case_id(items[place]), len(order))
     moved = sorted(
-        (items[place] for place in places), key=lambda item: order[_case_id(item)]
+        (items[place] for place in places),
+        key=lambda item: (order[_case_id(item)], "training" not in item.path.name),
     )
     for place, item in zip(places, moved, strict=True):
         items[place] = item

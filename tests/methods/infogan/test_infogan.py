@@ -375,7 +375,7 @@ def test_traversals_that_cannot_be_are_refused(model):
         model.traverse(7, "c0", [0.5])
     with pytest.raises(ValueError, match="`codes` must be finite"):
         model.traverse(0, "c0", ["a"])
-    with pytest.raises(TypeError, match=r"one sample for each label: `sample\(\[1\]"):
+    with pytest.raises(TypeError, match=r"for each label: `sample\(\[1\]"):
         model.sample(n=10)
 
 
