@@ -297,8 +297,7 @@ def _names_to_tell(parameters, has_options):
     return [
         name
         for name, parameter in parameters.items()
-        if not has_options
-        or (parameter.kind is parameter.KEYWORD_ONLY and name != "seed")
+        if not has_options or parameter.kind is parameter.KEYWORD_ONLY
     ]
 
 
