@@ -73,6 +73,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         options: `{name: Option}` of `from_data`, with default and what it may be.
         numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
             "linear" for a method whose samples lie between real ones.
+        takes_tables: False: tables come as the matrix of a `TabularEncoder`.
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
@@ -84,6 +85,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     trains_classifier = False
     options = Options()
     numeric = "quantile"
+    takes_tables = False
     model_range = (-1.0, 1.0)
     stages = ("train",)
     pre_oversample = False
