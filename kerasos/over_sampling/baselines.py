@@ -12,8 +12,13 @@ import keras
 import numpy as np
 
 from kerasos.checks import Count, Number, Options, Seed, checked
+from kerasos.data.arrays import (
+    as_arrays,
+    check_classes,
+    check_labels,
+    check_same_length,
+)
 from kerasos.data.resample import samples_to_add, to_dtype
-from kerasos.data.spec import as_arrays
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
@@ -94,7 +99,8 @@ class Baseline:
         from kerasos.over_sampling.rows import stack
 
         given = y
-        x, y = _samples_and_labels(x, y)
+        if x is not self.x or y is not self.y:
+            x, y = _samples_and_labels(x, y)
         if x.shape[1:] != self.sample_shape:
             raise ValueError(
                 "Samples must have the shape given to `from_data`. Expected: "
@@ -190,8 +196,8 @@ class NoOversampler(Baseline):
 class RandomOversampler(Baseline):
     """Adds copies of samples of the same class, drawn with replacement.
 
-    Uses imbalanced-learn's `RandomOverSampler`, for the numbers of the rows: any column
-    of a table is copied as it is, dates, lists and missing values, too.
+    Draws as imbalanced-learn's `RandomOverSampler` does. Any column of a table is
+    copied as it is, dates, lists and missing values, too.
 
     Example:
 
@@ -202,15 +208,9 @@ class RandomOversampler(Baseline):
     """
 
     def _synthesize(self, x, y, labels, seed):
-        from imblearn.over_sampling import RandomOverSampler
-
         from kerasos.over_sampling.rows import take
 
-        totals = np.bincount(y) + np.bincount(labels, minlength=y.max() + 1)
-        totals = {int(label): int(totals[label]) for label in np.unique(labels)}
-        sampler = RandomOverSampler(sampling_strategy=totals, random_state=seed)
-        sampler.fit_resample(np.zeros((len(y), 1), "int8"), y)
-        return take(x, sampler.sample_indices_[len(y) :])
+        return take(x, _drawn_rows(y, labels, np.random.RandomState(seed)))
 
 
 @register_method("smote")
@@ -346,11 +346,7 @@ class AugmentOversampler(Baseline):
         )
 
     def _synthesize(self, x, y, labels, seed):
-        rng = np.random.default_rng(seed)
-        rows = np.empty(len(labels), "int64")
-        for label in np.unique(labels):
-            at = labels == label
-            rows[at] = rng.choice(np.flatnonzero(y == label), at.sum())
+        rows = _drawn_rows(y, labels, np.random.default_rng(seed))
         layers = self._layers(seed)
         x_new = np.empty((len(labels), *x.shape[1:]), x.dtype)
         chunk = max(1, CHUNK_FLOATS // int(np.prod(self.sample_shape)))
@@ -384,11 +380,24 @@ class AugmentOversampler(Baseline):
         ]
 
 
+def _drawn_rows(y, labels, rng):
+    """Draws the number of a row of that class for each of the sorted labels."""
+    wanted = np.bincount(labels)
+    return np.concatenate(
+        [
+            rng.choice(np.flatnonzero(y == label), wanted[label])
+            for label in np.flatnonzero(wanted)
+        ]
+    )
+
+
 def _samples_and_labels(x, y):
     """Returns images or a table, and integer labels."""
     if y is not None and not (hasattr(x, "iloc") or hasattr(x, "tocsr")):
         x = np.asarray(x)
     if y is None or getattr(x, "ndim", 0) != 2:
         return as_arrays(x, y)
-    rows = np.arange(x.shape[0])[:, None]  # what a table holds has no say in its labels
-    return x, as_arrays(rows, y)[1]
+    y = check_labels(y)
+    check_same_length(range(x.shape[0]), y)  # a sparse matrix has no length
+    check_classes(y)
+    return x, y
