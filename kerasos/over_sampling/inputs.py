@@ -7,7 +7,12 @@ from scipy import sparse
 
 
 def check_containers(X, y):
-    """Raises `TypeError` for containers that are neither pandas' nor arrays."""
+    """Refuses containers that are neither pandas' nor arrays, and names used twice.
+
+    Raises:
+        TypeError: For frames of other libraries.
+        ValueError: If columns have the same name.
+    """
     for name, given in (("X", X), ("y", y)):
         ours = isinstance(given, pd.DataFrame | pd.Series) or sparse.issparse(given)
         foreign = hasattr(given, "to_pandas") or hasattr(given, "collect")
@@ -19,6 +24,11 @@ def check_containers(X, y):
                 f"`{name}.to_pandas()`, and turn the result back, for polars by "
                 "`polars.from_pandas(X_res)`."
             )
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()].unique().tolist()
+        raise ValueError(
+            f"Columns must have different names. Received twice: {twice}. Rename them."
+        )
 
 
 def checked_labels(y):

@@ -24,15 +24,16 @@ def one_hot_groups(X):
     flags = [_flags(X, place) for place in range(len(names))]
     groups, start = [], 0
     while start < len(names):
-        group = _group(flags, names, start)
-        if group is not None:
-            groups.append(group)
-        start = start + 1 if group is None else group[0].stop
+        places = _group(flags, names, start)
+        if places:
+            groups.append((places, np.stack([flags[i] for i in places], axis=1)))
+        start = places.stop if places else start + 1
     return groups
 
 
 def _group(flags, names, start):
-    total, found = 0, None
+    """Returns the places of the group that begins at `start`, none if there is none."""
+    total, found = 0, range(0)
     for stop in range(start, len(flags)):
         if flags[stop] is None:
             break
@@ -44,7 +45,7 @@ def _group(flags, names, start):
         alike &= _prefix(names[start]) == _prefix(names[stop])
         if stop > start and (exact or alike):
             found = range(start, stop + 1)
-        if exact or not (alike or found is None):
+        if exact or (found and not alike):
             break
     return found
 

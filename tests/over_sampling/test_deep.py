@@ -184,7 +184,7 @@ def test_float_images_of_another_range_say_what_to_do():
 
 
 def test_objects_keep_numbers_as_numbers():
-    X, y = rows()
+    X, y = rows((20, 8, 7))
     for sampler in (pairs(), DeepOverSampler("smote", random_state=0)):
         X_res, _ = sampler.fit_resample(X.astype(object), y)
         assert X_res.dtype == object and all(type(v) is float for v in X_res[-1])
@@ -490,7 +490,7 @@ class Foreign:
             "takes `X` and `y`. Received: `sample_weight`",
         ),
         (
-            lambda s, X, y: s.fit_resample(X, [1, "a"] * 30),
+            lambda s, X, y: s.fit_resample(X, np.array([1, "a"] * 30, object)),
             ValueError,
             "labels of one kind",
         ),

@@ -20,8 +20,18 @@ def check_metrics(metrics):
 def check_data(X, y):
     """Returns the labels in order, and the place of each row's label there."""
     import pandas as pd
+    from scipy import sparse
     from sklearn.utils.multiclass import type_of_target
 
+    from kerasos.over_sampling.inputs import check_containers
+
+    check_containers(X, y)
+    if sparse.issparse(X):
+        raise TypeError(
+            "`compare` takes frames and dense arrays. Received: a sparse matrix of "
+            f"shape {X.shape}. Use `X.toarray()`, or where it is wide the columns of "
+            "scikit-learn's `TruncatedSVD`."
+        )
     if np.ndim(X) != 2 or not np.size(X):
         raise ValueError(
             "`X` must be a table (n, num_features) with rows and columns. Received: "

@@ -47,7 +47,8 @@ def compare(
 
     Args:
         X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories.
-        y: Labels `(n,)`, two classes or more, each in every training and test part.
+        y: Labels `(n,)` or a frame or array of one column, two classes or more, each in
+            every training and test part.
         methods: List of names, or dict of a name of yours to a name or to a sampler
             (any object with `fit_resample`). Names: "none", always compared with;
             "class_weights", weights inverse to the classes' frequencies; "threshold",
@@ -99,6 +100,8 @@ def compare(
     metrics = check_metrics(metrics)
     contenders = make_contenders(methods)
     classifiers = make_classifiers(classifiers, contenders)
+    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+        y = np.ravel(y)
     classes, codes = check_data(X, y)
     X = as_frame(X)
     folds = make_splits(X, codes, classes, cv, random_state)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -153,6 +154,19 @@ def test_a_name_is_the_method_of_the_registry_and_of_deep_over_sampler(name, rec
         expected, _ = sampler.fit_resample(X.iloc[train], y[train])
         pd.testing.assert_frame_equal(Recorder.fitted[2 * fold + 1], expected)
         assert type(sampler.model_) is kerasos.get_method(name)
+
+
+def test_a_target_of_one_column_is_its_labels(recorder):
+    X, y = table()
+    runs = [
+        run(["random"], recorder, data=(X, target)).rows
+        for target in (y, y[:, None], pd.DataFrame({"target": y}))
+    ]
+    timed = ["resample_seconds", "fit_seconds"]
+    for rows in runs[1:]:
+        pd.testing.assert_frame_equal(
+            rows.drop(columns=timed), runs[0].drop(columns=timed)
+        )
 
 
 def test_encodings_know_the_training_rows_alone(recorder):
@@ -363,6 +377,7 @@ def test_an_error_says_where_it_came_from():
         ({"y": np.linspace(0, 1, 90)}, ValueError, "continuous target"),
         ({"y": np.zeros(89)}, ValueError, r"Expected shape \(90,\)"),
         ({"y": np.array([None] + ["a"] * 89)}, ValueError, "1 missing labels"),
+        ({"X": sparse.csr_matrix((90, 2))}, TypeError, "Use `X.toarray\\(\\)`"),
         ({"X": np.zeros((90, 2, 2))}, ValueError, "must be a table"),
         ({"X": np.zeros((90, 0))}, ValueError, "must be a table"),
     ],
