@@ -17,11 +17,12 @@ def check_containers(X, y):
         ours = isinstance(given, pd.DataFrame | pd.Series) or sparse.issparse(given)
         foreign = hasattr(given, "to_pandas") or hasattr(given, "collect")
         if not ours and foreign and (name == "X" or np.ndim(given) != 1):
+            way = "" if hasattr(given, "to_pandas") else ".collect()"
             module = type(given).__module__.partition(".")[0].lstrip("_")
             raise TypeError(
                 f"`{name}` must be a pandas frame, an array, a sparse matrix or a list"
                 f". Received: {module}'s {type(given).__name__}. Pass "
-                f"`{name}.to_pandas()`, and turn the result back, for polars by "
+                f"`{name}{way}.to_pandas()`, and turn the result back, for polars by "
                 "`polars.from_pandas(X_res)`."
             )
     if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
