@@ -412,6 +412,16 @@ CASES = [
         step_size=0.05,
     ),
     Case(
+        "flow",
+        "rows",
+        data=rows,
+        options={"width": 16, "blocks": 1, "draws": 2, "sampling_steps": 3},
+        losses=("loss",),
+        full=True,
+        jit=True,
+        option=("sampling_steps", "sample_steps"),
+    ),
+    Case(
         "dgc",
         "images",
         data=two_kinds_of_images,

@@ -278,7 +278,7 @@ class DeepOverSampler(BaseOverSampler):
         self.model_, self.encoder_, self.history_ = None, None, {}
         if not len(labels):
             return _stack(X, None), y
-        x = self._encode(X)
+        x = self._encode(X, seed)
         screens = self._screens()
         if issubclass(method, keras.Model):
             params = {**self._stage_epochs(method, len(x)), **params}
@@ -318,11 +318,14 @@ class DeepOverSampler(BaseOverSampler):
                 check(name, value, kind, default)
         return params
 
-    def _encode(self, X):
+    def _encode(self, X, seed):
         """Returns what the method sees: a matrix in [-1, 1], or images."""
         if not isinstance(X, pd.DataFrame) and X.ndim > 2:
             return X[..., None] if X.ndim == 3 else X
-        self.encoder_ = TabularEncoder(numeric=get_method(self.method).numeric)
+        self.encoder_ = TabularEncoder(
+            numeric=get_method(self.method).numeric,
+            random_state=derive_seed(seed, "deep_over_sampler", "encoder"),
+        )
         x = self.encoder_.fit_transform(X.toarray() if sparse.issparse(X) else X)
         if not x.shape[1]:
             raise ValueError(
