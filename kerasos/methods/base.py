@@ -71,8 +71,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         produces_samples: Whether `sample` gives samples in the user's space.
         trains_classifier: Whether `classifier` is trained by `fit`.
         options: `{name: Option}` of `from_data`, with default and what it may be.
-        numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
+        numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
+        default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
+            over the data, within these bounds of steps.
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
@@ -83,7 +85,9 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     produces_samples = True
     trains_classifier = False
     options = Options()
-    numeric = "quantile"
+    numeric = "normal"
+    default_steps = (1_000, 20_000)
+    default_passes = 50
     model_range = (-1.0, 1.0)
     stages = ("train",)
     pre_oversample = False

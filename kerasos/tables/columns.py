@@ -38,10 +38,10 @@ def column_coder(series, name, position, settings):
             "drop their rows, or use `missing='keep'`."
         )
     kind = column_kind(series, name)
+    seed = (settings.random_state, position) if settings.numeric == "normal" else None
     no_number = kind == "categorical" or series.isna().all()
     if no_number or name in settings.categorical:
-        return CategoricalColumn(series, name, settings.max_categories)
-    seed = (settings.random_state, position)
+        return CategoricalColumn(series, name, settings.max_categories, seed)
     return NumericColumn(series, name, settings.numeric, kind == "integer", seed)
 
 
@@ -86,10 +86,16 @@ def dense(series):
 
 
 class Column:
-    """What coders share: the dtype, missing values and the widths of the blocks."""
+    """What coders share: the dtype, missing values and the widths of the blocks.
 
-    def __init__(self, series, name):
-        self.name, self.dtype = name, series.dtype
+    Args:
+        series: `pandas.Series`, the observed values.
+        name: Name or position of the column, for errors.
+        seed: Tuple of integers behind the draws of a smooth code; None for none.
+    """
+
+    def __init__(self, series, name, seed=None):
+        self.name, self.dtype, self.seed = name, series.dtype, seed
         missing = series.isna().to_numpy()
         self.has_missing = bool(missing.any())
         self.missing_value = series[missing].iloc[0] if self.has_missing else None
@@ -210,7 +216,7 @@ class NumericColumn(Column):
     """A position in [-1, 1], and whether the value is missing."""
 
     def __init__(self, series, name, numeric, integer, seed):
-        super().__init__(series, name)
+        super().__init__(series, name, seed)
         values = self._values(series)
         values = values[~np.isnan(values)]
         self.grid = Grid.of(values, series.dtype)
@@ -219,7 +225,6 @@ class NumericColumn(Column):
         self.low, self.high = values.min(), values.max()
         self.middle = self.low / 2 + self.high / 2
         self.half = self.high / 2 - self.low / 2  # the difference might overflow
-        self.seed = seed
         self.quantiles = self.scores = self.repeated = None
         if self.half > 0:
             if numeric == "linear" and not heavy_tailed(values):
@@ -246,22 +251,22 @@ class NumericColumn(Column):
     def encode(self, series):
         missing = self.check_missing(series)
         values = self._values(series)
+        rng = None if self.seed is None else np.random.default_rng(self.seed)
         parts = []
         if self.half > 0:
             z, known = np.zeros(len(values)), ~missing
             if known.any():
-                z[known] = self._positions(values[known])
+                z[known] = self._positions(values[known], rng)
             if self.scores is not None:  # no spike where nothing is meant
-                rng = np.random.default_rng([*self.seed, 1])
                 z[missing] = rng.standard_normal(missing.sum()) / self.scores.limit
             parts.append(np.clip(z, -1.0, 1.0)[:, None])
         if self.has_missing:
-            parts.append(one_hot(missing.astype("int64"), 2))
+            parts.append(one_hot(missing.astype("int64"), 2, rng))
         return parts
 
-    def _positions(self, values):
+    def _positions(self, values, rng):
         if self.scores is not None:
-            return self.scores.encode(values, np.random.default_rng([*self.seed, 0]))
+            return self.scores.encode(values, rng)
         if self.quantiles is not None:
             return 2.0 * self.quantiles.transform(values[:, None])[:, 0] - 1.0
         return (values - self.middle) / self.half
@@ -316,8 +321,8 @@ class NumericColumn(Column):
 class CategoricalColumn(Column):
     """One place for each value that occurs, the last one for a missing value."""
 
-    def __init__(self, series, name, max_categories):
-        super().__init__(series, name)
+    def __init__(self, series, name, max_categories, seed):
+        super().__init__(series, name, seed)
         if isinstance(self.dtype, pd.CategoricalDtype):
             used = np.unique(series.cat.codes)
             self.codes = used[used >= 0]
@@ -353,7 +358,8 @@ class CategoricalColumn(Column):
         if not self.blocks:
             return []
         places = np.where(missing, len(self.values), places)
-        return [one_hot(places, self.blocks[0][1])]
+        rng = None if self.seed is None else np.random.default_rng(self.seed)
+        return [one_hot(places, self.blocks[0][1], rng)]
 
     def decode(self, z):
         places = z.argmax(axis=1) if self.blocks else np.zeros(len(z), "int64")
@@ -371,8 +377,12 @@ class CategoricalColumn(Column):
         return pd.array(values, dtype=self.dtype)
 
 
-def one_hot(places, width):
-    """Returns rows of -1 with a 1 at each place, float32."""
+def one_hot(places, width, rng=None):
+    """Returns rows of -1 with a 1 at each place, float32.
+
+    With a generator each entry keeps its sign and a random size in [.2, 1]: exact
+    values would tell real rows from generated ones, and have no density.
+    """
     rows = np.full((len(places), width), -1.0, "float32")
     rows[np.arange(len(places)), places] = 1.0
-    return rows
+    return rows if rng is None else rows * rng.uniform(0.2, 1.0, rows.shape)

@@ -78,6 +78,7 @@ class TabularEncoder(BaseEstimator):
             divided by that of the largest value; rows of a frequent value are spread
             over their interval by chance. For methods that start from normal noise:
             columns are smooth, and frequent values and ends come back at their rates.
+            One-hot entries keep their sign and get a random size in [.2, 1].
         categorical: Names (arrays: positions) of columns of codes, which are
             categories although they hold numbers.
         missing: "keep", or "error" to refuse missing values.

@@ -96,8 +96,6 @@ class CVAE(ConditionalModel):
         Conditional Generative Models, NeurIPS 2015.
     """
 
-    numeric = "normal"
-
     @checked
     def __init__(
         self,
@@ -237,9 +235,9 @@ class CVAE(ConditionalModel):
         if self.likelihood == "bernoulli":
             reconstruction = gaussian.bernoulli_loss(output, x)
         else:
+            reconstruction = gaussian.gaussian_loss(output, x, self.log_variance)
             if training and self.variance == "columns":
                 self._follow_errors(output, x)
-            reconstruction = gaussian.gaussian_loss(output, x, self.log_variance)
         reconstruction = tf.reduce_mean(reconstruction)
         kl = tf.reduce_mean(gaussian.kl_to_standard_normal(mean, scale))
         # Held-out data are judged by the bound itself.

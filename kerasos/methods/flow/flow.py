@@ -16,8 +16,9 @@ Ours, for tables:
 - Columns are standardised; `DeepOverSampler` hands over normal scores, so that noise
   and data have the same columns one by one, and the network learns how they depend.
 - Categories are one-hot columns, +1 and -1, and the largest entry of a block decides.
-- Each row of a batch meets `draws` noises and times: the gradient is that of a batch
-  `draws` times as large, from batches that small classes can fill.
+- A row of a small batch meets several noises and times, so that a step has 256 of
+  them: its gradient is as quiet as that of a large batch, which small classes could
+  not fill.
 - Samples come from the mean of the weights over the last part of training, weight
   `(1 - 1/t)^8` a step (Karras et al., CVPR 2024, equation 127): it needs no decay of
   the learning rate and so no number of steps known before.
@@ -31,8 +32,10 @@ from kerasos.checks import Count, Seed, checked
 from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.flow.networks import velocity_mlp
+from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
+DRAWS = 256  # noises and times of a step, at least
 AVERAGE_POWER = 8.0  # the mean forgets what is older than a tenth of the training
 
 
@@ -50,7 +53,8 @@ class FlowMatching(ConditionalModel):
             `(batch, 1)` and `(batch, num_classes)`, to velocities `(batch,
             num_features)`.
         spec: `kerasos.data.DataSpec` of the training data.
-        draws: Noises and times for each row of a batch.
+        draws: Noises and times for each row of a batch. Default None: as many as bring
+            a step to 256.
         sampling_steps: Steps of Heun's method from noise to sample, with two
             evaluations of the network each. May be set on a trained model.
         pre_oversample: As `CVAE`: `fit` repeats random rows of the smaller classes
@@ -72,12 +76,18 @@ class FlowMatching(ConditionalModel):
         ICLR 2023.
     """
 
-    numeric = "normal"
+    default_steps = (500, 5_000)  # more of them approach copies of rare rows
+    default_passes = 10
     sampling_settings = ("sampling_steps",)
 
     @checked
     def __init__(
-        self, network, *, draws: Count = 8, sampling_steps: Count = 25, **kwargs
+        self,
+        network,
+        *,
+        draws: Count | None = None,
+        sampling_steps: Count = 25,
+        **kwargs,
     ):
         num_features = network.output_shape[-1]
         super().__init__(noise_dim=num_features, **kwargs)
@@ -107,7 +117,7 @@ class FlowMatching(ConditionalModel):
         seed: Seed | None = None,
         width: Count = 128,
         blocks: Count = 3,
-        draws=8,
+        draws=None,
         sampling_steps=25,
         pre_oversample=False,
         value_range=None,
@@ -167,8 +177,8 @@ class FlowMatching(ConditionalModel):
 
     def _loss(self, data, velocity, tag):
         rows, one_hot = self.real_batch(data)
-        rows = ops.repeat(rows, self.draws, axis=0)
-        one_hot = ops.repeat(one_hot, self.draws, axis=0)
+        draws = self.draws or _draws_for(num_rows(rows))
+        rows, one_hot = (ops.repeat(part, draws, axis=0) for part in (rows, one_hot))
         noise = self.normal(num_rows(rows), self.noise_dim, f"{tag}_noise")
         time = ops.sigmoid(self.normal(num_rows(rows), 1, f"{tag}_time"))
         return matching_loss(velocity, rows, noise, time, one_hot)
@@ -199,6 +209,12 @@ class FlowMatching(ConditionalModel):
             return self._averaged_velocity(rows, time, one_hot)
 
         return heun(field, tf.cast(latent, tf.float32), self.sampling_steps)
+
+
+def _draws_for(rows):
+    """Draws for each of so many rows of this replica; one where that is not known."""
+    replicas, _ = replica_context()
+    return max(1, DRAWS // (rows * replicas)) if isinstance(rows, int) else 1
 
 
 def matching_loss(velocity, rows, noise, time, one_hot):
