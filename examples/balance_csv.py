@@ -2,14 +2,16 @@
 
     python examples/balance_csv.py --input=customers.csv --target=churned
 
-writes `customers_balanced.csv`: the rows of the file, then generated ones, with a
-column `is_synthetic` behind them; and `customers_balanced.md`, a report that puts each
-column's distribution in the generated rows beside that of the real rows of the same
-class. The input is never written to.
+writes `customers_balanced.csv`: the rows of the file, then generated ones that are
+spelt as the file spells its own, with a column `is_synthetic` behind them; and
+`customers_balanced.md`, a report that puts each column's distribution in the generated
+rows beside that of the real rows of the same class. The input is never written to.
 
 Train on the result, and test on rows that were never in the input: split first, then
 balance the training part. Columns of codes (postal codes, say) are taken for numbers
-unless a value starts with a zero or holds a letter.
+unless a value starts with a zero or holds a letter. Empty cells are missing everywhere,
+words such as NA and null among numbers only: elsewhere they are values like others.
+Files with semicolons and decimal commas: `--separator=";" --decimal=","`.
 """
 
 import pathlib
@@ -23,9 +25,13 @@ from scipy.stats import ks_2samp
 
 import kerasos
 from kerasos.over_sampling import DeepOverSampler
+from kerasos.tables.csv_file import spelt, typed
 
 _INPUT = flags.DEFINE_string("input", None, "CSV file with a header.", required=True)
 _TARGET = flags.DEFINE_string("target", None, "Column of the class labels.")
+_SEPARATOR = flags.DEFINE_string("separator", ",", "Between two cells.")
+_DECIMAL = flags.DEFINE_enum("decimal", ".", [".", ","], "Before the decimals.")
+_ENCODING = flags.DEFINE_string("encoding", "utf-8", "Of the file, latin-1 say.")
 _METHOD = flags.DEFINE_enum("method", "gamo", kerasos.list_methods(), "What generates.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write. Default: INPUT_balanced.")
 _REPORT = flags.DEFINE_string("report", None, "Markdown file. Default: OUTPUT.md.")
@@ -37,7 +43,9 @@ MARK = "is_synthetic"
 
 def read(path, target):
     """Returns the table as text and with types, and the name of the target column."""
-    text, frame, target = csv_table.read(path, target)
+    text, frame, target = csv_table.read(
+        path, target, _SEPARATOR.value, _DECIMAL.value, _ENCODING.value
+    )
     if MARK in frame:
         raise ValueError(
             f"There is a column {MARK!r} already: the file seems to be a result of "
@@ -59,12 +67,6 @@ def paths(source, output, report):
         if not path.resolve().parent.is_dir():
             raise ValueError(f"There is no folder {path.resolve().parent} to write to.")
     return output, report
-
-
-def digits(text):
-    """Most digits behind the point in a column of text; None where some have an e."""
-    behind = text.str.extract(r"^[^eE]*\.(\d+)$")[0].str.len()
-    return None if text.str.contains("[eE]").any() else int(behind.max() or 0)
 
 
 def balance(frame, target):
@@ -172,13 +174,13 @@ def main(_):
         new = balance(frame, target)
     except (TypeError, ValueError) as error:
         sys.exit(f"balance_csv: {error}")
-    for name in new:  # as many decimals as the file has
+    made = spelt(new, frame, text, _DECIMAL.value)
+    for name in new:  # with as many decimals as are written
         if pd.api.types.is_float_dtype(new[name]):
-            decimals = digits(text[name])
-            new[name] = new[name] if decimals is None else new[name].round(decimals)
-    everything = pd.concat([text, new.astype(object)], ignore_index=True)
+            new[name] = typed(made[[name]], _DECIMAL.value)[name].astype("Float64")
+    everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
-    everything.to_csv(output, index=False)
+    csv_table.write(everything, output, source, _SEPARATOR.value, _ENCODING.value)
     report.write_text(markdown(frame, new, target, source), encoding="utf-8")
     print(f"{len(text)} rows and {len(new)} generated ones in {output}; see {report}")
 

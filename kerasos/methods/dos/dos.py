@@ -246,7 +246,7 @@ class DOS(OversamplingModel):
             cluster_loss = tf.reduce_mean(clusters[:, 0])
             loss = c_loss + tf.convert_to_tensor(self.clustering) * cluster_loss
         self.minimize(loss, tape, variables, self.c_optimizer)
-        return self.finish_step(c_loss=c_loss, cluster_loss=cluster_loss)
+        return self.finish_step(loss=loss, c_loss=c_loss, cluster_loss=cluster_loss)
 
     def features_of(self, x, training=False):
         """Returns f of samples in the user's units, float32 `(batch, width)`."""

@@ -277,6 +277,12 @@ class GAMO(OversamplingModel):
         return self.feature_extractor is not None
 
     @property
+    def is_trained(self):
+        # Copies of rows, and mixtures of two, need no training.
+        learns = self.learns_generator or self.is_convolutional
+        return super().is_trained or not learns
+
+    @property
     def prefers_jit(self):
         # Measured: benchmarks/step_time.py. XLA fuses the many small steps of the
         # dense variant; it loses on the convolutions of F.

@@ -599,7 +599,7 @@ def _copied(gamo, x, y):
             "samples are images already. Train one with `variant='conv'`."
         )
     gamo.spec.check_compatible(*as_arrays(x, y))
-    if not int(gamo.steps_done.numpy()):
+    if not gamo.is_trained:
         warnings.warn(
             "`gamo` has not been trained: its features say little. Call its `fit` "
             "first, or leave `gamo` out.",

@@ -309,7 +309,7 @@ class TwoStageCVAE(ConditionalModel):
             losses = bound(x, one_hot, "posterior", training=True)
         loss = losses["z_loss" if self.stage == "latent" else "loss"]
         self.minimize(loss, tape, variables, getattr(self, name))
-        return self.finish_step(**losses)
+        return self.finish_step(**{**losses, "loss": loss})
 
     def test_step(self, data):
         x, one_hot = self.real_batch(data)
