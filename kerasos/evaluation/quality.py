@@ -268,9 +268,7 @@ class _Look:
                 hits = [_among(column, ends) for column in sides.values()]
                 row["ends_real"], row["ends_synthetic"] = (hit.mean() for hit in hits)
                 if row["ends_real"] - 2 / len(real) <= 0.1:
-                    at_ends = [
-                        old | hit for old, hit in zip(at_ends, hits, strict=True)
-                    ]
+                    at_ends = at_ends[0] | hits[0], at_ends[1] | hits[1]
             for side, column in known.items():
                 if len(column):
                     _, counts = np.unique(column, return_counts=True)
@@ -282,8 +280,7 @@ class _Look:
                     row[f"std_{side}"] = column.std()
                     row[f"min_{side}"], row[f"max_{side}"] = column.min(), column.max()
             columns.append(row)
-        columns = pd.DataFrame(columns)
-        columns = columns.reindex(columns=COLUMNS)
+        columns = pd.DataFrame(columns).reindex(columns=COLUMNS)
         numeric = columns.columns.drop(["column", "kind"])
         columns[numeric] = columns[numeric].astype(float)
         shares = pd.concat(shares) if shares else pd.DataFrame(columns=SHARES)
@@ -440,8 +437,9 @@ def _some(rows, most, source):
 
 def _among(column, ends):
     """Whether a value is one of some, but for the rounding of float32."""
-    near = 1e-6 * (max(ends) - min(ends))
-    return np.any([np.abs(column - end) <= near for end in ends], axis=0)
+    near = [1e-6 * min(max(ends) - min(ends), abs(end)) for end in ends]
+    hits = [np.abs(column - end) <= by for end, by in zip(ends, near, strict=True)]
+    return np.any(hits, axis=0)
 
 
 def _slack(a, b):
