@@ -56,6 +56,7 @@ def test_a_file_is_balanced_and_reported(source, tmp_path):
     report = (tmp_path / "shop_balanced.md").read_text()
     assert "| no | 45 | 0 |" in report and "| yes | 15 | 30 |" in report
     assert "## churned = yes" in report and "| 15 real | 30 generated |" in report
+    assert "| generated (real) | churned = yes |" in report and "| auc | " in report
 
 
 def test_a_bad_file_ends_with_one_line(script, tmp_path):
@@ -154,12 +155,3 @@ def test_the_input_is_never_an_output(script, tmp_path):
             script.paths(source, output, report)
     with pytest.raises(ValueError, match="There is no folder"):
         script.paths(source, tmp_path / "none" / "b.csv", None)
-
-
-def test_cells_of_the_report(script):
-    numbers = pd.Series([1, 3, None, None], dtype="Int64")
-    assert script.summary(numbers) == "2 ± 1 [1, 3] (50% missing)"
-    words = pd.Series(["a|b", "a|b", "a|b", "c"])
-    assert script.summary(words) == "a\\|b 75%, c 25%"
-    assert script.distance(words, pd.Series(["c", "c"])) == "0.75"
-    assert script.distance(pd.Series([1.0, 2.0]), pd.Series([3.0])) == "1.00"
