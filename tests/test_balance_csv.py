@@ -3,7 +3,6 @@
 import pathlib
 
 import numpy as np
-import pandas as pd
 import pytest
 import script_module
 from absl import flags
