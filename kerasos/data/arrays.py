@@ -48,25 +48,7 @@ def as_arrays(x, y=None):
         )
     x, y = check_samples(x), check_labels(y)
     check_same_length(x, y)
-    labels, counts = np.unique(y, return_counts=True)
-    if len(labels) == 1:
-        raise ValueError(
-            "`y` must have at least two classes. Received: only label "
-            f"{labels[0]}. Add samples of another class."
-        )
-    if labels[-1] != len(labels) - 1:
-        absent = int(np.argmax(labels != np.arange(len(labels))))
-        raise ValueError(
-            "`y` has a class with no sample. Expected every label from 0 to "
-            f"{labels[-1]}. Received: no sample of label {absent}. Number the "
-            "classes 0..K-1: `_, y = np.unique(y, return_inverse=True)`."
-        )
-    if counts.min() == 1:
-        warnings.warn(
-            f"Labels {labels[counts == 1].tolist()} have one sample each, so "
-            "what is generated for them can only repeat it.",
-            stacklevel=2,
-        )
+    check_classes(y)
     repeated = len(x) - len(np.unique(_fingerprints(x, y)))
     if repeated:
         warnings.warn(
@@ -159,6 +141,32 @@ def check_labels(y):
             "`_, y = np.unique(y, return_inverse=True)`."
         )
     return y.astype("int64", copy=False)
+
+
+def check_classes(y):
+    """Raises `ValueError` unless every label up to the largest, above 0, has a sample.
+
+    Warns of classes of one sample.
+    """
+    labels, counts = np.unique(y, return_counts=True)
+    if len(labels) == 1:
+        raise ValueError(
+            "`y` must have at least two classes. Received: only label "
+            f"{labels[0]}. Add samples of another class."
+        )
+    if labels[-1] != len(labels) - 1:
+        absent = int(np.argmax(labels != np.arange(len(labels))))
+        raise ValueError(
+            "`y` has a class with no sample. Expected every label from 0 to "
+            f"{labels[-1]}. Received: no sample of label {absent}. Number the "
+            "classes 0..K-1: `_, y = np.unique(y, return_inverse=True)`."
+        )
+    if counts.min() == 1:
+        warnings.warn(
+            f"Labels {labels[counts == 1].tolist()} have one sample each, so "
+            "what is generated for them can only repeat it.",
+            stacklevel=3,
+        )
 
 
 def check_same_length(x, y):

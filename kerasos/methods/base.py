@@ -77,6 +77,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         options: `{name: Option}` of `from_data`, with default and what it may be.
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
+        takes_tables: False: tables come as the matrix of a `TabularEncoder`.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps.
         stages: Names of the training stages, in the order in which they come.
@@ -90,6 +91,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     trains_classifier = False
     options = Options()
     numeric = "normal"
+    takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50
     model_range = (-1.0, 1.0)

@@ -2,7 +2,7 @@
 
 They share the interface of `OversamplingModel` as far as it makes sense (`from_data`,
 `sample`, `oversample`, `options` and the flags), so one loop can compare them with the
-networks.
+networks. Tables they take as they are: frames, sparse matrices and arrays of any dtype.
 """
 
 import warnings
@@ -12,13 +12,18 @@ import keras
 import numpy as np
 
 from kerasos.checks import Count, Number, Options, Seed, checked
-from kerasos.data.resample import append, samples_to_add, to_dtype
-from kerasos.data.spec import as_arrays
+from kerasos.data.arrays import (
+    as_arrays,
+    check_classes,
+    check_labels,
+    check_same_length,
+)
+from kerasos.data.resample import samples_to_add, to_dtype
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
 
-CHUNK_FLOATS = 2**23  # values worked on at once: 32 MiB per float32 copy
+CHUNK_FLOATS = 2**23  # values of images worked on at once: 32 MiB per float32 copy
 _OF_NETWORKS = ("call", "compile", "export", "fit", "predict", "save")
 
 BelowOne = Annotated[float, Number(0, below=1)]
@@ -34,20 +39,20 @@ class Baseline:
 
     Attributes:
         options: `{name: Option}` of `from_data`, with default and what it may be.
-        numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
-            "linear" where samples are rows or lie between them.
+        takes_tables: True: `DeepOverSampler` hands over the user's own table, and no
+            matrix that stands for it.
         label_names: Names of the labels in warnings; None for the integers.
     """
 
     produces_samples = False
     trains_classifier = False
     trains = False
-    numeric = "quantile"
+    takes_tables = True
     label_names = None
     options = Options()
 
     def __init__(self, x, y=None, *, seed=None):
-        self.x, self.y = as_arrays(x, y)
+        self.x, self.y = _samples_and_labels(x, y)
         self.sample_shape = self.x.shape[1:]
         self.num_classes = int(self.y.max()) + 1
         self.seed = seed
@@ -58,8 +63,8 @@ class Baseline:
         """Checks the data and returns an oversampler for data of that shape.
 
         Args:
-            x: Array `(n, height, width, channels)` or `(n, num_features)`, or a
-                `tf.data.Dataset` of `(x, y)`.
+            x: Images `(n, height, width, channels)`; a table `(n, num_features)`: an
+                array, a frame or a sparse matrix; or a `tf.data.Dataset` of `(x, y)`.
             y: Integer array `(n,)`, labels `0..num_classes-1`.
             seed: Integer, used by `oversample` and `sample` when they are given none.
 
@@ -85,14 +90,17 @@ class Baseline:
 
         Returns:
             `(x_res, y_res, is_synthetic)`: the originals first and unchanged, in
-            the dtypes of `x` and `y`; `is_synthetic` boolean.
+            the container and dtypes of `x` and `y`; `is_synthetic` boolean.
 
         Raises:
             ValueError: If the data do not match those of `from_data`, or
                 imbalanced-learn refuses the strategy.
         """
+        from kerasos.over_sampling.rows import stack
+
         given = y
-        x, y = as_arrays(x, y)
+        if x is not self.x or y is not self.y:
+            x, y = _samples_and_labels(x, y)
         if x.shape[1:] != self.sample_shape:
             raise ValueError(
                 "Samples must have the shape given to `from_data`. Expected: "
@@ -100,8 +108,12 @@ class Baseline:
                 "with these data."
             )
         labels = self._labels_to_add(y, sampling_strategy)
-        x_new = self._synthesize(x, y, labels, self._seed(seed))
-        return append(x, y if given is None else np.asarray(given), x_new, labels)
+        x_new = (
+            self._synthesize(x, y, labels, self._seed(seed)) if len(labels) else None
+        )
+        y_res = y if given is None else np.asarray(given)
+        y_res = np.concatenate([y_res, labels.astype(y_res.dtype)])
+        return stack(x, x_new), y_res, np.arange(len(y_res)) >= len(y)
 
     @checked(hints=SAMPLE_HINTS)
     def sample(self, labels, seed: Seed | None = None):
@@ -112,7 +124,7 @@ class Baseline:
             seed: As in `oversample`.
 
         Returns:
-            Array `(n, *sample_shape)` in the dtype of the data.
+            Samples `(n, *sample_shape)` in the container and dtypes of the data.
 
         Raises:
             ValueError: If a label is not one of the data.
@@ -127,11 +139,14 @@ class Baseline:
                 f"{labels.dtype}, unknown {labels[~known][:10].tolist()}. Pass for "
                 "example `[1] * 100`."
             )
+        from kerasos.over_sampling.rows import take
+
+        if not len(labels):
+            return self.x[:0]
         order = np.argsort(labels, kind="stable")
-        x_new = np.empty((len(labels), *self.sample_shape), self.x.dtype)
         labels = labels[order].astype("int64")
-        x_new[order] = self._synthesize(self.x, self.y, labels, self._seed(seed))
-        return x_new
+        x_new = self._synthesize(self.x, self.y, labels, self._seed(seed))
+        return take(x_new, np.argsort(order))
 
     def __getattr__(self, name):
         if name in _OF_NETWORKS:
@@ -152,7 +167,7 @@ class Baseline:
         return samples_to_add(y, sampling_strategy, self.num_classes)
 
     def _synthesize(self, x, y, labels, seed):
-        """Returns one sample per entry of `labels`, which is sorted."""
+        """Returns one sample per entry of `labels`, sorted and at least one."""
         raise NotImplementedError
 
 
@@ -171,19 +186,18 @@ class NoOversampler(Baseline):
         return np.empty(0, "int64")
 
     def _synthesize(self, x, y, labels, seed):
-        if len(labels):
-            raise ValueError(
-                f"`none` makes no samples. Received: {len(labels)} labels. Choose "
-                "another method, `random` for instance."
-            )
-        return x[:0]
+        raise ValueError(
+            f"`none` makes no samples. Received: {len(labels)} labels. Choose "
+            "another method, `random` for instance."
+        )
 
 
 @register_method("random")
 class RandomOversampler(Baseline):
     """Adds copies of samples of the same class, drawn with replacement.
 
-    Uses imbalanced-learn's `RandomOverSampler`.
+    Draws as imbalanced-learn's `RandomOverSampler` does. Any column of a table is
+    copied as it is, dates, lists and missing values, too.
 
     Example:
 
@@ -193,16 +207,10 @@ class RandomOversampler(Baseline):
     ```
     """
 
-    numeric = "linear"
-
     def _synthesize(self, x, y, labels, seed):
-        from imblearn.over_sampling import RandomOverSampler
+        from kerasos.over_sampling.rows import take
 
-        totals = np.bincount(y) + np.bincount(labels, minlength=y.max() + 1)
-        totals = {int(label): int(totals[label]) for label in np.unique(labels)}
-        sampler = RandomOverSampler(sampling_strategy=totals, random_state=seed)
-        sampler.fit_resample(np.zeros((len(y), 1), "int8"), y)
-        return x[sampler.sample_indices_[len(y) :]]
+        return take(x, _drawn_rows(y, labels, np.random.RandomState(seed)))
 
 
 @register_method("smote")
@@ -211,13 +219,32 @@ class SMOTEOversampler(Baseline):
 
         x_new = x_i + u (x_nn - x_i),    u uniform in [0, 1), one per new sample
 
-    Uses imbalanced-learn's `SMOTE`, with Euclidean distances between flattened
-    samples. A class of `k_neighbors` samples or fewer uses all its others as
-    neighbours, with a warning; a class of one sample is copied, with a warning.
-    Integer data are rounded.
+    In the units of the data, with Euclidean distances, as imbalanced-learn's `SMOTE`;
+    images are flattened. Integers, and floats of a table that are whole numbers
+    throughout, are rounded. A class of `k_neighbors` samples or fewer uses all its
+    others as neighbours, with a warning; a class of one sample is copied, with a
+    warning.
+
+    Tables come as frames, arrays or sparse matrices, which stay sparse:
+
+    - A category is the most frequent one among the neighbours of x_i, as of `SMOTENC`,
+      so rare categories become rarer. Two rows of unlike categories are as far apart in
+      them as the median standard deviation of the class's numbers.
+    - Tables of categories alone follow `SMOTEN`: the value difference metric says who
+      the neighbours are, and x_i counts among them.
+    - Booleans are numbers, rounded: one-hot columns stay one-hot.
+    - A missing value is a column's mean in distances. A new one is missing where it is
+      in the nearer of the two parents, so as often as in the data; where the other
+      parent alone lacks it, the value is that of the nearer one.
+    - Dates and objects have no place between two of them and are refused; `random`
+      copies them.
 
     Args:
         k_neighbors: Integer, at least 1. Default 5 (paper).
+
+    Raises:
+        TypeError: If a column of a table holds dates or objects.
+        ValueError: If a value is infinite, or missing in a sparse matrix.
 
     Reference:
         Chawla, Bowyer, Hall, Kegelmeyer, SMOTE: Synthetic Minority Over-sampling
@@ -231,8 +258,6 @@ class SMOTEOversampler(Baseline):
     ```
     """
 
-    numeric = "linear"
-
     def __init__(self, x, y=None, *, seed=None, k_neighbors=5):
         super().__init__(x, y, seed=seed)
         self.k_neighbors = k_neighbors
@@ -244,27 +269,22 @@ class SMOTEOversampler(Baseline):
         return cls(x, y, seed=seed, k_neighbors=k_neighbors)
 
     def _synthesize(self, x, y, labels, seed):
-        x_new = np.empty((len(labels), *x.shape[1:]), x.dtype)
-        chunk = max(1, CHUNK_FLOATS // int(np.prod(self.sample_shape)))
-        for label in np.unique(labels):
-            points = x[y == label]
-            k = min(self.k_neighbors, len(points) - 1)
-            if k < self.k_neighbors:
+        from kerasos.over_sampling.smote import smote
+
+        classes = np.unique(labels)
+        neighbours = dict.fromkeys(classes, self.k_neighbors)
+        for label, size in zip(classes, np.bincount(y)[classes], strict=True):
+            if size <= self.k_neighbors:
+                neighbours[label] = k = size - 1
                 what = f"uses {k} neighbours" if k else "copies its one sample"
                 name = label if self.label_names is None else self.label_names[label]
                 warnings.warn(
                     f"Class {name} is too small for SMOTE with k_neighbors="
                     f"{self.k_neighbors}, which takes {self.k_neighbors + 1} samples. "
-                    f"Received: {len(points)}. SMOTE {what}.",
+                    f"Received: {size}. SMOTE {what}.",
                     stacklevel=3,
                 )
-            first, end = np.searchsorted(labels, [label, label + 1])
-            for start in range(first, end, chunk):
-                stop = min(start + chunk, end)
-                x_new[start:stop] = _between(
-                    points, k, stop - start, derive_seed(seed, int(start))
-                )
-        return x_new
+        return smote(x, y, labels, neighbours, seed)
 
 
 @register_method("augment")
@@ -326,11 +346,7 @@ class AugmentOversampler(Baseline):
         )
 
     def _synthesize(self, x, y, labels, seed):
-        rng = np.random.default_rng(seed)
-        rows = np.empty(len(labels), "int64")
-        for label in np.unique(labels):
-            at = labels == label
-            rows[at] = rng.choice(np.flatnonzero(y == label), at.sum())
+        rows = _drawn_rows(y, labels, np.random.default_rng(seed))
         layers = self._layers(seed)
         x_new = np.empty((len(labels), *x.shape[1:]), x.dtype)
         chunk = max(1, CHUNK_FLOATS // int(np.prod(self.sample_shape)))
@@ -364,17 +380,24 @@ class AugmentOversampler(Baseline):
         ]
 
 
-def _between(points, k, count, seed):
-    """Returns `count` samples between `points` and their `k` neighbours."""
-    from imblearn.over_sampling import SMOTE
+def _drawn_rows(y, labels, rng):
+    """Draws the number of a row of that class for each of the sorted labels."""
+    wanted = np.bincount(labels)
+    return np.concatenate(
+        [
+            rng.choice(np.flatnonzero(y == label), wanted[label])
+            for label in np.flatnonzero(wanted)
+        ]
+    )
 
-    n = len(points)
-    if not k:
-        return np.repeat(points, count, axis=0)
-    # 8 and 16 bit integers are exact in float32; wider types get float64.
-    flat = points.reshape(n, -1).astype(np.promote_types(points.dtype, "float32"))
-    # Only this class is copied to floats; one more row stands for the others.
-    flat = np.concatenate([flat, flat[:1]])
-    sampler = SMOTE(sampling_strategy={0: n + count}, k_neighbors=k, random_state=seed)
-    x_new = sampler.fit_resample(flat, np.arange(n + 1) // n)[0][n + 1 :]
-    return to_dtype(x_new, points.dtype).reshape(count, *points.shape[1:])
+
+def _samples_and_labels(x, y):
+    """Returns images or a table, and integer labels."""
+    if y is not None and not (hasattr(x, "iloc") or hasattr(x, "tocsr")):
+        x = np.asarray(x)
+    if y is None or getattr(x, "ndim", 0) != 2:
+        return as_arrays(x, y)
+    y = check_labels(y)
+    check_same_length(range(x.shape[0]), y)  # a sparse matrix has no length
+    check_classes(y)
+    return x, y

@@ -18,6 +18,10 @@ from sklearn.utils.validation import validate_data
 
 from kerasos.checks import check, check_options, nearest_name
 from kerasos.data.pipeline import batches
+from kerasos.over_sampling.dates import refuse_dates_as_text
+from kerasos.over_sampling.inputs import check_containers, checked_labels
+from kerasos.over_sampling.one_hot import one_hot_groups, tidy
+from kerasos.over_sampling.rows import stack
 from kerasos.over_sampling.schedule import (
     STEPS_PER_EPOCH,
     default_batch_size,
@@ -29,7 +33,11 @@ from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import get_method
 from kerasos.tables.encoder import TabularEncoder
 
-NESTED = "method_params__"
+# Dicts whose entries are parameters of their own, `method_params__latent_dim`.
+NESTED = ("method_params", "encoder_params")
+# Widest matrix that a network is trained on; one of 20,000 columns and 1,500 rows takes
+# minutes an epoch and learns little of them.
+MAX_WIDTH = 5_000
 # Below this many steps XLA's compilation takes longer than it saves: 4 s against 1.7 ms
 # of processor time a step of GAMO, for 20 columns, two classes and batches of 32.
 XLA_STEPS = 5_000
@@ -49,10 +57,10 @@ def _knowing_options(init):
     own = list(inspect.signature(init).parameters)[1:]
 
     @functools.wraps(init)
-    def call(self, method="cvae", *args, **params):
+    def call(self, method=None, *args, **params):
         for name in params.keys() - own:
             try:
-                options = get_method(method).options
+                options = get_method(method or "flow").options
             except ValueError:
                 options = {}
             nearest = nearest_name(name, [*options, *own])
@@ -77,20 +85,24 @@ class DeepOverSampler(BaseOverSampler):
     behind the originals, which come first and unchanged. For use as any sampler of
     imbalanced-learn: alone, in its `Pipeline`, in `GridSearchCV`.
 
-    Tables are 2-D arrays, sparse matrices (made dense inside, so of moderate width)
-    and pandas frames of numbers, booleans, strings and categories, missing values
-    allowed; `kerasos.data.TabularEncoder` makes a matrix in [-1, 1] of them and brings
-    samples back into the container, with the same columns and dtypes. Numbers that
-    are codes belong into a categorical column: `frame.astype({"zip": "category"})`.
+    Tables are 2-D arrays, sparse matrices and pandas frames; samples come back in the
+    container, with the same columns and dtypes. Methods without a network work on the
+    columns as they are: `random` copies rows of any content, `SMOTEOversampler` says
+    what it takes. For the others `kerasos.data.TabularEncoder` makes a matrix in
+    [-1, 1] of numbers, booleans, strings and categories, missing values allowed, of
+    5,000 columns at most; sparse matrices are made dense for it. Numbers that are codes
+    belong into a categorical column: `frame.astype({"zip": "category"})`. One-hot
+    columns, as of `pandas.get_dummies`, stay one-hot.
     Methods with the option `pre_oversample` learn tables with it: their batches hold as
     many rows of each class (R- variants of Fajardo et al.).
-    For methods whose `numeric` is "linear" numbers are scaled affinely, so a sample
+    For networks whose `numeric` is "linear" numbers are scaled affinely, so a sample
     between real rows is a convex combination of them, rounded where the column holds
     whole numbers; a category is the one with most weight among the parents. Other
-    methods get quantiles.
+    methods get normal scores.
 
     Image stacks have shape `(n, height, width)` or `(n, height, width, channels)`;
-    floats outside [-1, 1] need `method_params={"value_range": (low, high)}`.
+    floats outside [-1, 1] need `method_params={"value_range": (low, high)}`. Booleans
+    are 0 and 1, and rounded.
 
     Resample the training part only. Samples made before a split carry rows of the test
     set into training, and scores on them are worth nothing: put the sampler into an
@@ -99,19 +111,22 @@ class DeepOverSampler(BaseOverSampler):
     `prior_corrected` undoes that.
 
     Args:
-        method: Name from `kerasos.list_methods()`. Default "cvae".
+        method: Name from `kerasos.list_methods()`. Default None: "flow" for tables,
+            "cvae" for images.
         sampling_strategy: As in imbalanced-learn: "auto" brings every class to the size
             of the largest; a dict of totals by label, a float (two classes), a callable
             or one of its other strings.
-        epochs: Passes over the data. Default None: 50 passes, but at least 1,000
-            and at most 20,000 steps, counted in epochs of at least 100 steps. For
-            instance 1,000 steps for 100 rows, 1,550 for 1,000, 7,800 for 20,000
-            and 20,000 (10 passes) for 1,000,000. Earlier stages of a method (an
-            autoencoder's) come on top.
+        epochs: Passes over the data. Default None: `default_passes` of the method
+            within its `default_steps`, counted in epochs of at least 100 steps. For
+            most methods 50 passes, but at least 1,000 and at most 20,000 steps: 1,000
+            for 100 rows, 1,550 for 1,000, 7,800 for 20,000 and 20,000 (10 passes) for
+            1,000,000. Earlier stages of a method (an autoencoder's) come on top.
         batch_size: Rows of a step. Default None: 32, from 10,000 rows on 128, from
             100,000 on 512; never more than there are rows.
         method_params: Dict of options of the method's `from_data`. A search reaches
             each by its name: `method_params__latent_dim`.
+        encoder_params: Dict of parameters of the `TabularEncoder`, for methods with a
+            network: `{"max_categories": 2000}`. Reached in the same way.
         screen: Whether a sample that is not nearer to a real row of its own class than
             to any other is drawn again, up to 7 times (methods with a network).
             Default "auto": in tables of categories only, where rules often make the
@@ -121,12 +136,13 @@ class DeepOverSampler(BaseOverSampler):
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.
 
     Attributes:
+        method_: Name of the method that was used.
         sampling_strategy_: Dict of the samples to add, by label.
         sample_is_synthetic_: Boolean array, true for the added rows.
         model_: The trained method; None if nothing was to be added.
-        encoder_: The fitted `TabularEncoder`; None for images. `encoder_.
-            inverse_transform(model_.sample([k] * 9))` gives nine more rows of
-            `classes_[k]`.
+        encoder_: The fitted `TabularEncoder`; None for images and for methods that take
+            the table itself. `encoder_.inverse_transform(model_.sample([k] * 9))` gives
+            nine more rows of `classes_[k]`; without an encoder `model_.sample` does.
         history_: Dict of the losses, a list with a value an epoch each; empty for
             methods without training.
         classes_: Labels in the order of the method's integers.
@@ -148,10 +164,11 @@ class DeepOverSampler(BaseOverSampler):
 
     _parameter_constraints = {
         **BaseOverSampler._parameter_constraints,
-        "method": [str],
+        "method": [str, None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "method_params": [dict, None],
+        "encoder_params": [dict, None],
         "screen": ["boolean", StrOptions({"auto"})],
         "verbose": [Interval(Integral, 0, 2, closed="both")],
     }
@@ -159,12 +176,13 @@ class DeepOverSampler(BaseOverSampler):
     @_knowing_options
     def __init__(
         self,
-        method="cvae",
+        method=None,
         *,
         sampling_strategy="auto",
         epochs=None,
         batch_size=None,
         method_params=None,
+        encoder_params=None,
         screen="auto",
         random_state=None,
         verbose=0,
@@ -174,30 +192,34 @@ class DeepOverSampler(BaseOverSampler):
         self.epochs = epochs
         self.batch_size = batch_size
         self.method_params = method_params
+        self.encoder_params = encoder_params
         self.screen = screen
         self.random_state = random_state
         self.verbose = verbose
 
-    # Options of the method as parameters of their own.
+    # Options of the method and the encoder as parameters of their own.
 
     def get_params(self, deep=True):
-        """Returns the parameters; with `deep` those in `method_params`, too."""
+        """Returns the parameters; with `deep` those in the dicts, too."""
         params = super().get_params(deep=deep)
-        if deep and isinstance(self.method_params, Mapping):
-            for name, value in self.method_params.items():
-                params[NESTED + name] = value
+        for group in NESTED if deep else ():
+            given = getattr(self, group)
+            if isinstance(given, Mapping):
+                for name, value in given.items():
+                    params[f"{group}__{name}"] = value
         return params
 
     def set_params(self, **params):
         """Sets parameters; `method_params__name` sets or adds an option."""
-        nested = {
-            name.removeprefix(NESTED): params.pop(name)
-            for name in list(params)
-            if name.startswith(NESTED)
-        }
+        nested = {group: {} for group in NESTED}
+        for name in list(params):
+            group, _, option = name.partition("__")
+            if group in nested and option:
+                nested[group][option] = params.pop(name)
         super().set_params(**params)
-        if nested:  # into a new dict: the old one may be another estimator's, too
-            self.method_params = {**(self.method_params or {}), **nested}
+        for group, options in nested.items():
+            if options:  # into a new dict: the old one may be another estimator's, too
+                setattr(self, group, {**(getattr(self, group) or {}), **options})
         return self
 
     def __sklearn_tags__(self):
@@ -211,6 +233,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_X_y(self, X, y, accept_sparse=None):
         del accept_sparse
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        copies = get_method(self.method).takes_tables
         if isinstance(X, pd.DataFrame):
             # scikit-learn would turn a frame of mixed columns into objects.
             X, y = validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
@@ -229,7 +252,7 @@ class DeepOverSampler(BaseOverSampler):
                 accept_sparse=["csr", "csc"],
                 dtype=None,
                 allow_nd=True,
-                ensure_all_finite="allow-nan",
+                ensure_all_finite=False if copies else "allow-nan",
             )
         if np.ndim(X) not in (2, 3, 4):
             raise ValueError(
@@ -245,23 +268,32 @@ class DeepOverSampler(BaseOverSampler):
 
         Args:
             X: Table or images, see the class.
-            y: Labels of any kind that scikit-learn accepts, one a row.
+            y: Labels of any kind that scikit-learn accepts, one a row: an array, a
+                series, a list, or a frame or array of one column.
             **params: None are known; there for imbalanced-learn's interface.
 
         Returns:
             `(X_res, y_res)` in the containers and dtypes of `X` and `y`. Frames are
             numbered from 0.
         """
-        missing = 0 if y is None else int(np.sum(pd.isna(np.asarray(y))))
-        if missing:  # scikit-learn fails to sort text beside them
-            raise ValueError(
-                f"`y` must have a label for each row. Received: {missing} missing "
-                "labels. Drop their rows."
+        if params:
+            raise TypeError(
+                "`fit_resample` takes `X` and `y`. Received: "
+                f"{', '.join(f'`{name}`' for name in params)}. Rows that are made have "
+                "no weight of their own: weigh rows when the classifier is fitted, "
+                "`sample_is_synthetic_` tells them apart, or say how many there shall "
+                "be by `sampling_strategy`."
             )
-        return super().fit_resample(X, y, **params)
+        check_containers(X, y)
+        y = checked_labels(y)
+        X_res, y_res = super().fit_resample(X, y)
+        if sparse.issparse(X) and type(X_res) is not type(X):
+            X_res = type(X)(X_res)
+        return X_res, y_res
 
     def _fit_resample(self, X, y):
-        method = get_method(self.method)
+        self.method_ = self.method or ("flow" if np.ndim(X) == 2 else "cvae")
+        method = get_method(self.method_)
         params = self._checked_params(method)
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
@@ -277,8 +309,9 @@ class DeepOverSampler(BaseOverSampler):
         self.sample_is_synthetic_ = np.arange(len(y) + len(labels)) >= len(y)
         self.model_, self.encoder_, self.history_ = None, None, {}
         if not len(labels):
-            return _stack(X, None), y
-        x = self._encode(X, seed)
+            return stack(X, None), y
+        is_own = method.takes_tables and np.ndim(X) == 2
+        x = self._own_table(X) if is_own else self._encode(X, seed)
         screens = self._screens()
         if issubclass(method, keras.Model):
             params = {**self._stage_epochs(method, len(x)), **params}
@@ -297,11 +330,12 @@ class DeepOverSampler(BaseOverSampler):
                 self._check_classes(wanted)
                 self._train(x, codes, seed)
                 x_new = self._sample(x, codes, labels, sample_seed, screens)
+                X_res = stack(X, self._decode(x_new, X))
             else:
-                x_new, labels = self._draw(x, codes, wanted, sample_seed)
-        X_new = self._decode(x_new, X)
+                x_res, labels = self._draw(x, codes, wanted, sample_seed)
+                X_res = x_res if is_own else self._decode(x_res, X)
         y_new = self.classes_[labels]
-        return _stack(X, X_new), np.concatenate([y, y_new.astype(y.dtype)])
+        return X_res, np.concatenate([y, y_new.astype(y.dtype)])
 
     def _checked_params(self, method):
         """Returns `method_params`, after checking what the data have no say in."""
@@ -318,29 +352,77 @@ class DeepOverSampler(BaseOverSampler):
                 check(name, value, kind, default)
         return params
 
+    def _own_table(self, X):
+        if self.encoder_params:
+            raise TypeError(
+                f"{self.method_!r} takes the table as it is, without an encoder. "
+                f"Expected no `encoder_params`. Received: {self.encoder_params}. Leave "
+                "it out."
+            )
+        return X
+
     def _encode(self, X, seed):
         """Returns what the method sees: a matrix in [-1, 1], or images."""
         if not isinstance(X, pd.DataFrame) and X.ndim > 2:
+            X = X.astype("float32") if X.dtype == bool else X
             return X[..., None] if X.ndim == 3 else X
-        self.encoder_ = TabularEncoder(
-            numeric=get_method(self.method).numeric,
-            random_state=derive_seed(seed, "deep_over_sampler", "encoder"),
-        )
-        x = self.encoder_.fit_transform(X.toarray() if sparse.issparse(X) else X)
+        self._check_width(X.shape[1], "columns")
+        X = X.toarray() if sparse.issparse(X) else X
+        if isinstance(X, pd.DataFrame) or X.dtype.kind in "OU":
+            frame = pd.DataFrame(X)
+            for place, name in enumerate(frame.columns):
+                refuse_dates_as_text(frame.iloc[:, place], name)
+        self.encoder_ = self._encoder(seed).fit(X)
+        self._check_width(self.encoder_.width_, "columns, one for each category")
+        x = self.encoder_.transform(X)
         if not x.shape[1]:
             raise ValueError(
                 "All columns are constant, so there is nothing to learn. Expected a "
                 f"column with two values at least. Received: shape {X.shape}."
             )
+        self._one_hot = self._one_hot_slices(X)
         return x
+
+    def _encoder(self, seed):
+        params = dict(self.encoder_params or {})
+        known = inspect.signature(TabularEncoder).parameters
+        check_options(params, known, "TabularEncoder")
+        own = {
+            "numeric": get_method(self.method_).numeric,
+            "random_state": derive_seed(seed, "deep_over_sampler", "encoder"),
+        }
+        return TabularEncoder(**{**own, **params})
+
+    def _check_width(self, width, what):
+        if width > MAX_WIDTH:
+            raise ValueError(
+                f"The table is too wide for {self.method_!r}, which would learn a dense "
+                f"matrix of it. Expected at most {MAX_WIDTH:,} columns when encoded. "
+                f"Received: {width:,} {what}. Reduce it first, for instance by "
+                "scikit-learn's `TruncatedSVD(100)` in the pipeline or by grouping "
+                "rare categories, or use `smote` or `random`, which take it as it is."
+            )
+
+    def _one_hot_slices(self, X):
+        """Returns where one-hot columns lie in the matrix, see `one_hot.tidy`."""
+        blocks = {block.column: block.slice for block in self.encoder_.blocks_}
+        names = list(X.columns) if isinstance(X, pd.DataFrame) else range(X.shape[1])
+        found = []
+        for places, flags in one_hot_groups(X):
+            kept = [i for i, place in enumerate(places) if names[place] in blocks]
+            if len(kept) > 1:  # a constant column takes no room
+                slices = [blocks[names[places[i]]] for i in kept]
+                found.append((slices, flags[:, kept]))
+        return found
 
     def _decode(self, x, X):
         if self.encoder_ is None:
             if x.dtype.kind == "f" and not np.isfinite(x).all():
                 raise ValueError(
-                    f"{self.method!r} generated NaN or infinity: its training has "
+                    f"{self.method_!r} generated NaN or infinity: its training has "
                     "diverged. Lower `epochs`, or check the scale of the images."
                 )
+            x = x >= 0.5 if X.dtype == bool else x
             return x[..., 0] if X.ndim == 3 else x
         table = self.encoder_.inverse_transform(x)
         if sparse.issparse(X):
@@ -359,7 +441,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_classes(self, wanted):
         if not self.model_.produces_samples:
             raise ValueError(
-                f"{self.method!r} with these `method_params` generates features, not "
+                f"{self.method_!r} with these `method_params` generates features, not "
                 f"samples. Received: method_params={self.method_params}. Leave out "
                 "the option that makes it so, or choose another method."
             )
@@ -367,7 +449,7 @@ class DeepOverSampler(BaseOverSampler):
         wrong = [self.classes_[code] for code in wanted if code not in able]
         if wrong:
             raise ValueError(
-                f"{self.method!r} generates classes smaller than the largest only. "
+                f"{self.method_!r} generates classes smaller than the largest only. "
                 f"Expected some of {[self.classes_[k] for k in sorted(able)]}. "
                 f"Received: sampling_strategy={self.sampling_strategy!r}, which asks "
                 f"for more of {wrong}. Choose another method for that."
@@ -379,7 +461,10 @@ class DeepOverSampler(BaseOverSampler):
         steps_per_epoch = num_rows // batch_size
         if self.epochs is not None:
             return batch_size, steps_per_epoch, None
-        steps = default_steps(num_rows, batch_size)
+        method = get_method(self.method_)
+        steps = default_steps(
+            num_rows, batch_size, method.default_passes, method.default_steps
+        )
         return batch_size, min(max(steps_per_epoch, STEPS_PER_EPOCH), steps), steps
 
     def _stage_epochs(self, method, num_rows):
@@ -430,17 +515,24 @@ class DeepOverSampler(BaseOverSampler):
 
     def _sample(self, x, codes, labels, seed, screens):
         def sample(labels, seed):
-            return self.model_.sample(labels, seed=seed, verbose=self.verbose)
+            rows = self.model_.sample(labels, seed=seed, verbose=self.verbose)
+            return rows if self.encoder_ is None else tidy(rows, x, self._one_hot)
 
-        def tidy(rows):
-            return self.encoder_.transform(self.encoder_.inverse_transform(rows))
+        if not screens:
+            return sample(labels, seed)
+        # Distances are of codes without draws.
+        plain = TabularEncoder(**self.encoder_.get_params())
+        if plain.numeric == "normal":
+            plain.set_params(numeric="quantile")
+        real = plain.fit_transform(self.encoder_.inverse_transform(x))
 
-        if screens:
-            return screened(sample, labels, x, codes, tidy, seed)
-        return sample(labels, seed)
+        def seen(rows):
+            return plain.transform(self.encoder_.inverse_transform(rows))
+
+        return screened(sample, labels, real, codes, seen, seed)
 
     def _draw(self, x, codes, wanted, seed):
-        """Samples and labels of a method without a network."""
+        """Rows of a method without a network, all; labels of the new ones."""
         self.model_.label_names = self.classes_
         counts = np.bincount(codes)
         totals = {code: int(counts[code]) + count for code, count in wanted.items()}
@@ -450,16 +542,4 @@ class DeepOverSampler(BaseOverSampler):
         for label in self.sampling_strategy_:  # a method may add nothing
             place = int(np.searchsorted(self.classes_, label))
             self.sampling_strategy_[label] = int(added[place])
-        return x_res[is_new], codes_res[is_new]
-
-
-def _stack(X, X_new):
-    """Returns the rows of `X`, then those of `X_new`, in the container of `X`."""
-    if isinstance(X, pd.DataFrame):
-        parts = [X] if X_new is None else [X, X_new]
-        return pd.concat(parts, ignore_index=True)
-    if X_new is None:
-        return X.copy()
-    if sparse.issparse(X):
-        return sparse.vstack([X, X_new], format=X.format, dtype=X.dtype)
-    return np.concatenate([X, X_new.astype(X.dtype, copy=False)])
+        return x_res, codes_res[is_new]

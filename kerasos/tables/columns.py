@@ -60,7 +60,8 @@ def column_kind(series, name):
             f"Column {name!r} holds dates or times, which no oversampler can make up. "
             f"Expected numbers, booleans, strings or categories. Received: {inferred}. "
             "Replace it by numbers that matter, such as `.dt.month`, `.dt.dayofweek` "
-            "or the days since a day, `(column - day).dt.days`, or drop it."
+            "or the days since a day, `(column - day).dt.days`, drop it, or use "
+            "`random`, which copies rows."
         )
     if inferred in ("integer", "empty"):
         return "integer" if inferred == "integer" else "categorical"
@@ -74,7 +75,7 @@ def column_kind(series, name):
     raise TypeError(
         f"Column {name!r} holds values that cannot be encoded. Expected numbers, "
         f"booleans, strings or categories. Received: {type(wrong).__name__}, dtype "
-        f"{dtype}. Convert the column, or drop it."
+        f"{dtype}. Convert the column, drop it, or use `random`, which copies rows."
     )
 
 
@@ -339,7 +340,9 @@ class CategoricalColumn(Column):
                 f"Column {name!r} has too many categories for one-hot blocks. "
                 f"Expected at most {max_categories}. Received: {len(self.values)} in "
                 f"{len(series)} rows. Drop it if it names the rows, group its rare "
-                "values, or raise `max_categories`."
+                "values, or raise `max_categories`: "
+                f"`DeepOverSampler(..., encoder_params={{'max_categories': "
+                f"{len(self.values)}}})`."
             )
         width = len(self.values) + self.has_missing
         self.blocks = [("categorical", width)] if width > 1 else []

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.over_sampling import baselines
+from kerasos.over_sampling import baselines, smote
 from kerasos.registry import get_method
 
 NAMES = ["none", "random", "smote", "augment"]
@@ -62,7 +62,7 @@ def test_flags(name):
     cls = get_method(name)
     assert cls.method_name == name
     assert (cls.produces_samples, cls.trains_classifier, cls.trains) == (False,) * 3
-    assert cls.numeric == ("linear" if name in ("random", "smote") else "quantile")
+    assert cls.takes_tables and not get_method("cvae").takes_tables
 
 
 @each_method
@@ -323,7 +323,7 @@ def test_smote_does_not_warn_of_classes_it_leaves_alone():
 
 
 def test_smote_in_chunks_still_fills_every_sample(monkeypatch):
-    monkeypatch.setattr(baselines, "CHUNK_FLOATS", 4 * 5)  # five rows at a time
+    monkeypatch.setattr(smote, "CHUNK_FLOATS", 4 * 5)  # five rows at a time
     x, y = rows(counts=(30, 8, 12))
     new, labels = made("smote", x, y)
     assert np.bincount(labels).tolist() == [0, 22, 18]
