@@ -20,6 +20,13 @@ def dense(units, seed, name, activation=None, stddev=None):
     )
 
 
+def linear_head(num_features, units, seed, name, stddev=None):
+    """One linear layer on features, as a `keras.Model`."""
+    inputs = keras.Input((num_features,))
+    outputs = dense(units, seed, f"{name}_output", stddev=stddev)(inputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
 def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     """Dense layers with leaky ReLU and a linear output.
 

@@ -233,7 +233,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_X_y(self, X, y, accept_sparse=None):
         del accept_sparse
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        copies = get_method(self.method).takes_tables
+        copies = self.method is not None and get_method(self.method).takes_tables
         if isinstance(X, pd.DataFrame):
             # scikit-learn would turn a frame of mixed columns into objects.
             X, y = validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
@@ -396,7 +396,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_width(self, width, what):
         if width > MAX_WIDTH:
             raise ValueError(
-                f"The table is too wide for {self.method_!r}, which would learn a dense "
+                f"The table is too wide for {self.method_!r}, which learns a dense "
                 f"matrix of it. Expected at most {MAX_WIDTH:,} columns when encoded. "
                 f"Received: {width:,} {what}. Reduce it first, for instance by "
                 "scikit-learn's `TruncatedSVD(100)` in the pipeline or by grouping "
