@@ -115,7 +115,7 @@ class FlowMatching(ConditionalModel):
         y=None,
         *,
         seed: Seed | None = None,
-        width: Count = 128,
+        width: Count | None = None,
         blocks: Count = 3,
         draws=None,
         sampling_steps=25,
@@ -127,7 +127,8 @@ class FlowMatching(ConditionalModel):
 
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
-            width: Units of the network's hidden layers.
+            width: Units of the network's hidden layers. Default: as many as the rows
+                have columns, but 128 to 512.
             blocks: Its residual blocks.
             draws, sampling_steps, pre_oversample: See the class.
         """
@@ -138,9 +139,9 @@ class FlowMatching(ConditionalModel):
                 f"Received: images of shape {data.spec.shape}. Choose another method, "
                 "`cvae` or `bagan` for instance."
             )
-        network = velocity_mlp(
-            data.spec.num_features, data.spec.num_classes, data.seed, width, blocks
-        )
+        columns = data.spec.num_features
+        width = width or min(max(columns, 128), 512)
+        network = velocity_mlp(columns, data.spec.num_classes, data.seed, width, blocks)
         return cls.for_data(
             data,
             {"network": network},
