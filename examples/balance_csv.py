@@ -2,14 +2,17 @@
 
     python examples/balance_csv.py --input=customers.csv --target=churned
 
-writes `customers_balanced.csv`: the rows of the file, then generated ones, with a
-column `is_synthetic` behind them; and `customers_balanced.md`, a report that puts each
-column's distribution in the generated rows beside that of the real rows of the same
-class. The input is never written to.
+writes `customers_balanced.csv`: the rows of the file, then generated ones that are
+spelt as the file spells its own, with a column `is_synthetic` behind them; and
+`customers_balanced.md`, a report that says what is wrong with the generated rows
+(`kerasos.evaluation.quality`) and puts each column's distribution in them beside that
+of the real rows of the same class. The input is never written to.
 
 Train on the result, and test on rows that were never in the input: split first, then
 balance the training part. Columns of codes (postal codes, say) are taken for numbers
-unless a value starts with a zero or holds a letter.
+unless a value starts with a zero or holds a letter. Empty cells are missing everywhere,
+words such as NA and null among numbers only: elsewhere they are values like others.
+Files with semicolons and decimal commas: `--separator=";" --decimal=","`.
 """
 
 import pathlib
@@ -19,14 +22,18 @@ import csv_table
 import numpy as np
 import pandas as pd
 from absl import app, flags, logging
-from scipy.stats import ks_2samp
 
 import kerasos
+from kerasos.evaluation import quality
 from kerasos.over_sampling import DeepOverSampler
+from kerasos.tables.csv_file import spelt, typed
 
 _INPUT = flags.DEFINE_string("input", None, "CSV file with a header.", required=True)
 _TARGET = flags.DEFINE_string("target", None, "Column of the class labels.")
-_METHOD = flags.DEFINE_enum("method", "gamo", kerasos.list_methods(), "What generates.")
+_SEPARATOR = flags.DEFINE_string("separator", ",", "Between two cells.")
+_DECIMAL = flags.DEFINE_enum("decimal", ".", [".", ","], "Before the decimals.")
+_ENCODING = flags.DEFINE_string("encoding", "utf-8", "Of the file, latin-1 say.")
+_METHOD = flags.DEFINE_enum("method", "flow", kerasos.list_methods(), "What generates.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write. Default: INPUT_balanced.")
 _REPORT = flags.DEFINE_string("report", None, "Markdown file. Default: OUTPUT.md.")
 _EPOCHS = flags.DEFINE_integer("epochs", None, "Passes; default: by size.", 1)
@@ -37,7 +44,9 @@ MARK = "is_synthetic"
 
 def read(path, target):
     """Returns the table as text and with types, and the name of the target column."""
-    text, frame, target = csv_table.read(path, target)
+    text, frame, target = csv_table.read(
+        path, target, _SEPARATOR.value, _DECIMAL.value, _ENCODING.value
+    )
     if MARK in frame:
         raise ValueError(
             f"There is a column {MARK!r} already: the file seems to be a result of "
@@ -61,12 +70,6 @@ def paths(source, output, report):
     return output, report
 
 
-def digits(text):
-    """Most digits behind the point in a column of text; None where some have an e."""
-    behind = text.str.extract(r"^[^eE]*\.(\d+)$")[0].str.len()
-    return None if text.str.contains("[eE]").any() else int(behind.max() or 0)
-
-
 def balance(frame, target):
     """Returns the generated rows, with the target."""
     x, y = frame.drop(columns=target), frame[target]
@@ -78,42 +81,6 @@ def balance(frame, target):
     return new[sampler.sample_is_synthetic_].reset_index(drop=True)
 
 
-def is_number(column):
-    dtype = column.dtype
-    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(
-        dtype
-    )
-
-
-def summary(column):
-    """One cell: mean, deviation and range, or the most frequent values."""
-    known = column.dropna()
-    cell = ""
-    if is_number(column) and len(known):
-        mean, deviation = known.mean(), known.astype("float64").std(ddof=0)
-        cell = f"{mean:.4g} ± {deviation:.3g} [{known.min():.4g}, {known.max():.4g}]"
-    elif len(known):
-        shares = known.astype(str).value_counts(normalize=True)
-        parts = [f"{value} {share:.0%}" for value, share in shares[:4].items()]
-        cell = ", ".join(parts) + (" …" if len(shares) > 4 else "")
-    if len(known) < len(column):
-        cell += f" ({column.isna().mean():.0%} missing)"
-    return cell.replace("|", "\\|").replace("\n", " ").strip()
-
-
-def distance(real, new):
-    """Largest gap of the distribution functions, or half the sum of share gaps."""
-    real, new = real.dropna(), new.dropna()
-    if not len(real) or not len(new):
-        return "-"
-    if is_number(real):
-        value = ks_2samp(real.astype("float64"), new.astype("float64")).statistic
-    else:
-        shares = [column.value_counts(normalize=True) for column in (real, new)]
-        value = shares[0].sub(shares[1], fill_value=0).abs().sum() / 2
-    return f"{value:.2f}"
-
-
 def markdown(frame, new, target, source):
     counts, added = frame[target].value_counts(), new[target].value_counts()
     lines = [
@@ -123,12 +90,7 @@ def markdown(frame, new, target, source):
         "|---|---|---|",
         *(f"| {k} | {count} | {added.get(k, 0)} |" for k, count in counts.items()),
         "",
-        f"Seed {_SEED.value}, kerasos {kerasos.__version__}. "
-        f"{copies(frame, new)} of {len(new)} generated rows equal a real one.",
-        "",
-        "Numbers: mean ± standard deviation [smallest, largest]. Distance: 0 for equal "
-        "distributions, 1 for disjoint ones (Kolmogorov-Smirnov; for categories half "
-        "the sum of the shares' differences).",
+        f"Seed {_SEED.value}, kerasos {kerasos.__version__}.",
     ]
     identifiers = [
         name
@@ -141,26 +103,19 @@ def markdown(frame, new, target, source):
             f"{', '.join(identifiers)}: different in every row. If that is an "
             "identifier, drop it before training anything.",
         ]
-    for label in added.index:
-        real, made = frame[frame[target] == label], new[new[target] == label]
-        lines += [
-            "",
-            f"## {target} = {label}",
-            "",
-            f"| column | {len(real)} real | {len(made)} generated | distance |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {name} | {summary(real[name])} | {summary(made[name])} "
-            f"| {distance(real[name], made[name])} |"
-            for name in frame.columns.drop(target)
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def copies(frame, new):
-    known = set(map(tuple, frame.astype(str).to_numpy()))
-    return sum(row in known for row in map(tuple, new.astype(str).to_numpy()))
+    try:
+        report = quality(frame, new, target=target, random_state=_SEED.value)
+    except ValueError as error:  # none or one generated row, for instance
+        return "\n".join([*lines, "", f"Not compared: {error}", ""])
+    lines += [
+        "",
+        "Numbers: mean ± standard deviation [smallest, largest]. Distance: 0 for equal "
+        "distributions, 1 for disjoint ones (Kolmogorov-Smirnov; for categories half "
+        "the sum of the shares' differences). The measures are explained in "
+        "`help(kerasos.evaluation.quality)`.",
+        "",
+    ]
+    return "\n".join(lines) + "\n" + report.to_markdown()
 
 
 def main(_):
@@ -172,13 +127,13 @@ def main(_):
         new = balance(frame, target)
     except (TypeError, ValueError) as error:
         sys.exit(f"balance_csv: {error}")
-    for name in new:  # as many decimals as the file has
+    made = spelt(new, frame, text, _DECIMAL.value)
+    for name in new:  # with as many decimals as are written
         if pd.api.types.is_float_dtype(new[name]):
-            decimals = digits(text[name])
-            new[name] = new[name] if decimals is None else new[name].round(decimals)
-    everything = pd.concat([text, new.astype(object)], ignore_index=True)
+            new[name] = typed(made[[name]], _DECIMAL.value)[name].astype("Float64")
+    everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
-    everything.to_csv(output, index=False)
+    csv_table.write(everything, output, source, _SEPARATOR.value, _ENCODING.value)
     report.write_text(markdown(frame, new, target, source), encoding="utf-8")
     print(f"{len(text)} rows and {len(new)} generated ones in {output}; see {report}")
 

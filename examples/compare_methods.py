@@ -22,6 +22,9 @@ from kerasos.evaluation import compare
 
 _INPUT = flags.DEFINE_string("input", None, "CSV file with a header.")
 _TARGET = flags.DEFINE_string("target", None, "Column of labels. Default: the last.")
+_SEPARATOR = flags.DEFINE_string("separator", ",", "Between two cells.")
+_DECIMAL = flags.DEFINE_enum("decimal", ".", [".", ","], "Before the decimals.")
+_ENCODING = flags.DEFINE_string("encoding", "utf-8", "Of the file, latin-1 say.")
 _METHODS = flags.DEFINE_list(
     "methods",
     "class_weights,threshold,random,smote,cvae,gamo",
@@ -49,7 +52,13 @@ def load():
     """Returns the table and its labels."""
     if _INPUT.value is None:
         return breast_cancer()
-    _, frame, target = csv_table.read(pathlib.Path(_INPUT.value), _TARGET.value)
+    _, frame, target = csv_table.read(
+        pathlib.Path(_INPUT.value),
+        _TARGET.value,
+        _SEPARATOR.value,
+        _DECIMAL.value,
+        _ENCODING.value,
+    )
     return frame.drop(columns=target), frame[target].to_numpy()
 
 

@@ -177,19 +177,46 @@ Args:
 
 
 class Options:
-    """The class attribute `options` of a method: `{name: Option}` of `from_data`.
+    """The class attribute `options` of a method, its `OptionsOf`."""
+
+    def __get__(self, instance, cls):
+        return OptionsOf(cls)
+
+
+class OptionsOf(dict):
+    """`{name: Option}` of the `from_data` of a method.
 
     Made from the signature. What `from_data` does not annotate is of the kind that the
     constructor annotates.
     """
 
-    def __get__(self, instance, cls):
+    def __init__(self, cls):
         kinds = _kinds_of_constructor(cls)
-        return {
-            name: Option(name, parameter.default, kinds.get(name, own))
+        super().__init__(
+            (name, Option(name, parameter.default, kinds.get(name) or own))
             for name, parameter, own in _keywords(cls.from_data)
             if name != "seed"
-        }
+        )
+        self._of_constructor = [name for name in self if name in kinds]
+
+    def given(self, values, defaults=None, to=None):
+        """Returns what `from_data` hands on of its options.
+
+        Args:
+            values: Dict with all options: in `from_data`, `locals()`.
+            defaults: Dict of what None stands for, where it stands for a value.
+            to: Function whose keyword arguments they are. Default: the constructor.
+
+        Returns:
+            `{name: value}`.
+
+        Example:
+
+        >>> cls(*networks, spec=data.spec, **cls.options.given(locals()))
+        """
+        names = [name for name, *_ in _keywords(to)] if to else self._of_constructor
+        given, defaults = {name: values[name] for name in names}, defaults or {}
+        return {n: defaults.get(n) if v is None else v for n, v in given.items()}
 
 
 def _keywords(function):
@@ -206,7 +233,8 @@ def _kinds_of_constructor(cls):
     kinds = {}
     for part in reversed(cls.__mro__):
         if "__init__" in vars(part):
-            kinds.update((n, k) for n, _, k in _keywords(part.__init__) if k)
+            for name, _, kind in _keywords(part.__init__):
+                kinds[name] = kind or kinds.get(name)
     return kinds
 
 

@@ -15,6 +15,7 @@ DPI = 100
 CELL_PIXELS = 56  # small images grow to about this size, by a whole factor
 MAX_CELL_PIXELS = 128
 MAX_FIGURE_PIXELS = 30_000  # matplotlib refuses 2**16
+HATCHED = {"facecolor": "0.96", "edgecolor": "0.75", "hatch": "////", "linewidth": 0}
 
 
 def image_grid(rows, row_labels=None, title=None, column_groups=None):
@@ -265,17 +266,7 @@ def _draw_block(axes, cells, height, width, margin):
             top = i * (height + margin) + margin
             left = j * (width + margin) + margin
             if image is None:
-                axes.add_patch(
-                    Rectangle(
-                        (left, top),
-                        width,
-                        height,
-                        facecolor="0.96",
-                        edgecolor="0.75",
-                        hatch="////",
-                        linewidth=0,
-                    )
-                )
+                axes.add_patch(Rectangle((left, top), width, height, **HATCHED))
                 continue
             image = np.asarray(image)
             if image.dtype == np.uint8:

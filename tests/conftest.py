@@ -12,6 +12,12 @@ tf.config.set_logical_device_configuration(
 )
 
 
+import kerasos  # noqa: E402  # after the devices, which it touches
+
+# Most tests look at samples of models that nobody trained; the contract test does not.
+kerasos.OversamplingModel.allow_untrained = True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     """Initial weights of every test are the same in each run and in any order.

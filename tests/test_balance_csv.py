@@ -3,7 +3,6 @@
 import pathlib
 
 import numpy as np
-import pandas as pd
 import pytest
 import script_module
 from absl import flags
@@ -52,10 +51,11 @@ def test_a_file_is_balanced_and_reported(source, tmp_path):
     for age, zip_code, price, member, churned, mark in made:
         assert (churned, mark) == ("yes", "1") and zip_code in ("0150", "9000")
         assert age == "" or 18 <= int(age) <= 90
-        assert member in ("True", "False") and len(price.split(".")[1]) <= 2
+        assert member in ("true", "false") and len(price.split(".")[1]) == 2
     report = (tmp_path / "shop_balanced.md").read_text()
     assert "| no | 45 | 0 |" in report and "| yes | 15 | 30 |" in report
     assert "## churned = yes" in report and "| 15 real | 30 generated |" in report
+    assert "| generated (real) | churned = yes |" in report and "| auc | " in report
 
 
 def test_a_bad_file_ends_with_one_line(script, tmp_path):
@@ -75,14 +75,18 @@ def test_a_bad_file_ends_with_one_line(script, tmp_path):
         (None, None, "There is no file"),
         ("a,b\n", "b", "no rows"),
         ("a\n1\n", None, "must have a column beside the target.*separator"),
-        ("a;b\n1;2\n", None, "separator a comma"),
+        ("a;b\n1;2\n", None, "set `--separator`"),
         ("a,a,b\n1,2,x\n1,2,y\n", "b", r"Received twice: \['a'\]"),
         ("a,b\n1,x\n1,2,3\n", "b", "Expected 2. Received: 3 in line 3"),
         ("a,b\n1,x\n\n1\n", "b", "Expected 2. Received: 1 in line 4"),
         ("a,Churn\n1,x\n2,y\n", "churn", "Did you mean 'Churn'"),
         ("a,b\n1,x\n2,\n", "b", "none in line 3"),
         ("a,b\n1,x\n2,x\n", "b", "two classes at least.*'x'"),
+        ("a,b\n1,x\n\n2,\n", "b", "none in line 4"),
         ("a,b\n1,0.5\n2,1.5\n", "b", "fractions such as 0.5"),
+        ("a,b\n1,1\n2,1.0\n", "b", "two classes at least"),
+        ("a,b\n1,1\n2,inf\n", "b", "fractions such as inf"),
+        ("a,b\n1,1\n2,NA\n", "b", "none in line 3"),
         ("a,b\n1,q\n2,w\n3,e\n4,r\n", "b", "4 different values in 4 rows"),
         ("a,is_synthetic,b\n1,0,x\n2,0,y\n", "b", "already"),
         ("a,b\n1,caf\xe9\n2,y\n".encode("latin-1"), "b", "not UTF-8"),
@@ -94,6 +98,40 @@ def test_bad_files_say_why(script, tmp_path, text, target, words):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=words):
         script.read(path, target)
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        ("0.0 1.0", [0, 1]),
+        ("1. 2.", [1, 2]),
+        ("1e0 2e0", [1, 2]),
+        ("NA EU", ["NA", "EU"]),
+        ("None null", ["None", "null"]),
+        ("01 10", ["01", "10"]),
+        ("+1 -1", [1, -1]),
+        ("TRUE FALSE", [True, False]),
+    ],
+)
+def test_a_label_may_be_spelt_in_many_ways(script, tmp_path, cells, classes):
+    path = tmp_path / "labels.csv"
+    path.write_text("a,b\n" + "".join(f"1,{cell}\n" for cell in cells.split()))
+    _, frame, target = script.read(path, "b")
+    assert frame[target].tolist() == classes
+
+
+def test_semicolons_decimal_commas_latin_1_and_windows_line_ends(script, tmp_path):
+    path, output = tmp_path / "excel.csv", tmp_path / "out.csv"
+    content = "größe;preis;art\r\n1,5;2,50;süß\r\n2,25;3,75;süß\r\n3;1,00;herb\r\n"
+    path.write_bytes(content.encode("latin-1"))
+    with flagsaver.flagsaver(
+        input=str(path), separator=";", decimal=",", encoding="latin-1"
+    ):
+        flags.FLAGS.mark_as_parsed()
+        text, frame, target = script.read(path, "art")
+    assert frame["größe"].tolist() == [1.5, 2.25, 3.0]
+    script.csv_table.write(text, output, path, ";", "latin-1")
+    assert output.read_bytes() == path.read_bytes()
 
 
 def test_a_byte_order_mark_and_the_last_column(script, tmp_path):
@@ -116,14 +154,3 @@ def test_the_input_is_never_an_output(script, tmp_path):
             script.paths(source, output, report)
     with pytest.raises(ValueError, match="There is no folder"):
         script.paths(source, tmp_path / "none" / "b.csv", None)
-
-
-def test_cells_of_the_report(script):
-    numbers = pd.Series([1, 3, None, None], dtype="Int64")
-    assert script.summary(numbers) == "2 ± 1 [1, 3] (50% missing)"
-    words = pd.Series(["a|b", "a|b", "a|b", "c"])
-    assert script.summary(words) == "a\\|b 75%, c 25%"
-    assert script.distance(words, pd.Series(["c", "c"])) == "0.75"
-    assert script.distance(pd.Series([1.0, 2.0]), pd.Series([3.0])) == "1.00"
-    assert script.digits(pd.Series(["1.50", "2", ""])) == 2
-    assert script.digits(pd.Series(["1e-3", "2"])) is None

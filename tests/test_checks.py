@@ -131,7 +131,7 @@ class Method:
     @classmethod
     @checked
     def from_data(cls, x, y=None, *, seed=None, loss="ls", rows=None, width: Whole = 3):
-        return cls(x, loss=loss, rows=5 if rows is None else rows)
+        return cls(x, **cls.options.given(locals(), {"rows": 5}))
 
     @checked(hints={"n": "Give labels."})
     def sample(self, labels, seed=None):
@@ -147,6 +147,17 @@ def test_options_are_read_off_the_signatures():
     }
     # An editor and `help` see the signature, not that of the decorator.
     assert "width" in inspect.signature(Method.from_data).parameters
+
+
+def test_options_are_handed_on_by_name():
+    def build(data, *, width, loss="ce"):
+        """Stands for what builds the networks."""
+
+    values = {"x": 0, "seed": 1, "loss": "ce", "rows": None, "width": 0}
+    given = Method.options.given
+    assert given(values) == {"loss": "ce", "rows": None}
+    assert given(values, {"rows": 2, "loss": "ls"}) == {"loss": "ce", "rows": 2}
+    assert given(values, to=build) == {"width": 0, "loss": "ce"}
 
 
 def test_checked_arguments_are_those_of_the_constructor_too():

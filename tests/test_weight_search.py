@@ -9,6 +9,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
 
+from papers.group_scores import group_scores  # noqa: E402
 from papers.weight_search import (  # noqa: E402
     FAJARDO_GRID,
     Fitter,
@@ -20,7 +21,6 @@ from papers.weight_search import (  # noqa: E402
 
 from kerasos.data import DataSpec  # noqa: E402
 from kerasos.evaluation import fajardo_mlp  # noqa: E402
-from kerasos.metrics.groups import group_scores  # noqa: E402
 from kerasos.randomness.seeds import derive_seed  # noqa: E402
 
 Y_REAL = np.repeat([0, 1, 2], [12, 6, 4])

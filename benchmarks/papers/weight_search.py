@@ -30,8 +30,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
-from kerasos.metrics.groups import group_scores
 from kerasos.randomness.seeds import derive_seed
+from papers.group_scores import group_scores
 
 FAJARDO_GRID = tuple(np.linspace(1.0, 50.0, 10).tolist())
 

@@ -185,6 +185,12 @@ def chunks(x):
         yield start, x[start : start + rows]
 
 
+def value_bounds(x):
+    """Returns the smallest and the largest value of a non-empty array, as floats."""
+    bounds = [(chunk.min(), chunk.max()) for _, chunk in chunks(x)]
+    return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
+
+
 def dataset_specs(dataset):
     """Returns the specs of x and y, and whether the dataset is batched."""
     spec = dataset.element_spec

@@ -200,17 +200,18 @@ def _read_npz(path):
 
 
 def _read_csv(path):
-    import pandas as pd
+    from kerasos.tables.csv_file import read_text, typed
 
-    frame = pd.read_csv(path)
-    target = "target" if "target" in frame else frame.columns[-1]
-    features = frame.drop(columns=target)
+    text, _ = read_text(path)
+    target = "target" if "target" in text else text.columns[-1]
+    features = typed(text.drop(columns=target), codes=False)
     if features.empty:
         raise ValueError(
             "A .csv file must have a header, a row, and a column beside the "
-            f"labels. Received: {len(frame)} rows of {list(frame.columns)}."
+            f"labels. Received: {len(text)} rows of {list(text.columns)}."
         )
-    missing = list(frame.columns[frame.isna().any()])
+    frame = features.join(typed(text[[target]]))
+    missing = [name for name in text if frame[name].isna().any()]
     if missing:
         raise ValueError(
             f"A .csv file must have no missing values. Received: some in columns "

@@ -6,6 +6,8 @@ dataset cannot read, and a captured constant is copied into the dataset's graph.
 
 import tensorflow as tf
 
+from kerasos.data.arrays import value_bounds
+
 # TensorFlow's name for a resource that lives as long as its last handle.
 _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
@@ -57,6 +59,9 @@ class HostTable:
 
     Args:
         array: Array `(n, ...)`; copied once.
+
+    Attributes:
+        bounds: Smallest and largest value, as floats.
     """
 
     _PART_BYTES = 1 << 24
@@ -65,6 +70,7 @@ class HostTable:
         dtype = tf.as_dtype(array.dtype)
         rows = max(1, self._PART_BYTES // max(1, array[:1].nbytes))
         self.shape, self.dtype = array.shape, dtype
+        self.bounds = value_bounds(array)
         with tf.device("CPU:0"):
             self.handle = tf.raw_ops.VarHandleOp(
                 dtype=dtype, shape=array.shape, shared_name=_ANONYMOUS

@@ -135,6 +135,58 @@ def uniform_from(dataset, epoch):
     return None if remake is None else remake(epoch)
 
 
+def guarded(dataset, spec):
+    """Returns `dataset` up to the first batch that does not fit, with what is wrong.
+
+    Batches pass unchanged; the look at them happens beside the training, on the
+    processor, whatever compiles the step. The dataset ends before a batch that does
+    not fit, for an error in it would leave a step half done; `raise_fault` tells the
+    two ends apart. Datasets of `batches` were checked when they were made.
+
+    Args:
+        dataset: Of batches `(x, y, ...)`.
+        spec: `kerasos.data.DataSpec` that each batch has to fit.
+
+    Returns:
+        A dataset; `dataset` itself if it is of `batches`, or distributed already, where
+        no single batch is to be had.
+    """
+    if hasattr(dataset, "kerasos_tables") or not isinstance(dataset, tf.data.Dataset):
+        return dataset
+    errors = []
+
+    def explain(x, y):
+        try:
+            spec.check_compatible(x.numpy(), y.numpy())
+        except ValueError as error:
+            errors[:] = [error]
+        return not errors
+
+    def fits(number, batch):
+        x, y = batch[:2]
+        return tf.cond(
+            spec.fits(x, y, number == 0),
+            lambda: True,
+            lambda: tf.ensure_shape(tf.py_function(explain, [x, y], tf.bool), ()),
+        )
+
+    numbered = dataset.enumerate().take_while(fits)
+    result = numbered.map(lambda number, batch: batch).prefetch(1)
+    # Keras counts steps by it, and the number is unknown to TensorFlow now.
+    result.cardinality = dataset.cardinality
+    result.kerasos_errors = errors
+    return result
+
+
+def raise_fault(dataset):
+    """Raises `ValueError` if a dataset of `guarded` ended before a batch unfit."""
+    for error in getattr(dataset, "kerasos_errors", ()):
+        raise ValueError(
+            "A batch of the dataset does not fit the model, and was not trained on. "
+            f"{error}"
+        ) from None
+
+
 def every_row(dataset, chunk=512):
     """Yields the training samples behind a dataset, a part at a time.
 
@@ -159,6 +211,7 @@ def every_row(dataset, chunk=512):
         x, y = ([*getattr(part, "values", (part,))] for part in batch)
         for pair in zip(x, y, strict=True):
             yield tuple(part.numpy() for part in pair)
+    raise_fault(dataset)
 
 
 def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
@@ -201,7 +254,6 @@ def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
     )
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epoch
-    dataset.kerasos_largest_label = int(y.max())
     dataset.kerasos_tables = tables
 
     def remake(wanted):

@@ -12,9 +12,15 @@ from kerasos.data.arrays import (
     check_labels,
     check_same_length,
     check_samples,
-    chunks,
     dataset_specs,
+    value_bounds,
 )
+
+# How far outside of the range values may lie, as a share of its width: augmentation
+# overshoots by less, other units by more.
+_SLACK = 0.1
+# Floats within [-1, 1] have other units than a range this wide.
+_WIDE = 50.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +148,9 @@ class DataSpec:
         Raises:
             TypeError: If `x` is not numeric or `y` holds no numbers.
             ValueError: If one sample has another shape, if its dtype could mean
-                other units (floats of another width are fine), or if a label is
-                not one of `0..num_classes - 1`.
+                other units (floats of another width are fine), if its values do
+                (see `check_values`), or if a label is not one of
+                `0..num_classes - 1`.
         """
         if isinstance(x, tf.data.Dataset):
             x_spec, _, batched = dataset_specs(x)
@@ -165,14 +172,80 @@ class DataSpec:
                 f"dtype {self.dtype} in {self.value_range}. Received: dtype "
                 f"{dtype.name}. Convert the samples to those units and dtype."
             )
+        if not isinstance(x, tf.data.Dataset) and not self._holds_any(dtype):
+            self.check_values(*value_bounds(x))
         if y is not None:
             y = check_labels(y)
             check_same_length(x, y)
-            if y.max() >= self.num_classes:
-                raise ValueError(
-                    "Labels must be classes the model was built for. Expected "
-                    f"0..{self.num_classes - 1}. Received: label {y.max()}."
-                )
+            self.check_largest_label(y.max())
+
+    def check_values(self, low, high):
+        """Raises `ValueError` if samples from `low` to `high` are in other units.
+
+        They are if they lie outside of the range by more than a tenth of its width, or
+        all within [-1, 1] where the range is 50 wide or more (floats only).
+        """
+        if not self._is_inside(low, high) or self._is_narrow(low, high):
+            raise ValueError(
+                "Samples must be in the units the model was built for. Expected values "
+                f"in {self.value_range}. Received: values from {low:g} to {high:g}. "
+                "Scale the samples, clip what lies outside, or build a model with "
+                "`from_data` on them."
+            )
+
+    def check_largest_label(self, label):
+        """Raises `ValueError` if `label` is beyond the classes."""
+        if label >= self.num_classes:
+            raise ValueError(
+                "Labels must be classes the model was built for. Expected "
+                f"0..{self.num_classes - 1}. Received: label {label}. Build a model "
+                "with `from_data` on data that hold it, or leave such samples out."
+            )
+
+    def fits(self, x, y, is_first):
+        """Whether a batch passes `check_compatible`, as far as its values go.
+
+        Args:
+            x: Tensor `(batch, *shape)` of the dtype of the spec, or another float.
+            y: Integer tensor `(batch,)`.
+            is_first: Boolean tensor. Later batches may be as narrow as they like.
+
+        Returns:
+            Boolean tensor, false too for NaN and infinity.
+        """
+        y = tf.cast(y, tf.int64)
+        known = tf.reduce_all((y >= 0) & (y < self.num_classes))
+        if self._holds_any(x.dtype.as_numpy_dtype):
+            return known
+        # A comparison with NaN is false; a minimum might skip it.
+        values = tf.cast(x, tf.float64 if x.dtype == tf.float64 else tf.float32)
+        low, high = self._limits
+        known &= tf.reduce_all((values >= low) & (values <= high))
+        if self._is_narrow(0.0, 1.0):
+            known &= ~is_first | tf.reduce_any(tf.abs(values) > 1.0)
+        return known
+
+    def _holds_any(self, dtype):
+        """Whether no value of an integer dtype is outside of the range."""
+        dtype = np.dtype(dtype)
+        if dtype.kind not in "iu":
+            return False
+        return self._is_inside(np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+    @property
+    def _limits(self):
+        low, high = self.value_range
+        slack = _SLACK * (high - low)
+        return low - slack, high + slack
+
+    def _is_inside(self, low, high):
+        start, end = self._limits
+        return start <= low and high <= end
+
+    def _is_narrow(self, low, high):
+        start, end = self.value_range
+        is_float = np.dtype(self.dtype).kind == "f"
+        return is_float and end - start >= _WIDE and -1 <= low < high <= 1
 
     def get_config(self):
         """Returns the fields as values that JSON can hold."""
@@ -206,9 +279,7 @@ def _resolve_range(x, value_range):
     """Returns the given range, or the one the data show; checks that it holds."""
     if value_range is None and x.dtype == np.uint8:
         return 0.0, 255.0
-    bounds = [(chunk.min(), chunk.max()) for _, chunk in chunks(x)]
-    low = float(min(bound[0] for bound in bounds))
-    high = float(max(bound[1] for bound in bounds))
+    low, high = value_bounds(x)
     if value_range is None:
         if x.dtype.kind == "f" and -1 <= low and high <= 1:
             return (-1.0 if low < 0 else 0.0), 1.0

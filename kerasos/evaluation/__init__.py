@@ -23,6 +23,8 @@ from kerasos.evaluation.diagnostics import (
 )
 from kerasos.evaluation.downstream import DownstreamScore, QuickClassifier
 from kerasos.evaluation.fid import fid, frechet_distance
+from kerasos.evaluation.quality import quality
+from kerasos.evaluation.quality_report import QualityReport
 
 __all__ = [
     "Comparison",
@@ -31,6 +33,7 @@ __all__ = [
     "FactorVAEScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
+    "QualityReport",
     "QuickClassifier",
     "augmented",
     "compare",
@@ -44,6 +47,7 @@ __all__ = [
     "imsic_cnn",
     "holm",
     "paired_t_test",
+    "quality",
     "ranking_agreement",
     "strong_cnn",
 ]

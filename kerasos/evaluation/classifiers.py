@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasos.checks import check_choice
 from kerasos.networks.classifier import raw_input_classifier
+from kerasos.networks.convolution import conv
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import dense, leaky_mlp
 from kerasos.randomness.counted_layers import CountedDropout
@@ -120,7 +121,9 @@ def imsic_cnn(spec, seed=0):
     if spec.shape[:2] != (32, 32):
         hidden = keras.layers.Resizing(32, 32, "bilinear", name="resizing")(hidden)
     for index, filters in enumerate((32, 64)):
-        hidden = _conv(filters, 5, seed, f"imsic_conv_{index}")(hidden)
+        hidden = conv(filters, 5, seed, f"imsic_conv_{index}", activation="relu")(
+            hidden
+        )
         hidden = keras.layers.MaxPooling2D(2)(hidden)
     hidden = keras.layers.Flatten()(hidden)
     hidden = _dropout(0.5, seed, "imsic_dropout")(hidden)
@@ -168,7 +171,9 @@ def strong_cnn(spec, seed=0):
     hidden = image
     for index, filters in enumerate((32, 64)):
         for part in "ab":
-            hidden = _conv(filters, 3, seed, f"strong_conv_{index}{part}")(hidden)
+            hidden = conv(
+                filters, 3, seed, f"strong_conv_{index}{part}", activation="relu"
+            )(hidden)
         hidden = keras.layers.MaxPooling2D(2)(hidden)
         hidden = _dropout(0.25, seed, f"strong_dropout_{index}")(hidden)
     hidden = keras.layers.Flatten()(hidden)
@@ -192,18 +197,6 @@ def _compiled(spec, head, extractor, optimizer):
 def _linear_head(width, spec, seed, name):
     inputs = keras.Input((width,))
     return keras.Model(inputs, dense(spec.num_classes, seed, name)(inputs), name=name)
-
-
-def _conv(filters, size, seed, name):
-    kernel = keras.initializers.GlorotUniform(derive_seed(seed, name))
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        padding="same",
-        activation="relu",
-        kernel_initializer=kernel,
-        name=name,
-    )
 
 
 def _dropout(rate, seed, name):

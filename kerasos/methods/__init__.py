@@ -10,6 +10,7 @@ from kerasos.methods.cwae.cwae import ConditionalWAE
 from kerasos.methods.deepsmote.deepsmote import DeepSMOTE
 from kerasos.methods.dgc.dgc import DGC
 from kerasos.methods.dos.dos import DOS
+from kerasos.methods.flow.flow import FlowMatching
 from kerasos.methods.gamo.gamo import GAMO
 from kerasos.methods.gamo.gamo2pix import GAMO2pix
 from kerasos.methods.infogan.imsic import IMSIC
@@ -27,6 +28,7 @@ __all__ = [
     "DGC",
     "DOS",
     "DeepSMOTE",
+    "FlowMatching",
     "GAMO",
     "GAMO2pix",
     "IMSIC",

@@ -14,12 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Options, unknown_name_message
-from kerasos.data.spec import DataSpec, as_arrays
+from kerasos.data.arrays import as_arrays, check_labels
+from kerasos.data.pipeline import guarded, raise_fault
+from kerasos.data.spec import DataSpec
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
     StageCallback,
     check_fit_data,
+    checked_validation,
+    refuse_weights,
 )
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
@@ -71,9 +75,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         produces_samples: Whether `sample` gives samples in the user's space.
         trains_classifier: Whether `classifier` is trained by `fit`.
         options: `{name: Option}` of `from_data`, with default and what it may be.
-        numeric: How `DeepOverSampler` hands over numeric columns: "quantile", or
+        numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
+        default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
+            over the data, within these bounds of steps.
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
@@ -84,8 +90,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     produces_samples = True
     trains_classifier = False
     options = Options()
-    numeric = "quantile"
+    numeric = "normal"
     takes_tables = False
+    default_steps = (1_000, 20_000)
+    default_passes = 50
     model_range = (-1.0, 1.0)
     stages = ("train",)
     pre_oversample = False
@@ -111,6 +119,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         self.steps_done = self.add_counter("steps_done")
         self.calls_done = self.add_counter("calls_done")
         self._trackers = {}
+        self.track("loss")
         self._stage_functions = {}
         # `fit` under a strategy refuses a model that no call has built.
         self.built = True
@@ -201,6 +210,17 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def prefers_jit(self):
         """Whether XLA is the faster choice for these networks on one device."""
         return False
+
+    @property
+    def is_trained(self):
+        """Whether a step was made, maybe before the model or its weights were saved.
+
+        A loop of yours that leaves out `train_step` counts where it moves the model's
+        own optimizers. Methods that learn nothing are always ready.
+        """
+        optimizers = [getattr(self, name) for name in getattr(self, "players", ())]
+        counts = [self.steps_done, *(o.iterations for o in optimizers)]
+        return any(int(count.numpy()) for count in counts)
 
     @property
     def batch_balance(self):
@@ -328,8 +348,18 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         optimizer.apply(gradients, variables)
 
     def finish_step(self, **values):
-        """Counts the step, updates a mean per value; returns the log."""
+        """Counts the step, updates a mean per value; returns the log.
+
+        What Keras's callbacks look at is `loss`. Where a method does not give it, as
+        one objective that the step made smaller, it is the sum of the other losses: a
+        NaN in any of them shows.
+        """
         self.steps_done.assign_add(1)
+        losses = [
+            tf.cast(v, tf.float32) for k, v in values.items() if k.endswith("_loss")
+        ]
+        if "loss" not in values and losses:
+            values["loss"] = tf.add_n(losses)
         for name, value in values.items():
             self.tracker(name).update_state(value)
         return {name: self.tracker(name).result() for name in values}
@@ -345,7 +375,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     def track(self, *names):
         """Makes a mean per name for `finish_step`; call in the constructor."""
         for name in names:
-            self._trackers[name] = keras.metrics.Mean(name=name)
+            if name not in self._trackers:
+                self._trackers[name] = keras.metrics.Mean(name=name)
 
     @property
     def metrics(self):
@@ -356,14 +387,42 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         if force:
             self._stage_functions = {}
         if self.stage not in self._stage_functions:
-            super().make_train_function(force=True)
-            self._stage_functions[self.stage] = self.train_function
+            with self._waiting_for_data():
+                super().make_train_function(force=True)
+            function = _telling(self.train_function, lambda: self.training_data)
+            self._stage_functions[self.stage] = function
         self.train_function = self._stage_functions[self.stage]
+
+    @contextlib.contextmanager
+    def _waiting_for_data(self):
+        """Lets `train_step` begin when its batch is there.
+
+        TensorFlow would run what needs no batch, a step of G say, though there is none.
+        """
+        step, own = self.train_step, self.__dict__.pop("train_step", None)
+
+        def after_data(data):
+            # `train_on_batch` has a third part, the weights, which are None.
+            data = tuple(part for part in data if part is not None)
+            with tf.control_dependencies(tf.nest.flatten(data)):
+                return step(data)
+
+        self.__dict__["train_step"] = after_data
+        try:
+            yield
+        finally:
+            self.__dict__["train_step"] = own
+            if own is None:
+                del self.__dict__["train_step"]
 
     def make_test_function(self, force=False):
         # Validation sets end in a partial batch: XLA would compile each shape.
         with self._without_jit():
+            made = self.test_function
             super().make_test_function(force)
+            if self.test_function is not made:
+                evaluated = lambda: self.__dict__.get("_evaluated_data")  # noqa: E731
+                self.test_function = _telling(self.test_function, evaluated)
 
     def make_predict_function(self, force=False):
         # As in validation; XLA would also drop the check of the labels.
@@ -424,18 +483,13 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             ValueError: If the data do not fit the model, have no batch, or if
                 weights are given.
         """
-        if class_weight is not None or sample_weight is not None:
-            raise ValueError(
-                f"`{type(self).__name__}.fit` takes no `class_weight` and no "
-                "`sample_weight`: oversampling replaces them. Received: "
-                f"class_weight={class_weight}, sample_weight={sample_weight}. "
-                "Leave them out."
-            )
+        weights = {"class_weight": class_weight, "sample_weight": sample_weight}
+        refuse_weights(self, "fit", weights)
         dataset, validation_data = check_fit_data(
             self, x, y, batch_size, shuffle, validation_split, validation_data
         )
         kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
-        dataset = self.arrange(dataset)
+        dataset = guarded(self.arrange(dataset), self.spec)
         own = StageCallback(dataset, epochs)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             own.set_model(self)
@@ -445,6 +499,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             callbacks = [*callbacks, own]
         # Not by attribute: Keras would track the dataset and save it.
         self.__dict__["_training_data"] = dataset
+        # What the start of a stage changes is void if the first batch does not fit.
+        steps, kept = int(self.steps_done.numpy()), []
+        if hasattr(dataset, "kerasos_errors"):
+            kept = [(v, v.numpy()) for v in self.non_trainable_variables]
         try:
             return super().fit(
                 dataset,
@@ -455,8 +513,51 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
                 shuffle=False,
                 **kwargs,
             )
+        except (StopIteration, ValueError):
+            if int(self.steps_done.numpy()) == steps:
+                for variable, value in kept:
+                    variable.assign(value)
+            raise_fault(dataset)
+            raise
         finally:
             del self.__dict__["_training_data"]
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Judges the model on held-out data; `keras.Model.evaluate` with checks.
+
+        Args:
+            x: Samples in the user's units, or a dataset of batches `(x, y)`.
+            y: Integer labels, when `x` is an array.
+            **kwargs: The other arguments of `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: If the data do not fit the model.
+        """
+        if "_use_cached_eval_dataset" not in kwargs:  # `fit` has checked them
+            data = checked_validation(self, x if y is None else (x, y))
+            x, y = (data, None) if y is None else data
+        self.__dict__["_evaluated_data"] = x
+        try:
+            result = super().evaluate(x, y, **kwargs)
+            raise_fault(x)
+            return result
+        finally:
+            del self.__dict__["_evaluated_data"]
+
+    def train_on_batch(self, x, y=None, **kwargs):
+        """One step on arrays; `keras.Model.train_on_batch` with checks.
+
+        Args:
+            x: Samples in the user's units.
+            y: Integer labels.
+            **kwargs: `return_dict`.
+
+        Raises:
+            ValueError: If the data do not fit the model, or if weights are given.
+        """
+        refuse_weights(self, "train_on_batch", kwargs)
+        self.spec.check_compatible(x, check_labels(y))
+        return super().train_on_batch(x, y, **kwargs)
 
     @property
     def training_data(self):
@@ -525,6 +626,24 @@ def watching(variables):
         for variable in variables:
             tape.watch(variable.value)
         yield tape
+
+
+def _telling(function, dataset):
+    """Returns a function of an iterator that says why its dataset ended, if unfit.
+
+    Args:
+        function: Of the iterator, one execution.
+        dataset: Returns what is iterated over, maybe of `guarded`.
+    """
+
+    def run(iterator):
+        try:
+            return function(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            raise_fault(dataset())
+            raise
+
+    return run
 
 
 def num_rows(tensor):

@@ -27,9 +27,15 @@ class ConditionalModel(OversamplingModel):
         noise_dim: Width of the noise behind one sample.
         model_range: `(low, high)` of the images inside the model.
         column_mean, column_scale: Lists of a float a column, or None for images.
-        pre_oversample: The R- variants: train on random copies; see `fit`.
+        pre_oversample: The R- variants of Fajardo et al.: `fit` repeats random rows
+            of the smaller classes until all have n_max; the samples are not copied in
+            memory, and `oversample` still adds n_max - n_k. Default False.
         seed: Integer behind all noise of training.
         **kwargs: `name`.
+
+    Raises:
+        ValueError: If an option's value is unknown, out of range or does not fit the
+            data; so in all subclasses.
     """
 
     @checked
@@ -105,6 +111,11 @@ class ConditionalModel(OversamplingModel):
         x, y = data
         x = tf.reshape(self.to_model(x), (-1, *self.decoder_shape))
         return x, tf.one_hot(y, self.spec.num_classes)
+
+
+def trainable(*networks):
+    """Lists the trainable variables of networks, in this order."""
+    return [v for network in networks for v in network.trainable_variables]
 
 
 def column_scales(data):

@@ -163,10 +163,5 @@ class ConditionalGAN(ConditionalModel):
         return loss
 
 
-def chosen_rates(preset, **rates):
-    """Returns `rates`, where None is that of `preset`, a dict like `RATES["paper"]`."""
-    return {n: preset[n] if rate is None else rate for n, rate in rates.items()}
-
-
 def adam(learning_rate):
     return keras.optimizers.Adam(learning_rate, beta_1=0.5)

@@ -22,14 +22,17 @@ class Sampling:
     """What a trained model does for its user, whatever the method.
 
     For a `keras.Model` with `latent`, `generate`, `to_user`, `sampled_labels`,
-    `noise_dim`, `seed` and the variable `calls_done`.
+    `noise_dim`, `seed`, `is_trained` and the variable `calls_done`.
 
     Attributes:
         sampling_settings: Names of attributes that may be set between two calls of
             `sample`; it follows them.
+        allow_untrained: Whether a model that has made no step of training generates,
+            too, for instance networks of yours that were trained elsewhere.
     """
 
     sampling_settings = ()
+    allow_untrained = False
 
     def call(self, labels):
         """Generates one sample for each label, fresh noise at every call.
@@ -42,7 +45,10 @@ class Sampling:
 
         Raises:
             InvalidArgumentError: If a label is not one that the model can generate.
+            ValueError: If the model has not been trained.
         """
+        with tf.init_scope():
+            self._check_trained()
         labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
         allowed = tf.constant(self.sampled_labels, tf.int32)
         known = tf.reduce_any(labels[:, None] == allowed[None, :], axis=1)
@@ -80,7 +86,8 @@ class Sampling:
             Array `(n, *sample_shape)` in the user's units and dtype.
 
         Raises:
-            ValueError: If a label is not one that the model can generate.
+            ValueError: If a label is not one that the model can generate, or the model
+                has not been trained.
         """
         return self._sample_in_chunks([labels], seed, batch_size, verbose)
 
@@ -132,7 +139,17 @@ class Sampling:
             self.__dict__["_compiled_samples"] = (function, settings)
         return lambda *inputs: function(*inputs).numpy()
 
+    def _check_trained(self):
+        if not self.allow_untrained and not self.is_trained:
+            raise ValueError(
+                f"`{type(self).__name__}` has not been trained, and would generate "
+                "noise. Expected `fit` first, or weights of a trained model. Received: "
+                "a model without a training step. Call `fit` or `load_weights`; set "
+                "`model.allow_untrained = True` to generate all the same."
+            )
+
     def _check_sampled_labels(self, labels):
+        self._check_trained()
         labels = np.asarray(labels)
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
             raise ValueError(
@@ -169,8 +186,8 @@ class Sampling:
             then the generated samples, class by class; `is_synthetic` is boolean.
 
         Raises:
-            ValueError: If the data do not fit the model, or a class that the
-                model cannot generate is asked for.
+            ValueError: If the data do not fit the model, a class that the model
+                cannot generate is asked for, or the model has not been trained.
         """
         if not self.produces_samples:
             raise ValueError(
@@ -194,7 +211,11 @@ class Sampling:
 
         Returns:
             The path of the version folder.
+
+        Raises:
+            ValueError: If the model has not been trained.
         """
+        self._check_trained()
         from kerasos.export import export_model
 
         return export_model(self, path, card=card, **kwargs)

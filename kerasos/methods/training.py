@@ -6,7 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.data.pipeline import batches, rebalanced, uniform_from
+from kerasos.data.pipeline import (
+    batches,
+    guarded,
+    raise_fault,
+    rebalanced,
+    uniform_from,
+)
 from kerasos.randomness.seeds import derive_seed
 
 DEFAULT_BATCH_SIZE = 32
@@ -16,7 +22,7 @@ VALIDATION_BATCH_SIZE = 512
 def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validation):
     """Returns `(dataset, validation_data)`, or raises before any training."""
     if validation_split or validation is not None:
-        check_validates(model)
+        validation = checked_validation(model, validation)
     if isinstance(x, tf.data.Dataset):
         if y is not None or batch_size is not None or validation_split:
             raise ValueError(
@@ -50,13 +56,31 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
     return balanced_dataset(model, dataset), validation
 
 
-def check_validates(model):
+def refuse_weights(model, function, weights):
+    """Raises `ValueError` if one of the weights `{name: value}` is given."""
+    if any(weights.get(n) is not None for n in ("class_weight", "sample_weight")):
+        given = ", ".join(f"{name}={value}" for name, value in weights.items())
+        raise ValueError(
+            f"`{type(model).__name__}.{function}` takes no `class_weight` and no "
+            f"`sample_weight`: oversampling replaces them. Received: {given}. "
+            "Leave them out."
+        )
+
+
+def checked_validation(model, data):
+    """Returns held-out data, after checking that the model can be judged on them."""
     if type(model).test_step is keras.Model.test_step:
         raise ValueError(
             f"`{type(model).__name__}` has no loss that tells on held-out data how "
             "good it is. Expected no `validation_data` and no `validation_split`. "
             "Train a classifier on `model.oversample(x, y)` and evaluate that."
         )
+    if isinstance(data, tf.data.Dataset):
+        check_dataset(model.spec, data)
+        return guarded(data, model.spec)
+    if isinstance(data, list | tuple):
+        model.spec.check_compatible(*data[:2])
+    return data
 
 
 def balanced_dataset(model, dataset):
@@ -99,12 +123,10 @@ def check_dataset(spec, dataset):
             "Labels in a training dataset must be integers. Received: "
             f"{labels.dtype.name}. Cast them to int32."
         )
-    largest = getattr(dataset, "kerasos_largest_label", 0)
-    if largest >= spec.num_classes:
-        raise ValueError(
-            "Labels must be classes the model was built for. Expected "
-            f"0..{spec.num_classes - 1}. Received: label {largest}."
-        )
+    tables = getattr(dataset, "kerasos_tables", None)
+    if tables is not None:
+        spec.check_values(*tables[0].bounds)
+        spec.check_largest_label(int(tables[1].bounds[1]))
     if int(dataset.cardinality()) == 0:
         raise ValueError(
             "The training dataset has no batch, so nothing would be trained. "
@@ -119,6 +141,9 @@ class StageCallback(keras.callbacks.Callback):
         super().__init__()
         self.dataset = dataset
         self.epochs = epochs
+
+    def steps_done(self):
+        return int(self.model.steps_done.numpy())
 
     def on_train_begin(self, logs=None):
         seen = {self.model.stage_at(epoch) for epoch in range(self.epochs)}
@@ -136,8 +161,15 @@ class StageCallback(keras.callbacks.Callback):
         counter = getattr(self.dataset, "kerasos_epoch", None)
         if counter is not None:
             counter.assign(epoch)
+        self.before = self.steps_done()
         self.model.on_epoch_start(epoch)
         stage = self.model.stage_at(epoch)
         if stage != self.entered:
             self.model.enter_stage(stage)
             self.entered = stage
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Some steps of the last execution were made, so that Keras took it for whole.
+        steps = self.params.get("steps")
+        if steps and self.steps_done() - self.before < steps:
+            raise_fault(self.dataset)

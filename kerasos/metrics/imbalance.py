@@ -157,7 +157,7 @@ class _ConfusionMetric(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes, name=None, dtype=None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name or self.default_name, dtype=dtype)
         check_count("num_classes", num_classes, 2)
         self.num_classes = int(num_classes)
         self.confusion = self.add_variable(
@@ -244,8 +244,7 @@ class PerClassRecall(_ConfusionMetric):
     [0.5, 1.0]
     """
 
-    def __init__(self, num_classes, name="per_class_recall", dtype=None):
-        super().__init__(num_classes, name=name, dtype=dtype)
+    default_name = "per_class_recall"
 
     def result(self):
         recalls, present = self._recalls()
@@ -259,9 +258,7 @@ class ACSA(_ConfusionMetric):
     The mean goes over the classes seen in `y_true`; 0 before the first sample.
 
     Args:
-        num_classes: Integer, at least 2.
-        name: String. Default `"acsa"`.
-        dtype: The dtype of the result. Default: Keras's float type.
+        num_classes, name, dtype: As in `PerClassRecall`; by default "acsa".
 
     Example:
 
@@ -271,8 +268,7 @@ class ACSA(_ConfusionMetric):
     0.75
     """
 
-    def __init__(self, num_classes, name="acsa", dtype=None):
-        super().__init__(num_classes, name=name, dtype=dtype)
+    default_name = "acsa"
 
     def result(self):
         return ops.cast(self._mean_over_present(*self._recalls()), self.dtype)
@@ -285,9 +281,7 @@ class GMean(_ConfusionMetric):
     The mean goes over the classes seen in `y_true`; 0 before the first sample.
 
     Args:
-        num_classes: Integer, at least 2.
-        name: String. Default `"g_mean"`.
-        dtype: The dtype of the result. Default: Keras's float type.
+        num_classes, name, dtype: As in `PerClassRecall`; by default "g_mean".
 
     Example:
 
@@ -297,8 +291,7 @@ class GMean(_ConfusionMetric):
     0.5
     """
 
-    def __init__(self, num_classes, name="g_mean", dtype=None):
-        super().__init__(num_classes, name=name, dtype=dtype)
+    default_name = "g_mean"
 
     def result(self):
         recalls, present = self._recalls()
@@ -313,9 +306,7 @@ class MacroF1(_ConfusionMetric):
     0 before the first sample.
 
     Args:
-        num_classes: Integer, at least 2.
-        name: String. Default `"macro_f1"`.
-        dtype: The dtype of the result. Default: Keras's float type.
+        num_classes, name, dtype: As in `PerClassRecall`; by default "macro_f1".
 
     Example:
 
@@ -325,8 +316,7 @@ class MacroF1(_ConfusionMetric):
     0.6667
     """
 
-    def __init__(self, num_classes, name="macro_f1", dtype=None):
-        super().__init__(num_classes, name=name, dtype=dtype)
+    default_name = "macro_f1"
 
     def result(self):
         matrix = ops.convert_to_tensor(self.confusion)

@@ -29,7 +29,9 @@ def conditional_autoencoder(spec, seed, latent_dim, activation=None):
     else:
         inputs = (spec.num_features, spec.num_classes)
         features = leaky_mlp(inputs, None, seed, "encoder", slope=0.2)
-        decoder = normalized_mlp(sizes, spec.num_features, seed, "decoder")
+        decoder = normalized_mlp(
+            sizes, spec.num_features, seed, "decoder", by_layer=True
+        )
         stddev = None
     outputs = dense(2 * latent_dim, seed, "encoder_output", stddev=stddev)
     posterior = MeanAndScale()(outputs(features.output))

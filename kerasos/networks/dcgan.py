@@ -12,14 +12,16 @@ N(0, 0.02^2), truncated in convolutions. Sizes other than 28x28 are ours:
 | without a hidden layer: 64 | 4 | 64, 128, 256, 512 | 4 |
 
 A side that the halvings do not divide is rounded up and the generated image cropped.
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
 """
 
 import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.label_map import LabelMap
-from kerasos.networks.mlp import dense
-from kerasos.randomness.seeds import derive_seed
+from kerasos.networks.convolution import conv, cropped
+from kerasos.networks.mlp import dense, linear_head
 
 HIDDEN = 1024
 _FILTERS = 64
@@ -39,7 +41,6 @@ def generator(
         shape: `(height, width, channels)`.
         latent_dim: Width of the noise z.
         num_classes: Width of the one-hot label.
-        seed: Integer seed of the weights.
         activation: Of the output: "sigmoid", "tanh", or None for logits.
         hidden: Width of the first dense layer; None leaves it out, and the grid
             then starts at 4x4.
@@ -52,6 +53,7 @@ def generator(
     halvings = _halvings(shape, hidden)
     grid = [-(-side // 2**halvings) for side in shape[:2]]
     filters = _FILTERS * 2 ** (halvings - 1)
+    up = {"normal": STDDEV, "transpose": True, "strides": 2}
     inputs = [keras.Input((latent_dim,)), keras.Input((num_classes,))]
     x = keras.layers.Concatenate()(inputs)
     units = grid[0] * grid[1] * filters
@@ -62,13 +64,10 @@ def generator(
     x = keras.layers.Reshape((*grid, filters))(x)
     for _ in range(halvings - 1):
         filters //= 2
-        x = _deconv(filters, seed, f"{name}_deconv_{filters}")(x)
+        x = conv(filters, 4, seed, f"{name}_deconv_{filters}", **up)(x)
         x = GlobalBatchNormalization(name=f"{name}_deconv_{filters}_norm")(x)
         x = keras.layers.ReLU()(x)
-    x = _deconv(shape[2], seed, f"{name}_output")(x)
-    over = [size - side for size, side in zip(x.shape[1:3], shape[:2], strict=True)]
-    if any(over):
-        x = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(x)
+    x = cropped(conv(shape[2], 4, seed, f"{name}_output", **up)(x), shape)
     if activation is not None:
         x = keras.layers.Activation(activation)(x)
     return keras.Model(inputs, x, name=name)
@@ -83,12 +82,10 @@ def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk"):
 
     Args:
         shape: `(height, width, channels)`.
-        seed: Integer seed of the weights.
         num_classes: Width of the one-hot label, which then comes in as constant maps
             beside the channels; None for no label.
         hidden: Width of the dense layer; None leaves it out, and the features are
             the flat output of the last convolution.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` that takes `[image, one_hot]`, or the image alone.
@@ -99,7 +96,7 @@ def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk"):
         x = LabelMap()(inputs)
     for index in range(_halvings(shape, hidden)):
         filters = _FILTERS * 2**index
-        x = _conv(filters, seed, f"{name}_conv_{filters}")(x)
+        x = conv(filters, 4, seed, f"{name}_conv_{filters}", STDDEV, strides=2)(x)
         if index:
             x = GlobalBatchNormalization(name=f"{name}_conv_{filters}_norm")(x)
         x = keras.layers.LeakyReLU(negative_slope=0.2)(x)
@@ -120,10 +117,7 @@ def discriminator(shape, num_classes, seed, hidden=HIDDEN, name="discriminator")
 
 def discriminator_head(num_features, seed, name="discriminator_head"):
     """One logit from features: 1,025 parameters for 1024 of them."""
-    inputs = keras.Input((num_features,))
-    return keras.Model(
-        inputs, dense(1, seed, f"{name}_output", stddev=STDDEV)(inputs), name=name
-    )
+    return linear_head(num_features, 1, seed, name, STDDEV)
 
 
 def auxiliary_classifier(num_features, num_classes, seed, name="classifier_head"):
@@ -137,24 +131,6 @@ def auxiliary_classifier(num_features, num_classes, seed, name="classifier_head"
     x = keras.layers.LeakyReLU(negative_slope=0.2)(x)
     logits = dense(num_classes, seed, f"{name}_output", stddev=STDDEV)(x)
     return keras.Model(inputs, logits, name=name)
-
-
-def _conv(filters, seed, name):
-    kernel = keras.initializers.TruncatedNormal(
-        stddev=STDDEV, seed=derive_seed(seed, name)
-    )
-    return keras.layers.Conv2D(
-        filters, 4, strides=2, padding="same", kernel_initializer=kernel, name=name
-    )
-
-
-def _deconv(filters, seed, name):
-    kernel = keras.initializers.RandomNormal(
-        stddev=STDDEV, seed=derive_seed(seed, name)
-    )
-    return keras.layers.Conv2DTranspose(
-        filters, 4, strides=2, padding="same", kernel_initializer=kernel, name=name
-    )
 
 
 def _halvings(shape, hidden):

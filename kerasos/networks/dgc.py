@@ -11,14 +11,16 @@ convolutions; batch normalisation with decay .9. Sides other than 28 and 64 are 
 
 The decoder doubles once at least. A side that the halvings do not divide is rounded up
 and the generated image cropped.
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
 """
 
 import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.gaussian import MeanAndLogVariance
+from kerasos.networks.convolution import conv, cropped
 from kerasos.networks.mlp import dense
-from kerasos.randomness.seeds import derive_seed
 
 LATENT_DIM = 64
 WIDTH = 1024
@@ -37,9 +39,7 @@ def trunk(shape, seed, width=WIDTH, name="trunk"):
 
     Args:
         shape: `(height, width, channels)`, or `(num_features,)`.
-        seed: Integer seed of the weights.
         width: Filters of the last convolution.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from samples to `(batch, num_features)`.
@@ -53,17 +53,8 @@ def trunk(shape, seed, width=WIDTH, name="trunk"):
     halvings = _halvings(shape)
     for index in range(halvings):
         layer = f"{name}_conv_{index}"
-        kernel = keras.initializers.TruncatedNormal(
-            stddev=STDDEV, seed=derive_seed(seed, layer)
-        )
-        x = keras.layers.Conv2D(
-            max(1, width // 2 ** (halvings - 1 - index)),
-            _kernel_size(shape),
-            strides=2,
-            padding="same",
-            kernel_initializer=kernel,
-            name=layer,
-        )(x)
+        filters = max(1, width // 2 ** (halvings - 1 - index))
+        x = conv(filters, _kernel_size(shape), seed, layer, STDDEV, strides=2)(x)
         x = _normalized(x, f"{layer}_norm")
     return keras.Model(inputs, keras.layers.Flatten()(x), name=name)
 
@@ -79,9 +70,7 @@ def posterior(num_features, num_classes, latent_dim, seed, stddev, name="posteri
         num_features: Width of the features h.
         num_classes: Width of the one-hot label y.
         latent_dim: Width of the latents.
-        seed: Integer seed of the weights.
         stddev: Of the weights; None for Keras's default.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from `[features, one_hot]` to mean and standard deviation,
@@ -108,9 +97,7 @@ def decoder(shape, latent_dim, seed, width=WIDTH, name="decoder"):
     Args:
         shape: `(height, width, channels)`, or `(num_features,)`.
         latent_dim: Width of the latents.
-        seed: Integer seed of the weights.
         width: Maps of the smallest grid; half as many after each doubling.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from latents to images in (0, 1), or to rows.
@@ -122,19 +109,17 @@ def decoder(shape, latent_dim, seed, width=WIDTH, name="decoder"):
             x = _normalized(x, f"{name}_norm_{index}")
         x = dense(shape[0], seed, f"{name}_output")(x)
         return keras.Model(inputs, x, name=name)
-    doublings = max(1, _halvings(shape) - 2)
+    doublings, size = max(1, _halvings(shape) - 2), _kernel_size(shape)
     grid = [-(-side // 2**doublings) for side in shape[:2]]
     x = dense(grid[0] * grid[1] * width, seed, f"{name}_dense", "relu", STDDEV)(x)
     x = keras.layers.Reshape((*grid, width))(x)
     for index in range(doublings):
         layer = f"{name}_deconv_{index}"
         filters = max(1, width // 2 ** (index + 1))
-        x = _deconv(filters, shape, 2, seed, layer)(x)
+        x = conv(filters, size, seed, layer, STDDEV, transpose=True, strides=2)(x)
         x = _normalized(x, f"{layer}_norm")
-    x = _deconv(shape[2], shape, 1, seed, f"{name}_output")(x)
-    over = [size - side for size, side in zip(x.shape[1:3], shape[:2], strict=True)]
-    if any(over):
-        x = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(x)
+    x = conv(shape[2], size, seed, f"{name}_output", STDDEV, transpose=True)(x)
+    x = cropped(x, shape)
     # In half precision there are few numbers near 1.
     x = keras.layers.Activation("sigmoid", dtype="float32")(x)
     return keras.Model(inputs, x, name=name)
@@ -149,8 +134,6 @@ def label_head(shape, latent_dim, num_classes, seed, name="classifier_head"):
         shape: Of a sample.
         latent_dim: Width of the latents.
         num_classes: Width of the output.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from latents to `(batch, num_classes)`.
@@ -179,20 +162,6 @@ def _halvings(shape):
 
 def _kernel_size(shape):
     return 5 if is_large(shape) else 4
-
-
-def _deconv(filters, shape, strides, seed, name):
-    kernel = keras.initializers.RandomNormal(
-        stddev=STDDEV, seed=derive_seed(seed, name)
-    )
-    return keras.layers.Conv2DTranspose(
-        filters,
-        _kernel_size(shape),
-        strides=strides,
-        padding="same",
-        kernel_initializer=kernel,
-        name=name,
-    )
 
 
 def _normalized(x, name):

@@ -1,5 +1,8 @@
 """The networks of GAMO that are not plain dense stacks (section 2 of the paper's
-code; sizes other than 28x28 are ours, the paper does not state them)."""
+code; sizes other than 28x28 are ours, the paper does not state them).
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
+"""
 
 import keras
 import tensorflow as tf
@@ -21,8 +24,6 @@ def transitional_unit(latent_dim, num_classes, seed, name="transitional_unit"):
     Args:
         latent_dim: Width of the noise z.
         num_classes: Width of the one-hot label.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` that takes `[noise, one_hot]`.
@@ -48,7 +49,6 @@ def conditional_generator(latent_dim, num_classes, width, seed):
         latent_dim: Width of the noise z.
         num_classes: Width of the one-hot label.
         width: Width of the output, in (-1, 1).
-        seed: Integer seed of the weights.
 
     Returns:
         A `keras.Model` that takes `[noise, one_hot]`.
@@ -70,8 +70,6 @@ def feature_extractor(shape, seed, name="feature_extractor"):
             code); 32, 32, 64 at 32 and 32, 32, 64, 64 at 64 (ours). Other sizes
             take the row of the next larger size, at most one pooling for each
             halving that leaves two pixels.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from images in [-1, 1] to features `(batch, 512)`.

@@ -20,6 +20,13 @@ def dense(units, seed, name, activation=None, stddev=None):
     )
 
 
+def linear_head(num_features, units, seed, name, stddev=None):
+    """One linear layer on features, as a `keras.Model`."""
+    inputs = keras.Input((num_features,))
+    outputs = dense(units, seed, f"{name}_output", stddev=stddev)(inputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
 def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     """Dense layers with leaky ReLU and a linear output.
 
@@ -45,7 +52,9 @@ def leaky_mlp(num_inputs, num_outputs, seed, name, units=(256, 128), slope=0.1):
     return keras.Model(inputs, hidden, name=name)
 
 
-def normalized_mlp(num_inputs, num_outputs, seed, name, units=(256, 256)):
+def normalized_mlp(
+    num_inputs, num_outputs, seed, name, units=(256, 256), by_layer=False
+):
     """Dense, batch normalisation and ReLU, repeated; then a linear output.
 
     Args:
@@ -54,15 +63,17 @@ def normalized_mlp(num_inputs, num_outputs, seed, name, units=(256, 256)):
         seed: Integer; two builds with one seed have equal weights.
         name: Name of the network.
         units: Widths of the hidden layers.
+        by_layer: Whether each row is normalised by itself, and SiLU follows.
 
     Returns:
         A `keras.Model`.
     """
     inputs, hidden = joined_inputs(num_inputs)
+    norm = keras.layers.LayerNormalization if by_layer else GlobalBatchNormalization
     for index, width in enumerate(units):
         hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
-        hidden = GlobalBatchNormalization(name=f"{name}_norm_{index}")(hidden)
-        hidden = keras.layers.ReLU()(hidden)
+        hidden = norm(name=f"{name}_norm_{index}")(hidden)
+        hidden = keras.layers.Activation("silu" if by_layer else "relu")(hidden)
     outputs = dense(num_outputs, seed, f"{name}_output")(hidden)
     return keras.Model(inputs, outputs, name=name)
 

@@ -57,10 +57,10 @@ def _knowing_options(init):
     own = list(inspect.signature(init).parameters)[1:]
 
     @functools.wraps(init)
-    def call(self, method="cvae", *args, **params):
+    def call(self, method=None, *args, **params):
         for name in params.keys() - own:
             try:
-                options = get_method(method).options
+                options = get_method(method or "flow").options
             except ValueError:
                 options = {}
             nearest = nearest_name(name, [*options, *own])
@@ -98,7 +98,7 @@ class DeepOverSampler(BaseOverSampler):
     For networks whose `numeric` is "linear" numbers are scaled affinely, so a sample
     between real rows is a convex combination of them, rounded where the column holds
     whole numbers; a category is the one with most weight among the parents. Other
-    methods get quantiles.
+    methods get normal scores.
 
     Image stacks have shape `(n, height, width)` or `(n, height, width, channels)`;
     floats outside [-1, 1] need `method_params={"value_range": (low, high)}`. Booleans
@@ -111,15 +111,16 @@ class DeepOverSampler(BaseOverSampler):
     `prior_corrected` undoes that.
 
     Args:
-        method: Name from `kerasos.list_methods()`. Default "cvae".
+        method: Name from `kerasos.list_methods()`. Default None: "flow" for tables,
+            "cvae" for images.
         sampling_strategy: As in imbalanced-learn: "auto" brings every class to the size
             of the largest; a dict of totals by label, a float (two classes), a callable
             or one of its other strings.
-        epochs: Passes over the data. Default None: 50 passes, but at least 1,000
-            and at most 20,000 steps, counted in epochs of at least 100 steps. For
-            instance 1,000 steps for 100 rows, 1,550 for 1,000, 7,800 for 20,000
-            and 20,000 (10 passes) for 1,000,000. Earlier stages of a method (an
-            autoencoder's) come on top.
+        epochs: Passes over the data. Default None: `default_passes` of the method
+            within its `default_steps`, counted in epochs of at least 100 steps. For
+            most methods 50 passes, but at least 1,000 and at most 20,000 steps: 1,000
+            for 100 rows, 1,550 for 1,000, 7,800 for 20,000 and 20,000 (10 passes) for
+            1,000,000. Earlier stages of a method (an autoencoder's) come on top.
         batch_size: Rows of a step. Default None: 32, from 10,000 rows on 128, from
             100,000 on 512; never more than there are rows.
         method_params: Dict of options of the method's `from_data`. A search reaches
@@ -135,6 +136,7 @@ class DeepOverSampler(BaseOverSampler):
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.
 
     Attributes:
+        method_: Name of the method that was used.
         sampling_strategy_: Dict of the samples to add, by label.
         sample_is_synthetic_: Boolean array, true for the added rows.
         model_: The trained method; None if nothing was to be added.
@@ -162,7 +164,7 @@ class DeepOverSampler(BaseOverSampler):
 
     _parameter_constraints = {
         **BaseOverSampler._parameter_constraints,
-        "method": [str],
+        "method": [str, None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "method_params": [dict, None],
@@ -174,7 +176,7 @@ class DeepOverSampler(BaseOverSampler):
     @_knowing_options
     def __init__(
         self,
-        method="cvae",
+        method=None,
         *,
         sampling_strategy="auto",
         epochs=None,
@@ -231,7 +233,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_X_y(self, X, y, accept_sparse=None):
         del accept_sparse
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        copies = get_method(self.method).takes_tables
+        copies = self.method is not None and get_method(self.method).takes_tables
         if isinstance(X, pd.DataFrame):
             # scikit-learn would turn a frame of mixed columns into objects.
             X, y = validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
@@ -290,7 +292,8 @@ class DeepOverSampler(BaseOverSampler):
         return X_res, y_res
 
     def _fit_resample(self, X, y):
-        method = get_method(self.method)
+        self.method_ = self.method or ("flow" if np.ndim(X) == 2 else "cvae")
+        method = get_method(self.method_)
         params = self._checked_params(method)
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
@@ -308,7 +311,7 @@ class DeepOverSampler(BaseOverSampler):
         if not len(labels):
             return stack(X, None), y
         is_own = method.takes_tables and np.ndim(X) == 2
-        x = self._own_table(X) if is_own else self._encode(X)
+        x = self._own_table(X) if is_own else self._encode(X, seed)
         screens = self._screens()
         if issubclass(method, keras.Model):
             params = {**self._stage_epochs(method, len(x)), **params}
@@ -352,13 +355,13 @@ class DeepOverSampler(BaseOverSampler):
     def _own_table(self, X):
         if self.encoder_params:
             raise TypeError(
-                f"{self.method!r} takes the table as it is, without an encoder. "
+                f"{self.method_!r} takes the table as it is, without an encoder. "
                 f"Expected no `encoder_params`. Received: {self.encoder_params}. Leave "
                 "it out."
             )
         return X
 
-    def _encode(self, X):
+    def _encode(self, X, seed):
         """Returns what the method sees: a matrix in [-1, 1], or images."""
         if not isinstance(X, pd.DataFrame) and X.ndim > 2:
             X = X.astype("float32") if X.dtype == bool else X
@@ -369,7 +372,7 @@ class DeepOverSampler(BaseOverSampler):
             frame = pd.DataFrame(X)
             for place, name in enumerate(frame.columns):
                 refuse_dates_as_text(frame.iloc[:, place], name)
-        self.encoder_ = self._encoder().fit(X)
+        self.encoder_ = self._encoder(seed).fit(X)
         self._check_width(self.encoder_.width_, "columns, one for each category")
         x = self.encoder_.transform(X)
         if not x.shape[1]:
@@ -380,16 +383,20 @@ class DeepOverSampler(BaseOverSampler):
         self._one_hot = self._one_hot_slices(X)
         return x
 
-    def _encoder(self):
+    def _encoder(self, seed):
         params = dict(self.encoder_params or {})
         known = inspect.signature(TabularEncoder).parameters
         check_options(params, known, "TabularEncoder")
-        return TabularEncoder(**{"numeric": get_method(self.method).numeric, **params})
+        own = {
+            "numeric": get_method(self.method_).numeric,
+            "random_state": derive_seed(seed, "deep_over_sampler", "encoder"),
+        }
+        return TabularEncoder(**{**own, **params})
 
     def _check_width(self, width, what):
         if width > MAX_WIDTH:
             raise ValueError(
-                f"The table is too wide for {self.method!r}, which would learn a dense "
+                f"The table is too wide for {self.method_!r}, which learns a dense "
                 f"matrix of it. Expected at most {MAX_WIDTH:,} columns when encoded. "
                 f"Received: {width:,} {what}. Reduce it first, for instance by "
                 "scikit-learn's `TruncatedSVD(100)` in the pipeline or by grouping "
@@ -412,7 +419,7 @@ class DeepOverSampler(BaseOverSampler):
         if self.encoder_ is None:
             if x.dtype.kind == "f" and not np.isfinite(x).all():
                 raise ValueError(
-                    f"{self.method!r} generated NaN or infinity: its training has "
+                    f"{self.method_!r} generated NaN or infinity: its training has "
                     "diverged. Lower `epochs`, or check the scale of the images."
                 )
             x = x >= 0.5 if X.dtype == bool else x
@@ -434,7 +441,7 @@ class DeepOverSampler(BaseOverSampler):
     def _check_classes(self, wanted):
         if not self.model_.produces_samples:
             raise ValueError(
-                f"{self.method!r} with these `method_params` generates features, not "
+                f"{self.method_!r} with these `method_params` generates features, not "
                 f"samples. Received: method_params={self.method_params}. Leave out "
                 "the option that makes it so, or choose another method."
             )
@@ -442,7 +449,7 @@ class DeepOverSampler(BaseOverSampler):
         wrong = [self.classes_[code] for code in wanted if code not in able]
         if wrong:
             raise ValueError(
-                f"{self.method!r} generates classes smaller than the largest only. "
+                f"{self.method_!r} generates classes smaller than the largest only. "
                 f"Expected some of {[self.classes_[k] for k in sorted(able)]}. "
                 f"Received: sampling_strategy={self.sampling_strategy!r}, which asks "
                 f"for more of {wrong}. Choose another method for that."
@@ -454,7 +461,10 @@ class DeepOverSampler(BaseOverSampler):
         steps_per_epoch = num_rows // batch_size
         if self.epochs is not None:
             return batch_size, steps_per_epoch, None
-        steps = default_steps(num_rows, batch_size)
+        method = get_method(self.method_)
+        steps = default_steps(
+            num_rows, batch_size, method.default_passes, method.default_steps
+        )
         return batch_size, min(max(steps_per_epoch, STEPS_PER_EPOCH), steps), steps
 
     def _stage_epochs(self, method, num_rows):
@@ -508,12 +518,18 @@ class DeepOverSampler(BaseOverSampler):
             rows = self.model_.sample(labels, seed=seed, verbose=self.verbose)
             return rows if self.encoder_ is None else tidy(rows, x, self._one_hot)
 
-        def as_decoded(rows):
-            return self.encoder_.transform(self.encoder_.inverse_transform(rows))
+        if not screens:
+            return sample(labels, seed)
+        # Distances are of codes without draws.
+        plain = TabularEncoder(**self.encoder_.get_params())
+        if plain.numeric == "normal":
+            plain.set_params(numeric="quantile")
+        real = plain.fit_transform(self.encoder_.inverse_transform(x))
 
-        if screens:
-            return screened(sample, labels, x, codes, as_decoded, seed)
-        return sample(labels, seed)
+        def seen(rows):
+            return plain.transform(self.encoder_.inverse_transform(rows))
+
+        return screened(sample, labels, real, codes, seen, seed)
 
     def _draw(self, x, codes, wanted, seed):
         """Rows of a method without a network, all; labels of the new ones."""

@@ -1,10 +1,5 @@
 """How long to train where the user does not say."""
 
-# Steps for a small and for a large data set, and passes over the data in between.
-# Ours: 25,000 steps are 89 passes over the 9,000 images of GAMO's table 1, and small
-# tables are learnt in fewer; beyond the upper bound a fit takes hours on a CPU.
-DEFAULT_STEPS = (1_000, 20_000)
-PASSES = 50
 STEPS_PER_EPOCH = 100  # shorter epochs spend their time between epochs
 
 
@@ -22,22 +17,25 @@ def default_batch_size(num_samples):
     return min(size, num_samples)
 
 
-def default_steps(num_samples, batch_size):
+def default_steps(num_samples, batch_size, passes=50, bounds=(1_000, 20_000)):
     """Returns the training steps for a data set of this size.
 
-    50 passes over the data, but at least 1,000 and at most 20,000 steps.
+    Ours: 25,000 steps are 89 passes over the 9,000 images of GAMO's table 1, and small
+    tables are learnt in fewer; beyond the upper bound a fit takes hours on a CPU.
 
     Args:
         num_samples: Integer, size of the data set.
         batch_size: Integer.
+        passes: Integer, over the data.
+        bounds: Least and most steps.
 
     Example:
 
     >>> [default_steps(n, 32) for n in (100, 3_200, 1_000_000)]
     [1000, 5000, 20000]
     """
-    lower, upper = DEFAULT_STEPS
-    return min(max(PASSES * num_samples // batch_size, lower), upper)
+    lower, upper = bounds
+    return min(max(passes * num_samples // batch_size, lower), upper)
 
 
 def epochs_of(model, steps, steps_per_epoch):

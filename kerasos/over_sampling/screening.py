@@ -13,7 +13,7 @@ from kerasos.randomness.seeds import derive_seed
 ROUNDS = 8
 
 
-def screened(sample, labels, x, codes, tidy, seed):
+def screened(sample, labels, x, codes, seen, seed):
     """Draws samples, and again where one is not nearest to its own class.
 
     After `ROUNDS` draws a row keeps the one whose distance to its own class exceeds
@@ -22,9 +22,9 @@ def screened(sample, labels, x, codes, tidy, seed):
     Args:
         sample: Function of labels and a seed to rows `(n, width)`.
         labels: Integer array `(n,)`.
-        x: The real rows `(m, width)`.
+        x: The real rows as they are compared, `(m, size)`.
         codes: Their labels `(m,)`.
-        tidy: Function of rows to rows, what decoding makes of them.
+        seen: Function of sampled rows to rows that are compared, `(n, size)`.
         seed: Integer.
 
     Returns:
@@ -34,10 +34,11 @@ def screened(sample, labels, x, codes, tidy, seed):
     for label in np.unique(labels):
         own[label] = _neighbour(x[codes == label])
         other[label] = _neighbour(x[codes != label])
-    result = np.empty((len(labels), x.shape[1]), "float32")
+    result = None
     excess, todo = np.full(len(labels), np.inf), np.arange(len(labels))
     for number in range(ROUNDS):
-        rows = tidy(sample(labels[todo], derive_seed(seed, "screening", number)))
+        drawn = sample(labels[todo], derive_seed(seed, "screening", number))
+        rows = seen(drawn)
         found = np.empty(len(todo))
         for label in np.unique(labels[todo]):
             chosen = labels[todo] == label
@@ -45,7 +46,8 @@ def screened(sample, labels, x, codes, tidy, seed):
             to_other, _ = other[label].kneighbors(rows[chosen])
             found[chosen] = (to_own - to_other)[:, 0]
         better = found < excess[todo]
-        result[todo[better]], excess[todo[better]] = rows[better], found[better]
+        result = drawn if result is None else result
+        result[todo[better]], excess[todo[better]] = drawn[better], found[better]
         todo = todo[excess[todo] >= 0]
         if not len(todo):
             break

@@ -3,21 +3,27 @@
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
 from kerasos.data.resample import to_dtype
 
 QUANTILES = 1000  # knots of a column's distribution function, at most
+SCORES = 5000  # the same for normal scores
+DECIMALS = 6  # of a grid that a column's values may lie on, at most
+GRID_ROWS = 10  # that tell a grid from chance; whole numbers always count
+TAIL_SHARE = 0.01  # of the range that the middle 98 % of the values must fill
 FLOAT32_ERROR = 1e-6  # of a value in [-1, 1] that a network has scaled and mixed
 _DATES = ("date", "datetime", "timedelta", "time", "period", "interval")
 
 
-def column_coder(series, name, settings):
+def column_coder(series, name, position, settings):
     """Returns the fitted coder that suits the values of a column.
 
     Args:
         series: `pandas.Series`, the observed values.
         name: Name or position of the column, for errors.
+        position: Integer, for draws of its own.
         settings: The `TabularEncoder`, for its parameters.
 
     Raises:
@@ -32,10 +38,11 @@ def column_coder(series, name, settings):
             "drop their rows, or use `missing='keep'`."
         )
     kind = column_kind(series, name)
+    seed = (settings.random_state, position) if settings.numeric == "normal" else None
     no_number = kind == "categorical" or series.isna().all()
     if no_number or name in settings.categorical:
-        return CategoricalColumn(series, name, settings.max_categories)
-    return NumericColumn(series, name, settings.numeric, kind == "integer")
+        return CategoricalColumn(series, name, settings.max_categories, seed)
+    return NumericColumn(series, name, settings.numeric, kind == "integer", seed)
 
 
 def column_kind(series, name):
@@ -80,10 +87,16 @@ def dense(series):
 
 
 class Column:
-    """What coders share: the dtype, missing values and the widths of the blocks."""
+    """What coders share: the dtype, missing values and the widths of the blocks.
 
-    def __init__(self, series, name):
-        self.name, self.dtype = name, series.dtype
+    Args:
+        series: `pandas.Series`, the observed values.
+        name: Name or position of the column, for errors.
+        seed: Tuple of integers behind the draws of a smooth code; None for none.
+    """
+
+    def __init__(self, series, name, seed=None):
+        self.name, self.dtype, self.seed = name, series.dtype, seed
         missing = series.isna().to_numpy()
         self.has_missing = bool(missing.any())
         self.missing_value = series[missing].iloc[0] if self.has_missing else None
@@ -99,26 +112,131 @@ class Column:
         return missing
 
 
+class NormalScores:
+    """Normal scores of a column's values, with ties spread out, in [-1, 1].
+
+    A value's place is its share of the rows below it, a frequent value's the whole
+    interval that its rows take, in which each row is put by chance. So a value that
+    is frequent comes back as often as it was, whatever a continuous method does.
+
+    Args:
+        values: Finite floats `(n,)`.
+    """
+
+    def __init__(self, values):
+        distinct, counts = np.unique(values, return_counts=True)
+        stop = np.cumsum(counts) / len(values)
+        start = stop - counts / len(values)
+        if len(distinct) > SCORES:  # what lies between is interpolated
+            rows = np.linspace(0, len(distinct) - 1, SCORES).astype("int64")
+            kept = np.union1d(rows, np.flatnonzero(counts > len(values) / SCORES))
+            distinct, counts, start, stop = (
+                part[kept] for part in (distinct, counts, start, stop)
+            )
+        middle = (start + stop) / 2
+        self.values = distinct
+        self.start = np.where(counts == 1, middle, start)
+        self.stop = np.where(counts == 1, middle, stop)
+        self.limit = -norm.ppf(0.5 / len(values))
+
+    def encode(self, values, rng):
+        """Returns scores `(n,)` in [-1, 1] of values in the range of the fitted."""
+        place = np.searchsorted(self.values, values, "right") - 1
+        place = place.clip(0, len(self.values) - 1)
+        known = values == self.values[place]
+        # Inside the interval of a known value, beyond float32's rounding of its ends.
+        share = np.where(known, rng.uniform(0.01, 0.99, len(values)), 0.0)
+        share = self.start[place] + share * (self.stop - self.start)[place]
+        between = np.interp(values, self.values, (self.start + self.stop) / 2)
+        share = np.where(known, share, between)
+        return norm.ppf(share).clip(-self.limit, self.limit) / self.limit
+
+    def decode(self, scores):
+        """Returns the values `(n,)` at scores in [-1, 1]."""
+        share = norm.cdf(scores * self.limit)
+        shares = np.stack([self.start, self.stop], axis=1).ravel()
+        values = np.interp(share, shares, self.values.repeat(2))
+        # A real value comes back exactly, also beside one that is far away.
+        right = np.searchsorted(self.start, share)
+        for place in (right - 1, right):
+            place = place.clip(0, len(self.values) - 1)
+            known = norm.ppf((self.start + self.stop)[place] / 2) / self.limit
+            close = np.abs(known - scores) <= FLOAT32_ERROR
+            values = np.where(close, self.values[place], values)
+        return values
+
+
+class Grid:
+    """The multiples of a decimal step, counted from an offset.
+
+    Args:
+        decimals: Integer, digits behind the point.
+        step, offset: Integers, in units of the last digit.
+    """
+
+    def __init__(self, decimals, step, offset):
+        self.decimals, self.step, self.offset = decimals, step, offset
+
+    @classmethod
+    def of(cls, values, dtype):
+        """Returns the widest grid that holds all values, or None.
+
+        Args:
+            values: Finite float64 values `(n,)`.
+            dtype: Of the column: rounding of its precision is no deviation.
+        """
+        dtype = getattr(dtype, "numpy_dtype", dtype)
+        precision = np.finfo(dtype).eps if dtype.kind == "f" else 1e-16
+        few = len(values) < GRID_ROWS  # all numbers have a divisor
+        for decimals in range(1 if few else DECIMALS + 1):
+            scaled = np.abs(values) * 10.0**decimals
+            error = precision * scaled.max()
+            if error > 0.01 or scaled.max() > 2.0**53:
+                return None
+            units = np.rint(values * 10.0**decimals)
+            if (np.abs(values * 10.0**decimals - units) <= error + 1e-14).all():
+                step = int(np.gcd.reduce((units - units[0]).astype("int64")))
+                step = 1 if few else max(step, 1)
+                return cls(decimals, step, int(units[0]) % step)
+        return None
+
+    def nearest(self, values):
+        """Returns the points of the grid next to values `(n,)`."""
+        units = values * 10.0**self.decimals - self.offset
+        units = np.rint(units / self.step) * self.step + self.offset
+        return units / 10.0**self.decimals
+
+
+def heavy_tailed(values):
+    """Whether a few values stretch the range so far that the others have no room."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    return 0 < high - low < TAIL_SHARE * (values.max() - values.min())
+
+
 class NumericColumn(Column):
     """A position in [-1, 1], and whether the value is missing."""
 
-    def __init__(self, series, name, numeric, integer):
-        super().__init__(series, name)
+    def __init__(self, series, name, numeric, integer, seed):
+        super().__init__(series, name, seed)
         values = self._values(series)
         values = values[~np.isnan(values)]
+        self.grid = Grid.of(values, series.dtype)
         # Counts with gaps arrive as floats; they stay whole numbers.
-        self.whole = integer or bool(len(values) and (values == np.rint(values)).all())
+        self.whole = integer or self.grid is not None and self.grid.decimals == 0
         self.low, self.high = values.min(), values.max()
         self.middle = self.low / 2 + self.high / 2
         self.half = self.high / 2 - self.low / 2  # the difference might overflow
-        self.quantiles = self.repeated = None
-        if numeric == "linear":
-            distinct, counts = np.unique(values, return_counts=True)
-            self.repeated = distinct[counts > 1]
-        if numeric == "quantile" and self.half > 0:
-            self.quantiles = QuantileTransformer(
-                n_quantiles=min(QUANTILES, len(values)), subsample=None
-            ).fit(values[:, None])
+        self.quantiles = self.scores = self.repeated = None
+        if self.half > 0:
+            if numeric == "linear" and not heavy_tailed(values):
+                distinct, counts = np.unique(values, return_counts=True)
+                self.repeated = distinct[counts > 1]
+            elif numeric == "normal":
+                self.scores = NormalScores(values)
+            else:
+                self.quantiles = QuantileTransformer(
+                    n_quantiles=min(QUANTILES, len(values)), subsample=None
+                ).fit(values[:, None])
         self.blocks = [("numeric", 1)] if self.half > 0 else []
         self.blocks += [("missing", 2)] if self.has_missing else []
 
@@ -134,28 +252,39 @@ class NumericColumn(Column):
     def encode(self, series):
         missing = self.check_missing(series)
         values = self._values(series)
+        rng = None if self.seed is None else np.random.default_rng(self.seed)
         parts = []
         if self.half > 0:
-            if self.quantiles is None or not len(values):
-                z = (values - self.middle) / self.half
-            else:
-                z = 2.0 * self.quantiles.transform(values[:, None])[:, 0] - 1.0
-            parts.append(np.where(missing, 0.0, np.clip(z, -1.0, 1.0))[:, None])
+            z, known = np.zeros(len(values)), ~missing
+            if known.any():
+                z[known] = self._positions(values[known], rng)
+            if self.scores is not None:  # no spike where nothing is meant
+                z[missing] = rng.standard_normal(missing.sum()) / self.scores.limit
+            parts.append(np.clip(z, -1.0, 1.0)[:, None])
         if self.has_missing:
-            parts.append(one_hot(missing.astype("int64"), 2))
+            parts.append(one_hot(missing.astype("int64"), 2, rng))
         return parts
+
+    def _positions(self, values, rng):
+        if self.scores is not None:
+            return self.scores.encode(values, rng)
+        if self.quantiles is not None:
+            return 2.0 * self.quantiles.transform(values[:, None])[:, 0] - 1.0
+        return (values - self.middle) / self.half
 
     def decode(self, z):
         values, missing = np.full(len(z), self.low), None
         if self.half > 0 and len(z):
             place = np.clip(z[:, 0].astype("float64"), -1.0, 1.0)
-            if self.quantiles is None:
-                values = self._snap(self.middle + place * self.half)
-            else:
+            if self.scores is not None:
+                values = self.scores.decode(place)
+            elif self.quantiles is not None:
                 share = (place + 1.0) / 2.0
                 values = self.quantiles.inverse_transform(share[:, None])[:, 0]
-        if self.whole:
-            values = np.rint(values)
+            else:
+                values = self._snap(self.middle + place * self.half)
+        if self.grid is not None:
+            values = self.grid.nearest(values)
         values = np.clip(values, self.low, self.high)
         if self.has_missing:
             missing = z[:, -2:].argmax(axis=1) == 1
@@ -193,8 +322,8 @@ class NumericColumn(Column):
 class CategoricalColumn(Column):
     """One place for each value that occurs, the last one for a missing value."""
 
-    def __init__(self, series, name, max_categories):
-        super().__init__(series, name)
+    def __init__(self, series, name, max_categories, seed):
+        super().__init__(series, name, seed)
         if isinstance(self.dtype, pd.CategoricalDtype):
             used = np.unique(series.cat.codes)
             self.codes = used[used >= 0]
@@ -232,7 +361,8 @@ class CategoricalColumn(Column):
         if not self.blocks:
             return []
         places = np.where(missing, len(self.values), places)
-        return [one_hot(places, self.blocks[0][1])]
+        rng = None if self.seed is None else np.random.default_rng(self.seed)
+        return [one_hot(places, self.blocks[0][1], rng)]
 
     def decode(self, z):
         places = z.argmax(axis=1) if self.blocks else np.zeros(len(z), "int64")
@@ -250,8 +380,12 @@ class CategoricalColumn(Column):
         return pd.array(values, dtype=self.dtype)
 
 
-def one_hot(places, width):
-    """Returns rows of -1 with a 1 at each place, float32."""
+def one_hot(places, width, rng=None):
+    """Returns rows of -1 with a 1 at each place, float32.
+
+    With a generator each entry keeps its sign and a random size in [.2, 1]: exact
+    values would tell real rows from generated ones, and have no density.
+    """
     rows = np.full((len(places), width), -1.0, "float32")
     rows[np.arange(len(places)), places] = 1.0
-    return rows
+    return rows if rng is None else rows * rng.uniform(0.2, 1.0, rows.shape)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from contract_runs import Runs
 
+import kerasos
+
 
 def pytest_collection_modifyitems(items):
     """Tests of one case follow each other, over all files: it is trained once.
@@ -97,6 +99,11 @@ class Server:
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(timeout=60)
+
+
+@pytest.fixture(autouse=True)
+def only_trained_models_generate(monkeypatch):
+    monkeypatch.setattr(kerasos.OversamplingModel, "allow_untrained", False)
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,11 @@ def no_batch(x, y):
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(999, drop_remainder=True)
 
 
+def unfit(x, y):
+    """A dataset whose batches are well formed and hold labels that nobody knows."""
+    return tf.data.Dataset.from_tensor_slices((x, y + 99)).batch(8, drop_remainder=True)
+
+
 BAD_FIT = {
     "shape": (lambda x, y: (x[:, :-1], y), "shape the model was built for"),
     "rank": (lambda x, y: (x[..., 0], y), "must be images"),
@@ -121,6 +126,10 @@ BAD_FIT = {
         ),
         "units the model was built for",
     ),
+    "dataset_of_other_labels": (
+        lambda x, y: (unfit(x, y),),
+        "was not trained on.*Received: label|must know each row again",
+    ),
     "dataset_without_labels": (
         lambda x, y: (tf.data.Dataset.from_tensor_slices(x).batch(8),),
         "must yield pairs",
@@ -137,6 +146,28 @@ def test_bad_data_are_refused_by_fit_before_any_step(case, runs, spoiler):
     with pytest.raises(ValueError, match=words):
         model.fit(*spoil(*case.data()), verbose=0)
     assert_same_state(state(model), before)
+
+
+@each_full_network
+def test_a_model_that_was_not_trained_generates_nothing(case, runs, tmp_path):
+    model = case.build()
+    labels = some_labels(model, 2)
+    calls = {
+        "sample": lambda: model.sample(labels),
+        "oversample": lambda: model.oversample(*case.data()),
+        "export": lambda: model.export(tmp_path / "never"),
+        "call": lambda: model(labels),
+        "predict": lambda: model.predict(labels, verbose=0),
+    }
+    if case.makes_features:
+        del calls["oversample"]
+    for call in calls.values():
+        with pytest.raises(ValueError, match="has not been trained.*allow_untrained"):
+            call()
+    assert not (tmp_path / "never").exists()
+    runs.unbroken(case)["model"].save_weights(tmp_path / "trained.weights.h5")
+    model.load_weights(tmp_path / "trained.weights.h5")
+    assert model.is_trained and len(model.sample(labels)) == 2
 
 
 @each_full_network
@@ -163,6 +194,7 @@ def test_odd_but_workable_data_warn_and_work(case):
         repeated = method.from_data(copies, y, seed=0, **case.options)
     for built, data, labels in ((single, x[kept], y[kept]), (repeated, copies, y)):
         if case.has_network:
+            built.allow_untrained = True
             samples = built.sample([rarest] * 5, seed=0)
             assert samples.shape == (5, *built.sample_shape)
             assert np.all(np.isfinite(samples))
@@ -185,6 +217,7 @@ def test_a_dataset_gives_the_same_as_arrays(case):
     if case.has_network:
         assert left.spec == right.spec
         labels = some_labels(right)
+        left.allow_untrained = right.allow_untrained = True
         np.testing.assert_array_equal(
             left.sample(labels, seed=1), right.sample(labels, seed=1)
         )

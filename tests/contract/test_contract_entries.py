@@ -6,7 +6,7 @@ What a method must tell these tests is in `contract_cases.py`.
 import keras
 import numpy as np
 import pytest
-from contract_cases import CASES, PINS
+from contract_cases import CASES, PINS, variables_at
 from contract_runs import NETWORKS, each_case
 
 import kerasos
@@ -16,13 +16,12 @@ import kerasos
 def test_every_method_has_its_entries(name):
     cases = [case for case in CASES if case.method == name]
     assert cases, (
-        f"The method {name!r} is registered but nothing checks it. Add a "
-        f'`Case("{name}", <variant>, full=True, ...)` to CASES in '
-        "tests/contract_cases.py."
+        f"The method {name!r} is registered but nothing checks it. Add a table "
+        f"[{name}.<variant>] with `full = true` to tests/contract_cases.toml."
     )
     assert any(case.full for case in cases), (
-        f"No case of {name!r} is checked in full. Give `full=True` to one in "
-        "tests/contract_cases.py."
+        f"No case of {name!r} is checked in full. Give `full = true` to one in "
+        "tests/contract_cases.toml."
     )
     if cases[0].has_network:
         assert any(pin.method == name for pin in PINS), (
@@ -31,7 +30,7 @@ def test_every_method_has_its_entries(name):
             "with the parameters of each network for the shapes of its paper."
         )
         assert sum(case.jit for case in cases) == 1, (
-            f"One case of {name!r} must have `jit=True` in tests/contract_cases.py."
+            f"One case of {name!r} must have `jit = true` in the table."
         )
         assert all(case.losses for case in cases), (
             f"The cases of {name!r} must name the losses in the history."
@@ -49,10 +48,11 @@ def test_every_entry_is_a_registered_method():
 def test_networks_have_the_size_of_the_paper(pin):
     model = pin.build()
     found, seen = {}, []
-    for name, (variables, _) in pin.networks.items():
-        found[name] = sum(int(np.prod(v.shape)) for v in variables(model))
-        seen += [id(v) for v in variables(model)]
-    assert found == {name: count for name, (_, count) in pin.networks.items()}
+    for paths in pin.networks:
+        variables = variables_at(model, paths)
+        found[paths] = sum(int(np.prod(v.shape)) for v in variables)
+        seen += [id(v) for v in variables]
+    assert found == pin.networks
     # Nothing trainable is left out and nothing is counted twice.
     assert sorted(seen) == sorted(id(v) for v in model.trainable_variables)
 

@@ -168,6 +168,15 @@ def test_csv_labels_in_the_last_column(tmp_path):
     np.testing.assert_array_equal(y, x[:, 0] % 2)
 
 
+def test_csv_whose_labels_are_words_for_missing(tmp_path):
+    def cell(row):
+        return ("NA", "EU")[row % 2]
+
+    path = write_csv(tmp_path, ("pixel", "{:03}".format), ("t", cell))
+    (x, y), _ = load(path)
+    np.testing.assert_array_equal(y, 1 - x[:, 0] % 2)  # "EU" sorts before "NA"
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [

@@ -1,5 +1,7 @@
 """The base of all methods, on two networks of a few numbers."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -291,11 +293,12 @@ def test_each_stage_is_traced_once_and_runs_its_own_step(toy, data):
     critic = [v.numpy() for v in model.critic.trainable_variables]
     with pytest.warns(UserWarning, match="end before the stage"):
         history = model.fit(batches(*data, 6), epochs=2, verbose=0).history
-    assert set(history) == {"g_loss"}
+    assert set(history) == {"loss", "g_loss"} and history["loss"] == history["g_loss"]
     for was, v in zip(critic, model.critic.trainable_variables, strict=True):
         np.testing.assert_array_equal(v.numpy(), was)
     history = model.fit(batches(*data, 6), initial_epoch=1, epochs=4, verbose=0).history
-    assert {name: len(h) for name, h in history.items()} == {"g_loss": 3, "d_loss": 2}
+    lengths = {name: len(h) for name, h in history.items()}
+    assert lengths == {"loss": 3, "g_loss": 3, "d_loss": 2}
     for was, v in zip(critic, model.critic.trainable_variables, strict=True):
         assert np.any(v.numpy() != was)
     model.fit(batches(*data, 6), epochs=3, verbose=0)
@@ -746,3 +749,128 @@ def test_features_are_not_appended_to_samples(toy, data, monkeypatch):
     monkeypatch.setattr(Toy, "produces_samples", False)
     with pytest.raises(ValueError, match="generates features of shape"):
         toy().oversample(*data)
+
+
+# Data that do not fit.
+
+
+class Drawing(OneStage):
+    """Its step needs no batch: TensorFlow could run it though there is none."""
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            noise = self.normal(6, self.noise_dim, "generator")
+            loss = tf.reduce_mean(tf.square(self.generator(noise, training=True)))
+        variables = self.generator.trainable_variables
+        self.minimize(loss, tape, variables, self.g_optimizer)
+        return self.finish_step(g_loss=loss)
+
+
+def spoilt(data, row, value, label=None):
+    x, y = data[0].copy(), data[1].copy()
+    x[row], y[row] = value, y[row] if label is None else label
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    return dataset.batch(6, drop_remainder=True)
+
+
+def moved_by(model, dataset, **options):
+    """Fits and returns what training changes."""
+    model.fit(dataset, verbose=0, **options)
+    optimizers = (model.g_optimizer, model.d_optimizer)
+    return values(model) + [v.numpy() for o in optimizers for v in o.variables]
+
+
+@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize(
+    ("cls", "options", "replicas"),
+    [
+        (Drawing, {}, 1),
+        (Drawing, {"steps_per_execution": 2}, 1),
+        (OneStage, {"jit_compile": True, "steps_per_execution": 3}, 1),
+        (Drawing, {"run_eagerly": True}, 1),
+        (OneStage, {}, 2),
+    ],
+    ids=["graph", "many_steps", "xla", "eager", "replicas"],
+)
+def test_training_stops_before_a_batch_that_does_not_fit(
+    toy, data, two_replicas, cls, options, replicas, first
+):
+    scope = contextlib.nullcontext if replicas == 1 else two_replicas.scope
+    with scope():
+        model, expected = toy(cls, **options), toy(cls, **options)
+        with pytest.raises(ValueError, match="was not trained on. `x` must be finite"):
+            model.fit(spoilt(data, 6 * first + 2, np.nan), epochs=2, verbose=0)
+        assert int(model.steps_done.numpy()) == first
+        good = spoilt(data, 0, data[0][0])
+        after = moved_by(model, good)
+        if first:
+            expected.fit(good.take(first), verbose=0)
+        expected = moved_by(expected, good)
+    for left, right in zip(after, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    ("value", "label", "words"),
+    [
+        (np.inf, None, "must be finite"),
+        (200.0, None, r"values in \(0.0, 4.0\). Received: values from .* to 200"),
+        (-0.5, None, "from -0.5"),
+        (4.3, None, None),  # augmentation overshoots a little
+        (1.0, 3, r"0\.\.2\. Received: label 3"),
+        (1.0, -1, "not be negative"),
+    ],
+)
+def test_what_does_not_fit_is_named_wherever_it_comes_from(
+    toy, data, value, label, words
+):
+    model = toy(OneStage, run_eagerly=True)
+    dataset = spoilt(data, 2, value, label)
+    pairs = zip(*dataset.as_numpy_iterator(), strict=True)
+    x, y = (np.concatenate(part) for part in pairs)
+    ways = [
+        lambda: model.fit(dataset, verbose=0),
+        lambda: model.fit(x, y, 6, verbose=0),
+        lambda: model.train_on_batch(x, y),
+        lambda: model.evaluate(dataset, verbose=0),
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model.fit(*data, 6, validation_data=(x, y), verbose=0),
+        lambda: model.oversample(x, y),
+    ]
+    if label != -1:  # that `batches` itself refuses
+        ways.append(lambda: model.fit(batches(x, y, 6), verbose=0))
+    for number, way in enumerate(ways):
+        if words is None:
+            way()
+            continue
+        with pytest.raises(ValueError, match=words):
+            way()
+        assert not model.is_trained, number
+
+
+def test_data_in_narrower_units_are_refused_and_a_dark_batch_is_not(data):
+    spec = DataSpec((2,), "float32", (0, 255), SPEC.class_counts)
+    x, y = data[0] / 4, data[1]
+    model = OneStage(spec=spec, seed=0)
+    model.compile(run_eagerly=True)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(6, drop_remainder=True)
+    for given in ((x, y), (dataset,)):
+        with pytest.raises(ValueError, match="values in .0.0, 255.0.*to 0.99"):
+            model.fit(*given, verbose=0)
+    light = tf.data.Dataset.from_tensors((255 * x[:6], y[:6]))
+    model.fit(light.concatenate(dataset), verbose=0)
+    assert int(model.steps_done.numpy()) == 5
+
+
+def test_steps_on_arrays_count_and_terminate_on_nan_stops(toy, data):
+    model = toy(OneStage)
+    assert not model.is_trained
+    logs = model.train_on_batch(data[0][:6], data[1][:6], return_dict=True)
+    assert logs["loss"] == pytest.approx(logs["g_loss"] + logs["d_loss"])
+    assert model.is_trained and model.sample([0, 1], seed=0).shape == (2, 2)
+    with pytest.raises(ValueError, match="`OneStage.train_on_batch` takes no"):
+        model.train_on_batch(*data, sample_weight=np.ones(len(data[1])))
+    model.critic.trainable_variables[0].assign([[np.nan], [0.0]])
+    stop = keras.callbacks.TerminateOnNaN()
+    history = model.fit(batches(*data, 6), epochs=3, verbose=0, callbacks=[stop])
+    assert int(model.steps_done.numpy()) == 2 and len(history.epoch) == 1

@@ -289,7 +289,7 @@ def test_missing_values_can_be_refused():
 @pytest.mark.parametrize(
     "params, words",
     [
-        ({"numeric": "log"}, "'quantile', 'linear'"),
+        ({"numeric": "log"}, "'quantile', 'normal', 'linear'"),
         ({"missing": "drop"}, "'keep', 'error'"),
         ({"categorical": ["c"]}, "must name columns"),
         ({"max_categories": 0}, "Invalid `max_categories`"),

@@ -2,13 +2,13 @@
 
 import time
 
+from papers.group_scores import group_scores
 from papers.weight_search import FAJARDO_GRID, fit_weighted, search_sample_weight
 
 import kerasos
 from harness import training
 from harness.recipes import common
 from kerasos.evaluation import fajardo_mlp, fid
-from kerasos.metrics.groups import group_scores
 
 
 def fajardo(work):
@@ -54,7 +54,6 @@ def fajardo(work):
                 work.y_test,
                 common.predicted_labels(model, work.x_test),
                 parameters["minority"],
-                work.spec.num_classes,
             )
     groups = [parts[f"classifier_{repeat}"] for repeat in range(number)]
     for name in groups[0]:

@@ -1,13 +1,13 @@
 """Recall and F1 of single classes (He et al. 2021, table 1)."""
 
 import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
 
 import kerasos
 from harness import training
 from harness.recipes import common
 from kerasos.evaluation import GeneratorDiagnosis, code_dependence, imsic_cnn
 from kerasos.methods.infogan.plots import traversal_figure
-from kerasos.metrics.groups import class_scores
 
 
 def imsic(work):
@@ -39,11 +39,13 @@ def imsic(work):
         training.fit(classifier, data, epochs, folder, "classifier", share)
         steps = epochs * int(data.cardinality())
     predicted = common.predicted_labels(classifier, work.x_test)
-    found = class_scores(work.y_test, predicted, work.spec.num_classes)
+    _, *found, _ = precision_recall_fscore_support(
+        work.y_test, predicted, zero_division=0.0
+    )
     scores = {
-        f"{name.lower()}/{label}": float(value)
-        for name in ("recall", "F1")
-        for label, value in enumerate(found[name])
+        f"{name}/{label}": float(value)
+        for name, values in zip(("recall", "f1"), found, strict=True)
+        for label, value in enumerate(values)
     }
     return scores | quality, steps
 

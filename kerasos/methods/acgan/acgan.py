@@ -22,14 +22,8 @@ import tensorflow as tf
 from kerasos.checks import Count, Positive, Seed, checked
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.base import read_data, watching
-from kerasos.methods.conditional import LATENT_DIM
-from kerasos.methods.conditional_gan import (
-    RATES,
-    ConditionalGAN,
-    Shift,
-    adam,
-    chosen_rates,
-)
+from kerasos.methods.conditional import LATENT_DIM, trainable
+from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift, adam
 from kerasos.networks import dcgan
 from kerasos.networks.mlp import leaky_mlp, normalized_mlp
 from kerasos.registry import register_method
@@ -47,13 +41,9 @@ class ACGAN(ConditionalGAN):
         trunk: Keras model from samples to D's features.
         discriminator_head: Keras model from features to one logit.
         classifier_head: Keras model from features to `(batch, num_classes)` logits.
-        spec: `kerasos.data.DataSpec` of the training data.
         lr_c: Learning rate of Adam on L_C, 1e-3 (paper).
         **kwargs: As in `CGAN`: `prior`, `loss`, `fake_labels`, `lr_g` and `lr_d`
-            (2e-4 and 1e-3, paper), `pre_oversample`, `seed`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or does not fit the data.
+            (2e-4 and 1e-3, paper), `spec`, `pre_oversample`, `seed`, `name`.
 
     Example:
 
@@ -115,11 +105,8 @@ class ACGAN(ConditionalGAN):
         return cls.for_data(
             data,
             _networks(data.spec, latent_dim, data.seed),
-            loss=loss,
-            fake_labels=fake_labels,
             d_shift=d_shift,
-            pre_oversample=pre_oversample,
-            **chosen_rates(RATES[lr], lr_g=lr_g, lr_d=lr_d, lr_c=lr_c),
+            **cls.options.given(locals(), RATES[lr]),
         )
 
     def compile(self, c_optimizer=None, d_optimizer=None, g_optimizer=None, **kwargs):
@@ -139,16 +126,10 @@ class ACGAN(ConditionalGAN):
         self.compile_players(optimizers, **kwargs)
 
     def player_variables(self):
-        generator = self.generator.trainable_variables
-        trunk = self.trunk.trainable_variables
         return {
-            "c_optimizer": [
-                *self.classifier_head.trainable_variables,
-                *trunk,
-                *generator,
-            ],
-            "d_optimizer": [*trunk, *self.discriminator_head.trainable_variables],
-            "g_optimizer": generator,
+            "c_optimizer": trainable(self.classifier_head, self.trunk, self.generator),
+            "d_optimizer": trainable(self.trunk, self.discriminator_head),
+            "g_optimizer": self.generator.trainable_variables,
         }
 
     def source_logits(self, x, one_hot, training=False):

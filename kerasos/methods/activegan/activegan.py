@@ -52,6 +52,7 @@ from kerasos.checks import (
     checked,
 )
 from kerasos.layers.counted_shift import shifted
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.activegan import build
 from kerasos.methods.activegan import networks as network_parts
 from kerasos.methods.activegan.policy import POLICIES, PolicyTerm, SampleBuffer
@@ -64,6 +65,7 @@ from kerasos.methods.activegan.reward import (
     uncertainty_reward,
 )
 from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.conditional import trainable
 from kerasos.methods.conditional_gan import ConditionalGAN, Shift, adam
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.draws import replica_uniform
@@ -121,9 +123,6 @@ class ActiveGAN(ConditionalGAN):
         **kwargs: As in `CGAN`: `spec`, `prior`, `loss`, `fake_labels` ("uniform"
             here; "deficit" draws smaller classes more), `lr_g`, `lr_d` (2e-4; the
             paper searches 2e-4 and 1e-3), `pre_oversample`, `seed`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or does not fit the data.
 
     Example:
 
@@ -220,12 +219,11 @@ class ActiveGAN(ConditionalGAN):
         )
         self.policy_fitted = self.add_counter("policy_fitted")
         if self.reward_baseline:
-            self.reward_mean = self.add_weight(
-                shape=(),
+            self.reward_mean = resting_weight(
+                self,
+                "reward_mean",
                 initializer=keras.initializers.Constant(-1.0),  # none yet
-                trainable=False,
                 aggregation="only_first_replica",
-                name="reward_mean",
             )
         if policy_network is not None:
             self.track("p_loss")
@@ -309,12 +307,10 @@ class ActiveGAN(ConditionalGAN):
         """
         data = read_data(x, y, seed, value_range, label_names)
         kind = networks or network_parts.kind_of(data.spec.shape)
-        settings = build.defaults(kind, preset, bool(d_shift))
-        given = {"latent_dim": latent_dim, "prior": prior, "fake_labels": fake_labels}
-        given |= {"class_weight": class_weight, "lam": lam, "lr_g": lr_g, "lr_p": lr_p}
-        settings |= {name: v for name, v in given.items() if v is not None}
-        latent_dim = settings.pop("latent_dim")
-        class_weight = settings.pop("class_weight")
+        defaults, units = build.defaults(kind, preset, bool(d_shift))
+        latent_dim = latent_dim or defaults["latent_dim"]
+        class_weight = class_weight or defaults["class_weight"]
+        settings = cls.options.given(locals(), defaults)
         shape, num_classes = data.spec.shape, data.spec.num_classes
         parts = network_parts.networks(kind, shape, latent_dim, num_classes, data.seed)
         if d_shift:
@@ -324,28 +320,7 @@ class ActiveGAN(ConditionalGAN):
         )
         if settings["lam"] != 0:
             parts |= build.policy_parts(data, policy, adaptive_std, latent_dim)
-        return cls.for_data(
-            data,
-            parts,
-            loss=loss,
-            policy=policy,
-            alpha=alpha,
-            eps=eps,
-            entropy=entropy,
-            reward_every=reward_every,
-            reward_baseline=reward_baseline,
-            constant_reward=constant_reward,
-            kappa=kappa,
-            g_steps_per_d=g_steps_per_d,
-            learn_fake_labels=learn_fake_labels,
-            warmup=warmup,
-            policy_steps=policy_steps,
-            buffer_size=buffer_size,
-            max_margin=max_margin,
-            lr_d=lr_d,
-            pre_oversample=pre_oversample,
-            **settings,
-        )
+        return cls.for_data(data, parts, **units, **settings)
 
     def compile(self, d_optimizer=None, g_optimizer=None, p_optimizer=None, **kwargs):
         """Sets one optimizer a player; by default Adam with its rate and .5.
@@ -379,11 +354,9 @@ class ActiveGAN(ConditionalGAN):
 
     def player_variables(self):
         players = {
-            "d_optimizer": [
-                *self.trunk.trainable_variables,
-                *self.discriminator_head.trainable_variables,
-                *self.classifier_head.trainable_variables,
-            ],
+            "d_optimizer": trainable(
+                self.trunk, self.discriminator_head, self.classifier_head
+            ),
             "g_optimizer": self.generator.trainable_variables,
         }
         if self.policy_network is not None:

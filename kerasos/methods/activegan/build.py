@@ -64,27 +64,28 @@ Svm = Annotated[
 
 
 def defaults(kind, preset, moved):
-    """Returns the settings that a kind of networks and a preset stand for.
+    """Returns what options stand for by the kind of networks and the preset.
 
     Args:
         kind: One of `networks.KINDS`.
         preset: One of `PRESETS`, or None.
         moved: Whether D sees moved images.
+
+    Returns:
+        `{name of an option: value}`, and the `model_range` of images, `{name: value}`.
     """
     rate = INFOGAN_RATE if kind == "infogan" and not moved else LEARNING_RATE
-    settings = {
+    options = {
         "latent_dim": networks.LATENT_DIM[kind],
         "prior": "normal" if kind == "acgan" else "uniform",
-        "lam": None,
         "fake_labels": "uniform",
         "class_weight": None,
         "lr_g": rate,
         "lr_p": rate,
         **PRESETS.get(preset, {}),
     }
-    if kind != "dense":
-        settings["model_range"] = (-1.0 if kind == "acgan" else 0.0, 1.0)
-    return settings
+    ranges = {"acgan": (-1.0, 1.0), "infogan": (0.0, 1.0)}
+    return options, {"model_range": ranges[kind]} if kind in ranges else {}
 
 
 def reward_classifier(data, features=None, svm=None, class_weight=None):

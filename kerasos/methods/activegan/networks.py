@@ -5,11 +5,14 @@ InfoGAN for MNIST (Chen et al. 2016). The latter are in `kerasos.networks.dcgan`
 are the former, for colour images whose sides are multiples of 8.
 """
 
+import functools
+
 import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.networks import dcgan
-from kerasos.networks.mlp import dense, leaky_mlp, normalized_mlp
+from kerasos.networks.convolution import conv
+from kerasos.networks.mlp import dense, leaky_mlp, linear_head, normalized_mlp
 from kerasos.randomness.counted_layers import CountedDropout
 from kerasos.randomness.seeds import derive_seed
 
@@ -45,7 +48,10 @@ def networks(kind, shape, latent_dim, num_classes, seed):
     sizes, class_head = (latent_dim, num_classes), dcgan.auxiliary_classifier
     if kind == "acgan":
         generator = acgan_generator(shape, *sizes, seed)
-        trunk, class_head = acgan_trunk(shape, seed), linear_head
+        trunk = acgan_trunk(shape, seed)
+        class_head = functools.partial(
+            linear_head, name="classifier_head", stddev=dcgan.STDDEV
+        )
     elif kind == "infogan":
         hidden = _HIDDEN if max(shape[:2]) > 16 else _SMALL_HIDDEN
         generator = dcgan.generator(shape, *sizes, seed, "sigmoid", hidden)
@@ -73,6 +79,7 @@ def acgan_generator(shape, latent_dim, num_classes, seed, name="generator"):
         A `keras.Model` that takes `[noise, one_hot]`.
     """
     height, width, channels = shape
+    up = {"normal": dcgan.STDDEV, "transpose": True, "strides": 2}
     inputs = [keras.Input((latent_dim,)), keras.Input((num_classes,))]
     x = keras.layers.Concatenate()(inputs)
     grid = (height // 8, width // 8, _MAPS)
@@ -80,10 +87,10 @@ def acgan_generator(shape, latent_dim, num_classes, seed, name="generator"):
     x = dense(units, seed, f"{name}_dense", "relu", stddev=dcgan.STDDEV)(x)
     x = keras.layers.Reshape(grid)(x)
     for filters in (_MAPS // 2, _MAPS // 4):
-        x = _deconv(filters, seed, f"{name}_deconv_{filters}")(x)
+        x = conv(filters, 5, seed, f"{name}_deconv_{filters}", **up)(x)
         x = GlobalBatchNormalization(name=f"{name}_deconv_{filters}_norm")(x)
         x = keras.layers.ReLU()(x)
-    x = _deconv(channels, seed, f"{name}_output")(x)
+    x = conv(channels, 5, seed, f"{name}_output", **up)(x)
     # In half precision there are few numbers near 1.
     x = keras.layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(inputs, x, name=name)
@@ -98,30 +105,17 @@ def acgan_trunk(shape, seed, name="discriminator"):
     """
     inputs = x = keras.Input(shape)
     for index, filters in enumerate((16, 32, 64, 128, 256, 512)):
-        kernel_seed = derive_seed(seed, f"{name}_conv_{filters}")
-        x = keras.layers.Conv2D(
-            filters,
-            3,
-            strides=1 if index % 2 else 2,
-            padding="same",
-            kernel_initializer=keras.initializers.RandomNormal(
-                stddev=dcgan.STDDEV, seed=kernel_seed
-            ),
-            name=f"{name}_conv_{filters}",
-        )(x)
+        layer, strides = f"{name}_conv_{filters}", 1 if index % 2 else 2
+        kernel = keras.initializers.RandomNormal(
+            stddev=dcgan.STDDEV, seed=derive_seed(seed, layer)
+        )
+        x = conv(filters, 3, seed, layer, strides=strides, kernel_initializer=kernel)(x)
         if index:
             x = GlobalBatchNormalization(name=f"{name}_conv_{filters}_norm")(x)
         x = keras.layers.LeakyReLU(negative_slope=0.2)(x)
         dropout = f"{name}_dropout_{filters}"
         x = CountedDropout(0.5, derive_seed(seed, dropout), name=dropout)(x)
     return keras.Model(inputs, keras.layers.Flatten()(x), name=name)
-
-
-def linear_head(num_features, num_classes, seed, name="classifier_head"):
-    """Class logits from features, one dense layer."""
-    inputs = keras.Input((num_features,))
-    logits = dense(num_classes, seed, f"{name}_output", stddev=dcgan.STDDEV)(inputs)
-    return keras.Model(inputs, logits, name=name)
 
 
 def tanh_mlp(num_inputs, num_outputs, seed, name, units=(128, 128)):
@@ -133,15 +127,6 @@ def tanh_mlp(num_inputs, num_outputs, seed, name, units=(128, 128)):
     for index, width in enumerate(units):
         x = dense(width, seed, f"{name}_dense_{index}", "tanh")(x)
     return keras.Model(inputs, dense(num_outputs, seed, f"{name}_output")(x), name=name)
-
-
-def _deconv(filters, seed, name):
-    kernel = keras.initializers.RandomNormal(
-        stddev=dcgan.STDDEV, seed=derive_seed(seed, name)
-    )
-    return keras.layers.Conv2DTranspose(
-        filters, 5, strides=2, padding="same", kernel_initializer=kernel, name=name
-    )
 
 
 def _check_shape(kind, shape):

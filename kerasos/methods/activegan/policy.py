@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import check_count
+from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.randomness.draws import replica_context
 
 POLICIES = ("latent", "image", "buffer", "critic")
@@ -121,7 +123,7 @@ class PolicyTerm:
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class SampleBuffer(keras.layers.Layer):
+class SampleBuffer(Float32Layer):
     """Keeps the last `size` samples with latents, labels and rewards, as weights.
 
     They are saved and resumed with the model that holds the layer. The oldest sample
@@ -136,9 +138,10 @@ class SampleBuffer(keras.layers.Layer):
             memory; None keeps them as float32.
     """
 
+    rests = True
+
     def __init__(self, size, sample_shape, latent_dim, levels=None, **kwargs):
-        kwargs["dtype"] = "float32"
-        super().__init__(**{**kwargs, "trainable": False})
+        super().__init__(**kwargs)
         check_count("size", size)
         self.size, self.latent_dim = int(size), int(latent_dim)
         self.sample_shape = tuple(int(length) for length in sample_shape)
@@ -155,15 +158,8 @@ class SampleBuffer(keras.layers.Layer):
         return self._weight((self.size, *shape), dtype, name)
 
     def _weight(self, shape, dtype, name):
-        return self.add_weight(
-            shape=shape,
-            dtype=dtype,
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-            aggregation="only_first_replica",
-            name=name,
-        )
+        options = {"autocast": False, "aggregation": "only_first_replica"}
+        return resting_weight(self, name, shape, dtype, **options)
 
     def push(self, keep=None, **values):
         """Appends one batch; under a strategy those of all replicas, in their order.
@@ -241,17 +237,6 @@ class SampleBuffer(keras.layers.Layer):
         low, high = self.levels
         return tf.cast(rows, tf.float32) * ((high - low) / 255.0) + low
 
-    def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
-        config.update(
-            size=self.size,
-            sample_shape=list(self.sample_shape),
-            latent_dim=self.latent_dim,
-            levels=self.levels and list(self.levels),
-        )
-        return config
-
 
 def _of_all_replicas(rows):
     replicas, _ = replica_context()
@@ -261,7 +246,7 @@ def _of_all_replicas(rows):
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class GaussianPolicy(keras.layers.Layer):
+class GaussianPolicy(Float32Layer):
     """The density `N(a; mu(x), diag(exp(2 s)))` of an action a given a sample x.
 
     The log standard deviations s are clamped, since the density of what can be
@@ -282,7 +267,6 @@ class GaussianPolicy(keras.layers.Layer):
     """
 
     def __init__(self, network, adaptive_std=False, **kwargs):
-        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.network = network
         self.adaptive_std = bool(adaptive_std)
@@ -304,17 +288,6 @@ class GaussianPolicy(keras.layers.Layer):
         """`log N(actions; ...) / d`, the log density per dimension, `(batch,)`."""
         mean, log_std = self(samples)
         return log_density(actions, mean, log_std)
-
-    def get_config(self):
-        config = super().get_config()
-        network = keras.saving.serialize_keras_object(self.network)
-        return {**config, "network": network, "adaptive_std": self.adaptive_std}
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        config["network"] = keras.saving.deserialize_keras_object(config["network"])
-        return cls(**config)
 
 
 def log_density(values, mean, log_std):

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.randomness.draws import mean_over_replicas
 
 WEIGHTS = ("mean", "scale", "support", "dual", "intercept", "slope", "offset", "gamma")
@@ -79,7 +81,7 @@ def running_baseline(running, reward, due):
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class SupportVectorProbabilities(keras.layers.Layer):
+class SupportVectorProbabilities(Float32Layer):
     """The probabilities of calibrated one-vs-rest SVMs, as plain weights.
 
     With z = (x - mean) / scale and for class k
@@ -104,10 +106,11 @@ class SupportVectorProbabilities(keras.layers.Layer):
         Float32 tensor `(batch, num_classes)`.
     """
 
+    rests = True
+
     def __init__(self, num_features, num_classes, num_support, **kwargs):
         # Differences of large squares have no digits left in half precision.
-        kwargs["dtype"] = "float32"
-        super().__init__(**{**kwargs, "trainable": False})
+        super().__init__(**kwargs)
         self.num_features = int(num_features)
         self.num_classes = int(num_classes)
         self.num_support = int(num_support)
@@ -126,14 +129,8 @@ class SupportVectorProbabilities(keras.layers.Layer):
             if name == "support" and not self.num_support:
                 continue
             initializer = "ones" if name == "scale" else "zeros"
-            weight = self.add_weight(
-                shape=shapes[name],
-                initializer=initializer,
-                trainable=False,
-                autocast=False,
-                name=name,
-            )
-            setattr(self, name, weight)
+            options = {"initializer": initializer, "autocast": False}
+            setattr(self, name, resting_weight(self, name, shapes[name], **options))
         self.built = True
 
     @classmethod
@@ -166,16 +163,6 @@ class SupportVectorProbabilities(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
-        config.update(
-            num_features=self.num_features,
-            num_classes=self.num_classes,
-            num_support=self.num_support,
-        )
-        return config
 
 
 @keras.saving.register_keras_serializable(package="kerasos")

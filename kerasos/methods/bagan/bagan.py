@@ -180,12 +180,7 @@ class BAGAN(OversamplingModel):
             networks.encoder(spec.shape, num_logits, data.seed, "discriminator"),
             spec=spec,
             seed=data.seed,
-            ae_epochs=ae_epochs,
-            gan_epochs=gan_epochs,
-            shrinkage=shrinkage,
-            d_labels=d_labels,
-            g_labels=g_labels,
-            balance_real=balance_real,
+            **cls.options.given(locals()),
         )
         model.compile(*(_adam(lr) for _ in range(3)))
         return model

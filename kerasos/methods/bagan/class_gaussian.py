@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.resting_weight import resting_weight
+
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class ClassGaussian(keras.layers.Layer):
+class ClassGaussian(Float32Layer):
     """Turns standard normal noise into draws from `N(mu_k, S_k)` of a class.
 
         u = mu_k + V sqrt(w) V^T eps,    S_k = V diag(w) V^T
@@ -28,22 +31,16 @@ class ClassGaussian(keras.layers.Layer):
         Float32 tensor `(batch, width)`.
     """
 
+    rests = True
+
     def __init__(self, num_classes, width, **kwargs):
         # A root of a covariance in half precision would be none.
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**kwargs)
         self.num_classes, self.width = int(num_classes), int(width)
-        self.means = self.add_weight(
-            shape=(self.num_classes, self.width),
-            initializer="zeros",
-            trainable=False,
-            name="means",
-        )
-        self.roots = self.add_weight(
-            shape=(self.num_classes, self.width, self.width),
-            initializer=_identities,
-            trainable=False,
-            name="roots",
+        shape = (self.num_classes, self.width)
+        self.means = resting_weight(self, "means", shape)
+        self.roots = resting_weight(
+            self, "roots", (*shape, self.width), initializer=_identities
         )
         self.built = True
 
@@ -63,12 +60,6 @@ class ClassGaussian(keras.layers.Layer):
 
     def compute_output_shape(self, noise_shape, labels_shape=None):
         return (noise_shape[0], self.width)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
-        config.update(num_classes=self.num_classes, width=self.width)
-        return config
 
 
 def symmetric_root(covariance):

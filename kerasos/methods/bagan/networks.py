@@ -1,4 +1,7 @@
-"""The networks of BAGAN, and a dense form for tables, which is ours."""
+"""The networks of BAGAN, and a dense form for tables, which is ours.
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
+"""
 
 import keras
 
@@ -55,8 +58,6 @@ def generator(shape, latent_dim, seed, name="generator"):
     Args:
         shape: `(side, side, channels)`, or `(num_features,)`.
         latent_dim: Width of the latent.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from latents to samples in (-1, 1).
@@ -102,7 +103,6 @@ def encoder(shape, num_outputs, seed, name):
         shape: `(side, side, channels)`, or `(num_features,)`.
         num_outputs: Width of the output: the latent, or classes and "generated".
         seed: Integer seed of the weights and of dropout.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from samples in [-1, 1] to `(batch, num_outputs)`; its last

@@ -29,12 +29,7 @@ from typing import Literal
 from kerasos.checks import Count, Seed, checked
 from kerasos.methods.base import read_data
 from kerasos.methods.conditional import LATENT_DIM
-from kerasos.methods.conditional_gan import (
-    RATES,
-    ConditionalGAN,
-    Shift,
-    chosen_rates,
-)
+from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift
 from kerasos.networks import dcgan
 from kerasos.networks.gamo import conditional_generator
 from kerasos.networks.mlp import leaky_mlp, normalized_mlp
@@ -54,21 +49,14 @@ class CGAN(ConditionalGAN):
     Args:
         generator: Keras model from `[noise, one_hot]` to samples.
         discriminator: Keras model from `[samples, one_hot]` to one logit.
-        spec: `kerasos.data.DataSpec` of the training data.
         prior: "uniform" in (-1, 1) (paper) or "normal".
         loss: "ce" (paper) or "ls", least squares.
         fake_labels: Labels of generated samples in training: "batch" (authors'
             code), those of the real batch, so that a rare class is rarely asked
             for; or "uniform" (ours) over the classes.
         lr_g, lr_d: Learning rates of Adam with beta_1 .5: 2e-4 and 1e-3 (paper).
-        pre_oversample: The R- variant (paper): `fit` repeats random rows of the
-            smaller classes until all have n_max; the samples are not copied in
-            memory, and `oversample` still adds n_max - n_k. Default False.
-        seed: Integer behind all noise of training.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or does not fit the data.
+        **kwargs: Those of `ConditionalModel`, among them `spec`, `seed` and
+            `pre_oversample` (the R- variant).
 
     Example:
 
@@ -146,11 +134,8 @@ class CGAN(ConditionalGAN):
         return cls.for_data(
             data,
             build[variant](data.spec, latent_dim, data.seed),
-            loss=loss,
-            fake_labels=fake_labels,
             d_shift=d_shift,
-            pre_oversample=pre_oversample,
-            **chosen_rates(rates, lr_g=lr_g, lr_d=lr_d),
+            **cls.options.given(locals(), rates),
             **settings,
         )
 
@@ -216,13 +201,9 @@ class CDCGAN(ConditionalGAN):
         return cls.for_data(
             data,
             _image_networks(data.spec, latent_dim, data.seed, "tanh", hidden),
-            model_range=(-1.0, 1.0),
-            loss=loss,
-            fake_labels=fake_labels,
-            lr_g=lr_g,
-            lr_d=lr_d,
             d_shift=d_shift,
-            pre_oversample=pre_oversample,
+            model_range=(-1.0, 1.0),
+            **cls.options.given(locals()),
         )
 
 

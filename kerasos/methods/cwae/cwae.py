@@ -50,7 +50,7 @@ from kerasos.checks import (
 from kerasos.losses.adversarial import cross_entropy_source_loss
 from kerasos.losses.mmd import class_mmd, imq_mmd
 from kerasos.methods.base import num_rows, read_data, watching
-from kerasos.methods.conditional import ConditionalModel
+from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.cwae import networks as cwae_networks
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.rate_schedule import RateSchedule
@@ -83,7 +83,6 @@ class ConditionalWAE(ConditionalModel):
         encoder: Keras model from `[samples, one_hot]` to latents.
         decoder: Keras model from `[latents, one_hot]` to samples.
         discriminator: Keras model from `[latents, one_hot]` to one logit, or None.
-        spec: `kerasos.data.DataSpec` of the training data.
         reconstruction_weight: Float w on the squared error, summed over a sample.
             0.05 for MNIST (authors' code).
         mmd_weight: Float lambda on the match of the latents, 10 for MNIST (authors'
@@ -100,11 +99,7 @@ class ConditionalWAE(ConditionalModel):
             change at starts of epochs. None keeps them.
         real_sampling: "balanced" (ours, the default), rows drawn class by class, or
             "natural", as they come.
-        seed: Integer behind all noise of training.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or out of range.
+        **kwargs: Those of `ConditionalModel`, among them `spec` and `seed`.
 
     Example:
 
@@ -208,7 +203,7 @@ class ConditionalWAE(ConditionalModel):
             base, size = {"grey": (0.05, 28**2), "colour": (0.2, 3 * 64**2)}[kind]
             weight = base * max(1.0, size / spec.num_features)
             widest = dgc.WIDTH if max(spec.shape[:2]) > _SMALL_SIDE else dgc.WIDTH // 4
-        defaults = dict(DEFAULTS[kind])
+        defaults = {**DEFAULTS[kind], "reconstruction_weight": weight}
         if not spec.is_image:
             check_choice("networks", networks, ("dgc",))
             defaults["latent_dim"] = min(defaults["latent_dim"], spec.num_features)
@@ -224,19 +219,7 @@ class ConditionalWAE(ConditionalModel):
         built = {"encoder": encoder, "decoder": decoder}
         if penalty == "gan":
             built["discriminator"] = cwae_networks.latent_discriminator(*sizes[1:])
-        return cls.for_data(
-            data,
-            built,
-            reconstruction_weight=_given(reconstruction_weight, weight),
-            mmd_weight=_given(mmd_weight, defaults["mmd_weight"]),
-            penalty=penalty,
-            class_rows=class_rows,
-            pretrain_steps=pretrain_steps,
-            pretrain_rows=pretrain_rows,
-            lr=lr or defaults["lr"],
-            lr_steps=lr_steps,
-            real_sampling=real_sampling,
-        )
+        return cls.for_data(data, built, **cls.options.given(locals(), defaults))
 
     def compile(self, d_optimizer=None, e_optimizer=None, g_optimizer=None, **kwargs):
         """Sets an optimizer an update; by default Adam with `lr` and .5.
@@ -264,10 +247,7 @@ class ConditionalWAE(ConditionalModel):
             variables["d_optimizer"] = self.discriminator.trainable_variables
         if self.pretrain_steps:
             variables["e_optimizer"] = self.encoder_variables
-        variables["g_optimizer"] = [
-            *self.encoder_variables,
-            *self.decoder.trainable_variables,
-        ]
+        variables["g_optimizer"] = trainable(self.encoder, self.decoder)
         return variables
 
     @property
@@ -376,7 +356,3 @@ def truncated_normal(share):
     """Standard normals within two deviations, from uniforms in [0, 1)."""
     low = 0.5 * tf.math.erfc(2.0**0.5)
     return tf.math.ndtri(low + (1.0 - 2.0 * low) * share)
-
-
-def _given(value, default):
-    return default if value is None else value

@@ -31,6 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Count, Seed, checked
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.base import read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.deepsmote import networks
@@ -61,7 +62,6 @@ class DeepSMOTE(ConditionalModel):
     Args:
         encoder: Keras model from samples to latents.
         decoder: Keras model from latents to samples.
-        spec: `kerasos.data.DataSpec` of the training data.
         k_neighbors: Neighbours of SMOTE, 5 (authors' code). A class of as many samples
             or fewer takes all others of it, with a warning; a class of one sample
             repeats it, with a warning.
@@ -75,13 +75,8 @@ class DeepSMOTE(ConditionalModel):
             before (False, the paper's algorithm).
         keep_best: Whether `fit` ends with the weights of its best epoch. Default True
             (authors' code).
-        pre_oversample: Whether `fit` first repeats random rows of the smaller classes
-            until all are equal. Default False.
-        seed: Integer behind all noise of training.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
-
-    Raises:
-        ValueError: If an option's value does not fit the data.
+        **kwargs: Those of `ConditionalModel`, among them `spec`, `seed` and
+            `pre_oversample`.
 
     Example:
 
@@ -184,12 +179,7 @@ class DeepSMOTE(ConditionalModel):
         model = cls.for_data(
             data,
             {"encoder": encoder, "decoder": decoder},
-            k_neighbors=k_neighbors,
-            rows_per_class=rows_per_class,
-            penalty_size=penalty_size,
-            permute_target=permute_target,
-            keep_best=keep_best,
-            pre_oversample=pre_oversample,
+            **cls.options.given(locals()),
         )
         model.bank.fill(data.x, data.y)
         model.refresh(force=True)
@@ -371,21 +361,14 @@ class BestEpoch:
     """
 
     def __init__(self, model, weights):
-        def scalar(name, **kwargs):
-            return model.add_weight(
-                shape=(), initializer="zeros", trainable=False, name=name, **kwargs
-            )
-
         self.model, self.weights = model, weights
         self.has_best = model.add_counter("has_best")
-        self.loss = scalar("best_loss")
+        self.loss = resting_weight(model, "best_loss")
         # The mean over replicas is the loss of the whole batch.
-        self.epoch_loss = scalar("epoch_loss", aggregation="mean")
+        self.epoch_loss = resting_weight(model, "epoch_loss", aggregation="mean")
         self.epoch_steps = model.add_counter("epoch_steps")
         size = sum(math.prod(weight.shape) for weight in weights)
-        self.copy = model.add_weight(
-            shape=(size,), initializer="zeros", trainable=False, name="best_weights"
-        )
+        self.copy = resting_weight(model, "best_weights", (size,))
 
     def note(self, loss):
         """Adds the loss of a training step to that of its epoch."""

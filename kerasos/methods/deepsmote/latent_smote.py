@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.resting_weight import resting_weight
+
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class LatentSMOTE(keras.layers.Layer):
+class LatentSMOTE(Float32Layer):
     """Turns standard normal noise into points between neighbours of one class.
 
         p = p_i + u (p_j - p_i),    i uniform in class k, j uniform among the nearest
@@ -31,25 +34,17 @@ class LatentSMOTE(keras.layers.Layer):
     """
 
     noise_dim = 3
+    rests = True
 
     def __init__(self, counts, width, k_neighbors=5, **kwargs):
         # Thousands of points: half precision would number them wrongly.
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**kwargs)
         self.counts = tuple(int(count) for count in counts)
         self.width, self.k_neighbors = int(width), int(k_neighbors)
-        self.points = self.add_weight(
-            shape=(sum(self.counts), self.width),
-            initializer="zeros",
-            trainable=False,
-            name="points",
-        )
-        self.neighbors = self.add_weight(
-            shape=(sum(self.counts), self.k_neighbors),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            name="neighbors",
+        count = sum(self.counts)
+        self.points = resting_weight(self, "points", (count, self.width))
+        self.neighbors = resting_weight(
+            self, "neighbors", (count, self.k_neighbors), "int32"
         )
         self.built = True
 
@@ -100,11 +95,3 @@ class LatentSMOTE(keras.layers.Layer):
 
     def compute_output_shape(self, noise_shape, labels_shape=None):
         return (noise_shape[0], self.width)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["trainable"]
-        config.update(
-            counts=self.counts, width=self.width, k_neighbors=self.k_neighbors
-        )
-        return config

@@ -10,13 +10,15 @@ other than 28x28 and, in the decoder, 32x32 are ours:
 | larger | 64, 128, 256, 512 | side / 8, side / 16, ..., at most 8, 512 maps |
 
 A side that the halvings do not divide is rounded up and the decoded image cropped.
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
 """
 
 import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
+from kerasos.networks.convolution import conv, cropped
 from kerasos.networks.mlp import dense
-from kerasos.randomness.seeds import derive_seed
 
 FILTERS = 64
 _SLOPE = 0.2
@@ -34,9 +36,7 @@ def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
     Args:
         shape: `(height, width, channels)`.
         latent_dim: Width of the latent.
-        seed: Integer seed of the weights.
         filters: Filters of the first convolution.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from images in [-1, 1] to latents.
@@ -47,14 +47,8 @@ def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
         if not whole:
             hidden = keras.layers.ZeroPadding2D(1)(hidden)
         conv_name = f"{name}_conv_{index}"
-        hidden = keras.layers.Conv2D(
-            filters * 2**index,
-            4,
-            strides=1 if whole else 2,
-            use_bias=False,
-            kernel_initializer=_glorot(seed, conv_name),
-            name=conv_name,
-        )(hidden)
+        options = {"strides": 1 if whole else 2, "padding": "valid", "use_bias": False}
+        hidden = conv(filters * 2**index, 4, seed, conv_name, **options)(hidden)
         if index:
             hidden = GlobalBatchNormalization(name=f"{conv_name}_norm")(hidden)
         hidden = keras.layers.LeakyReLU(negative_slope=_SLOPE)(hidden)
@@ -75,14 +69,17 @@ def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
     Args:
         shape: `(height, width, channels)`.
         latent_dim: Width of the latent.
-        seed: Integer seed of the weights.
         filters: A quarter of the maps of the stage before the last, as of the
             encoder's.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from latents to images in (-1, 1).
     """
+
+    def deconv(maps, strides, padding, name):
+        options = {"strides": strides, "padding": padding}
+        return conv(maps, 4, seed, name, transpose=True, **options)
+
     channels, side = shape[2], max(shape[:2])
     if tuple(shape[:2]) == (28, 28):
         grid, maps = (7, 7), 8 * filters
@@ -104,13 +101,10 @@ def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
     hidden = keras.layers.Reshape((*grid, maps))(hidden)
     for index, stage in enumerate(stages):
         deconv_name = f"{name}_deconv_{index}"
-        hidden = _deconv(stage, seed, deconv_name)(hidden)
+        hidden = deconv(*stage, deconv_name)(hidden)
         hidden = GlobalBatchNormalization(name=f"{deconv_name}_norm")(hidden)
         hidden = keras.layers.ReLU()(hidden)
-    hidden = _deconv(last, seed, f"{name}_output")(hidden)
-    over = [n - size for size, n in zip(shape[:2], hidden.shape[1:3], strict=True)]
-    if any(over):
-        hidden = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(hidden)
+    hidden = cropped(deconv(*last, f"{name}_output")(hidden), shape)
     # In half precision there are few numbers near 1.
     outputs = keras.layers.Activation("tanh", dtype="float32")(hidden)
     return keras.Model(inputs, outputs, name=name)
@@ -118,19 +112,3 @@ def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
 
 def _is_small(shape):
     return max(shape[:2]) <= _SMALL_SIDE
-
-
-def _deconv(stage, seed, name):
-    filters, strides, padding = stage
-    return keras.layers.Conv2DTranspose(
-        filters,
-        4,
-        strides=strides,
-        padding=padding,
-        kernel_initializer=_glorot(seed, name),
-        name=name,
-    )
-
-
-def _glorot(seed, name):
-    return keras.initializers.GlorotUniform(derive_seed(seed, name))

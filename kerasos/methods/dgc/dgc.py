@@ -39,7 +39,7 @@ from kerasos.layers.gaussian import reparameterize
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.losses.mmd import imq_mmd
 from kerasos.methods.base import num_rows, read_data, watching
-from kerasos.methods.conditional import ConditionalModel
+from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.dgc.prediction import GenerativePrediction
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.row_bank import RowBank
@@ -68,7 +68,6 @@ class DGC(ConditionalModel):
             deviation of the latents.
         decoder: Keras model from latents to samples.
         classifier_head: Keras model from latents to `(batch, num_classes)` logits.
-        spec: `kerasos.data.DataSpec` of the training data.
         mmd_weight: Float lambda, 1 (authors' code; the paper takes 1 or 10 by cross
             validation).
         ce_reduction: "sum" over the batch (authors' code) or "mean".
@@ -83,12 +82,8 @@ class DGC(ConditionalModel):
         lr: Learning rate of Adam, 1e-5 (authors' code: MNIST).
         rows_per_class: Ours: training rows of a class that are kept to generate
             from, at most. Default 500; fewer where all would pass 64 MiB.
-        seed: Integer behind all noise.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `pre_oversample`,
-            `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or out of range.
+        **kwargs: Those of `ConditionalModel`, among them `spec`, `seed` and
+            `pre_oversample`.
 
     Example:
 
@@ -200,21 +195,15 @@ class DGC(ConditionalModel):
         if latent_dim is None:
             most = networks.LATENT_DIM
             latent_dim = most if spec.is_image else min(most, max(8, spec.num_features))
-        if lr is None:
-            lr = 5e-5 if is_large else 1e-5 if spec.is_image else 1e-3
+        defaults = {
+            "encoder_step": not is_large,
+            "pretrain_rows": 256 if is_large else 1000,
+            "lr": 5e-5 if is_large else 1e-5 if spec.is_image else 1e-3,
+        }
         model = cls.for_data(
             data,
             _networks(spec, latent_dim, width, data.seed),
-            mmd_weight=mmd_weight,
-            ce_reduction=ce_reduction,
-            latent_oversampling=latent_oversampling,
-            encoder_step=not is_large if encoder_step is None else encoder_step,
-            draws=draws,
-            pretrain_steps=pretrain_steps,
-            pretrain_rows=pretrain_rows or (256 if is_large else 1000),
-            lr=lr,
-            rows_per_class=rows_per_class,
-            pre_oversample=pre_oversample,
+            **cls.options.given(locals(), defaults),
         )
         model.bank.fill(data.x, data.y)
         return model
@@ -245,11 +234,9 @@ class DGC(ConditionalModel):
             variables["e_optimizer"] = self.encoder_variables
         if self.latent_oversampling:
             variables["c_optimizer"] = self.classifier_head.trainable_variables
-        variables["g_optimizer"] = [
-            *self.encoder_variables,
-            *self.decoder.trainable_variables,
-            *self.classifier_head.trainable_variables,
-        ]
+        variables["g_optimizer"] = trainable(
+            self.trunk, self.posterior, self.decoder, self.classifier_head
+        )
         return variables
 
     @property
@@ -260,7 +247,7 @@ class DGC(ConditionalModel):
 
     @property
     def encoder_variables(self):
-        return [*self.trunk.trainable_variables, *self.posterior.trainable_variables]
+        return trainable(self.trunk, self.posterior)
 
     @property
     def latent_dim(self):

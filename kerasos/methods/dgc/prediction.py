@@ -6,17 +6,17 @@ import keras
 import tensorflow as tf
 
 from kerasos.checks import check_count
+from kerasos.layers.float32_layer import Float32Layer
 from kerasos.losses.classification import cross_entropy_loss
 
 # Decoded at once. What bounds the memory are the decoder's activations: of 28x28
 # images at full width about 300 kB each.
 _LEAST_DECODED = 256
 _DECODED_FEATURES = 2**18
-_NETWORKS = ("trunk", "posterior", "decoder", "classifier_head")
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class GenerativePrediction(keras.layers.Layer):
+class GenerativePrediction(Float32Layer):
     """Scores every label by the samples that its posterior gives (DGC, eq. 9).
 
         s_k = log (1/S) sum_s exp(-0.5 |x - x_s|^2 + log p(k | z_s))
@@ -51,7 +51,6 @@ class GenerativePrediction(keras.layers.Layer):
         self, trunk, posterior, decoder, classifier_head, draws=10, seed=0, **kwargs
     ):
         # Sums over pixels and their exponentials mean nothing in half precision.
-        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         check_count("draws", draws)
         self.trunk = trunk
@@ -115,17 +114,3 @@ class GenerativePrediction(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor((inputs.shape[0], self.num_classes), "float32")
-
-    def get_config(self):
-        config = super().get_config()
-        for name in _NETWORKS:
-            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
-        return {**config, "draws": self.draws, "seed": self.seed}
-
-    @classmethod
-    def from_config(cls, config):
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name])
-            for name in _NETWORKS
-        }
-        return cls(**{**config, **networks})

@@ -28,6 +28,7 @@ import tensorflow as tf
 
 from kerasos.checks import Count, NonNegative, Seed, Whole, checked
 from kerasos.data.pipeline import every_row, overloaded
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses import classification
 from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
 from kerasos.methods.dos.neighbours import NeighbourBank
@@ -38,7 +39,7 @@ from kerasos.methods.shared.validation import (
 )
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
-from kerasos.networks.mlp import dense, leaky_mlp
+from kerasos.networks.mlp import leaky_mlp, linear_head
 from kerasos.registry import register_method
 
 LOSSES = {
@@ -120,9 +121,7 @@ class DOS(OversamplingModel):
         self.classifier = raw_input_classifier(spec, classifier_head, feature_extractor)
         self.bank = NeighbourBank(self, self.features_of, width, neighbors)
         # 0 during warm-up, then 1.
-        self.clustering = self.add_weight(
-            shape=(), initializer="ones", trainable=False, name="clustering"
-        )
+        self.clustering = resting_weight(self, "clustering", initializer="ones")
         self.track("c_loss", "cluster_loss")
         self.val_metrics = validation_metrics(spec.num_classes)
 
@@ -172,12 +171,7 @@ class DOS(OversamplingModel):
             classifier_head(spec, variant, data.seed),
             spec=spec,
             seed=data.seed,
-            loss=loss,
-            neighbors=neighbors,
-            max_overload=max_overload,
-            cluster_weight=cluster_weight,
-            ce_weight=ce_weight,
-            warmup_epochs=warmup_epochs,
+            **cls.options.given(locals()),
         )
         slots = model.bank.slots_of(data.y)
         model.bank.refresh(
@@ -246,7 +240,7 @@ class DOS(OversamplingModel):
             cluster_loss = tf.reduce_mean(clusters[:, 0])
             loss = c_loss + tf.convert_to_tensor(self.clustering) * cluster_loss
         self.minimize(loss, tape, variables, self.c_optimizer)
-        return self.finish_step(c_loss=c_loss, cluster_loss=cluster_loss)
+        return self.finish_step(loss=loss, c_loss=c_loss, cluster_loss=cluster_loss)
 
     def features_of(self, x, training=False):
         """Returns f of samples in the user's units, float32 `(batch, width)`."""
@@ -343,6 +337,4 @@ def classifier_head(spec, variant, seed):
     """Features to logits: GAMO's M ("conv"), or its last layer ("dense")."""
     if variant == "conv":
         return leaky_mlp(FEATURES, spec.num_classes, seed, "classifier")
-    inputs = keras.Input((_UNITS[-1],))
-    logits = dense(spec.num_classes, seed, "classifier_output")(inputs)
-    return keras.Model(inputs, logits, name="classifier")
+    return linear_head(_UNITS[-1], spec.num_classes, seed, "classifier")

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from kerasos.layers.resting_weight import resting_weight
+
 
 class NeighbourBank:
     """Keeps the embeddings of the classes below the largest, and who is next to whom.
@@ -31,19 +33,10 @@ class NeighbourBank:
         sizes = [n if k in self.labels else 0 for k, n in enumerate(counts)]
         self._first_slots = np.cumsum([0, *sizes[:-1]]).astype("int32")
         self._embed = tf.function(embed, reduce_retracing=True)
-
-        def weight(name, shape, dtype):
-            return model.add_weight(
-                shape=shape,
-                dtype=dtype,
-                initializer="zeros",
-                trainable=False,
-                name=name,
-            )
-
-        self.rows = weight("bank", (sum(sizes), width), "float32")
-        self.nearest = weight("nearest", (sum(sizes), neighbors), "int32")
-        self.counts = weight("bank_counts", (self.spec.num_classes,), "int32")
+        slots, num_classes = sum(sizes), self.spec.num_classes
+        self.rows = resting_weight(model, "bank", (slots, width), "float32")
+        self.nearest = resting_weight(model, "nearest", (slots, neighbors), "int32")
+        self.counts = resting_weight(model, "bank_counts", (num_classes,), "int32")
 
     def slots_of(self, y):
         """Returns the slot of each row of the data, -1 for classes without.

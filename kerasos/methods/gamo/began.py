@@ -11,6 +11,7 @@ half of real images and half made by GAMO, and G the decoder:
 
 import tensorflow as tf
 
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.gamo.gamo2pix_networks import run
 from kerasos.randomness.draws import mean_over_replicas, replica_context
 
@@ -24,28 +25,22 @@ class BeganDecoders:
     The model that holds it also holds, trains and saves the networks.
 
     Args:
+        model: That model, which gets the weights of k and M.
         decoders: List of Keras models G, from features to images.
         critics: List of Keras models D, from and to images.
         kept_decoders: List of copies of `decoders`, for the weights of the lowest M.
         diversity: gamma.
         pair_weight: beta.
-        add_weight: Method of that model, which makes the weights of k and M.
     """
 
-    def __init__(
-        self, decoders, critics, kept_decoders, diversity, pair_weight, add_weight
-    ):
+    def __init__(self, model, decoders, critics, kept_decoders, diversity, pair_weight):
         self.decoders, self.critics = decoders, critics
         self.kept_decoders = kept_decoders
         self.diversity, self.pair_weight = diversity, pair_weight
         # A convergence of 0 means none yet.
         self.balances, self.convergences, self.lowest_convergences = (
-            add_weight(
-                shape=(len(decoders),),
-                initializer="zeros",
-                trainable=False,
-                aggregation="only_first_replica",
-                name=name,
+            resting_weight(
+                model, name, (len(decoders),), aggregation="only_first_replica"
             )
             for name in ("balances", "convergences", "lowest_convergences")
         )

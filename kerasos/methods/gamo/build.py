@@ -35,7 +35,6 @@ def build(
     max_anchors,
     min_anchors,
     bank,
-    **settings,
 ):
     """Builds what the constructor of `GAMO` takes.
 
@@ -43,11 +42,10 @@ def build(
         data: `kerasos.methods.base.Data`.
         variant, generator, discriminator, latent_dim, anchor_share, max_anchors,
             min_anchors, bank: As in `GAMO.from_data`.
-        **settings: Other arguments of the constructor.
 
     Returns:
-        The arguments, `{name: value}`; and the anchors, `{label: samples in the user's
-        units}`.
+        The arguments but for options, `{name: value}`; and the anchors, `{label:
+        samples in the user's units}`.
 
     Raises:
         ValueError: If the classes are balanced, or an option does not fit the data or
@@ -92,7 +90,6 @@ def build(
         "spec": spec,
         "anchor_index": {str(k): rows.tolist() for k, rows in index.items()},
         "seed": seed,
-        **settings,
     }
     return arguments, anchors
 

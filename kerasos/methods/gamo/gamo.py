@@ -34,6 +34,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Count, Number, Positive, Seed, Share, Whole, checked
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses import adversarial, classification
 from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
 from kerasos.methods.gamo.build import build
@@ -212,23 +213,9 @@ class GAMO(OversamplingModel):
         Raises:
             ValueError: If the data are balanced.
         """
-        arguments, anchors = build(
-            read_data(x, y, seed, value_range, label_names),
-            variant=variant,
-            generator=generator,
-            discriminator=discriminator,
-            latent_dim=latent_dim,
-            anchor_share=anchor_share,
-            max_anchors=max_anchors,
-            min_anchors=min_anchors,
-            bank=bank,
-            loss=loss,
-            g_update=g_update,
-            samples_per_class=samples_per_class,
-            fake_ratio=fake_ratio,
-            label_noise=label_noise,
-        )
-        model = cls(**arguments)
+        data = read_data(x, y, seed, value_range, label_names)
+        arguments, anchors = build(data, **cls.options.given(locals(), to=build))
+        model = cls(**arguments, **cls.options.given(locals()))
         model.set_anchor_samples(anchors)
         model.compile()
         return model
@@ -275,6 +262,12 @@ class GAMO(OversamplingModel):
     @property
     def is_convolutional(self):
         return self.feature_extractor is not None
+
+    @property
+    def is_trained(self):
+        # Copies of rows, and mixtures of two, need no training.
+        learns = self.learns_generator or self.is_convolutional
+        return super().is_trained or not learns
 
     @property
     def prefers_jit(self):
@@ -504,13 +497,8 @@ class GAMO(OversamplingModel):
         counts = getattr(self.generator, "anchor_counts", None)
         if counts is None:
             return None
-        return self.add_weight(
-            shape=(sum(counts), *self.spec.shape),
-            dtype=self.spec.dtype,
-            initializer="zeros",
-            trainable=False,
-            name="anchor_images",
-        )
+        shape = (sum(counts), *self.spec.shape)
+        return resting_weight(self, "anchor_images", shape, self.spec.dtype)
 
     def effective_anchors(self, num_samples=256, seed=0):
         """How many anchors a generated sample mixes, and how many are used.

@@ -160,12 +160,12 @@ class GAMO2pix(GAMO):
                 kept.set_weights(own.get_weights())
                 kept.trainable = False
             self.began = BeganDecoders(
+                self,
                 decoders,
                 critics,
                 self.kept_decoders,
                 self.diversity,
                 self.pair_weight,
-                self.add_weight,
             )
             self.track("pix_loss", "pix_d_loss", "convergence")
         self.noise_dim = generator.latent_dim + self.pix_latent_dim
@@ -228,20 +228,6 @@ class GAMO2pix(GAMO):
             ValueError: If the data are balanced or no images, or `gamo` was built for
                 others.
         """
-        of_gamo = {
-            "loss": loss,
-            "g_update": g_update,
-            "generator": generator,
-            "discriminator": discriminator,
-            "latent_dim": latent_dim,
-            "samples_per_class": samples_per_class,
-            "fake_ratio": fake_ratio,
-            "label_noise": label_noise,
-            "anchor_share": anchor_share,
-            "max_anchors": max_anchors,
-            "min_anchors": min_anchors,
-            "bank": bank,
-        }
         if gamo is None:
             data = read_data(x, y, seed, value_range, label_names)
             if not data.spec.is_image:
@@ -250,22 +236,16 @@ class GAMO2pix(GAMO):
                     f"samples of shape {data.spec.shape}. For rows take "
                     "`kerasos.GAMO`, whose own samples are rows."
                 )
-            arguments, anchors = build(data, variant="conv", **of_gamo)
+            variant = "conv"
+            arguments, anchors = build(data, **cls.options.given(locals(), to=build))
         else:
-            of_gamo.update(value_range=value_range, label_names=label_names)
             arguments, images = _copied(gamo, x, y)
             arguments["seed"] = fresh_seed(seed)
-            _refuse_given({**of_gamo, "gamo_rounds": gamo_rounds}, cls.options)
+            _refuse_given(locals())
             gamo_rounds = 0
-        model = cls(
-            **arguments,
-            **_decoders(arguments, decoder, shared, pix_latent_dim, filters),
-            gamo_rounds=gamo_rounds,
-            decoder_epochs=decoder_epochs,
-            decoder_batch=decoder_batch,
-            diversity=diversity,
-            pair_weight=pair_weight,
-        )
+        painters = _decoders(arguments, decoder, shared, pix_latent_dim, filters)
+        # Those of a trained GAMO go before the options of one to be trained.
+        model = cls(**{**cls.options.given(locals()), **arguments}, **painters)
         if gamo is None:
             model.set_anchor_samples(anchors)
         else:  # whose generator has their features
@@ -599,7 +579,7 @@ def _copied(gamo, x, y):
             "samples are images already. Train one with `variant='conv'`."
         )
     gamo.spec.check_compatible(*as_arrays(x, y))
-    if not int(gamo.steps_done.numpy()):
+    if not gamo.is_trained:
         warnings.warn(
             "`gamo` has not been trained: its features say little. Call its `fit` "
             "first, or leave `gamo` out.",
@@ -619,8 +599,10 @@ def _copied(gamo, x, y):
     return arguments, copy.anchor_images.numpy()
 
 
-def _refuse_given(values, options):
-    given = [name for name, v in values.items() if np.any(v != options[name].default)]
+def _refuse_given(values):
+    options = GAMO2pix.options
+    names = [name for name in options if name in GAMO.options or name == "gamo_rounds"]
+    given = [name for name in names if np.any(values[name] != options[name].default)]
     if given:
         raise ValueError(
             "A `gamo` that is given is trained no further, so its options have no "

@@ -4,13 +4,15 @@ Sizes at 28x28 are those of the authors' code (VAE) and of BEGAN; other sizes ar
 the VAE's decoder starts at a quarter of the side, BEGAN's networks at the side halved
 until it is at most 8. A side that the halvings do not divide is rounded up, and what
 is too much is cropped.
+
+In all, `seed` is the integer seed of the weights and `name` the name of the network.
 """
 
 import keras
 import tensorflow as tf
 
+from kerasos.networks.convolution import conv, cropped
 from kerasos.networks.mlp import dense, joined_inputs
-from kerasos.randomness.seeds import derive_seed
 
 LATENT_DIM = 100
 _WIDTH = 32  # of the VAE's decoder
@@ -27,8 +29,6 @@ def posterior_head(num_inputs, latent_dim, seed, name="head"):
         num_inputs: Width of the features, or a tuple of widths: then the network
             takes a list of inputs.
         latent_dim: Width of the Gaussian.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` with two outputs `(batch, latent_dim)`.
@@ -51,8 +51,6 @@ def vae_decoder(shape, num_inputs, seed, name="decoder"):
     Args:
         shape: `(height, width, channels)`.
         num_inputs: As in `posterior_head`.
-        seed: Integer seed of the weights.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` to `(batch, height, width, channels)`.
@@ -64,17 +62,10 @@ def vae_decoder(shape, num_inputs, seed, name="decoder"):
     x = keras.layers.Reshape((*grid, _WIDTH))(x)
     for index in range(2):
         layer = f"{name}_deconv_{index}"
-        x = keras.layers.Conv2DTranspose(
-            _WIDTH,
-            4,
-            strides=2,
-            padding="same",
-            kernel_initializer=_kernel(seed, layer),
-            name=layer,
-        )(x)
+        x = conv(_WIDTH, 4, seed, layer, transpose=True, strides=2)(x)
         x = keras.layers.LeakyReLU(negative_slope=0.1)(x)
-    x = _conv(shape[2], seed, f"{name}_output", size=4, activation="tanh")(x)
-    return keras.Model(inputs, _cropped(x, shape[:2]), name=name)
+    x = conv(shape[2], 4, seed, f"{name}_output", activation="tanh")(x)
+    return keras.Model(inputs, cropped(x, shape[:2]), name=name)
 
 
 def began_generator(shape, num_inputs, seed, filters=64, name="decoder"):
@@ -87,9 +78,7 @@ def began_generator(shape, num_inputs, seed, filters=64, name="decoder"):
     Args:
         shape: `(height, width, channels)`.
         num_inputs: As in `posterior_head`.
-        seed: Integer seed of the weights.
         filters: Filters of every hidden convolution, 64.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` to `(batch, height, width, channels)`.
@@ -107,22 +96,20 @@ def began_autoencoder(shape, seed, filters=64, name="critic"):
 
     Args:
         shape: `(height, width, channels)`.
-        seed: Integer seed of the weights.
         filters: n, 64.
-        name: Name of the network.
 
     Returns:
         A `keras.Model` from and to `(batch, height, width, channels)`.
     """
     grids = _grids(shape)
     image = keras.Input(shape)
-    x = _conv(filters, seed, f"{name}_input", activation="elu")(image)
+    x = conv(filters, 3, seed, f"{name}_input", activation="elu")(image)
     for scale in range(1, len(grids) + 1):
         layer, width = f"{name}_down_{scale}", scale * filters
         for index in range(2):
-            x = _conv(width, seed, f"{layer}_{index}", activation="elu")(x)
+            x = conv(width, 3, seed, f"{layer}_{index}", activation="elu")(x)
         if scale < len(grids):
-            x = _conv(width, seed, f"{layer}_half", activation="elu", strides=2)(x)
+            x = conv(width, 3, seed, f"{layer}_half", activation="elu", strides=2)(x)
     x = keras.layers.Flatten()(x)
     x = dense(64, seed, f"{name}_code")(x)
     return keras.Model(image, _enlarged(x, shape, seed, filters, name), name=name)
@@ -148,10 +135,10 @@ def _enlarged(x, shape, seed, filters, name):
     for scale, grid in enumerate([*reversed(larger), None]):
         for index in range(2):
             layer = f"{name}_up_{scale}_{index}"
-            x = _conv(filters, seed, layer, activation="elu")(x)
+            x = conv(filters, 3, seed, layer, activation="elu")(x)
         if grid is not None:
-            x = _cropped(keras.layers.UpSampling2D(2)(x), grid)
-    return _conv(shape[2], seed, f"{name}_output")(x)
+            x = cropped(keras.layers.UpSampling2D(2)(x), grid)
+    return conv(shape[2], 3, seed, f"{name}_output")(x)
 
 
 def _grids(shape):
@@ -160,26 +147,3 @@ def _grids(shape):
     while max(grids[-1]) > _SMALLEST:
         grids.append(tuple(-(-side // 2) for side in grids[-1]))
     return grids
-
-
-def _cropped(x, sides):
-    over = [size - side for size, side in zip(x.shape[1:3], sides, strict=True)]
-    if any(over):
-        x = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(x)
-    return x
-
-
-def _conv(filters, seed, name, size=3, activation=None, strides=1):
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        strides=strides,
-        padding="same",
-        activation=activation,
-        kernel_initializer=_kernel(seed, name),
-        name=name,
-    )
-
-
-def _kernel(seed, name):
-    return keras.initializers.GlorotUniform(derive_seed(seed, name))

@@ -1,43 +1,19 @@
 """The generators of GAMO: convex, conditional (the ablation cG), and two controls."""
 
-import inspect
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Number, check
+from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.resting_weight import resting_weight
 
 
-class Generator(keras.layers.Layer):
-    """What the generators share: float32, and a config of the constructor's arguments.
-
-    Convex weights and sums of points need float32 under any policy, and a copy in half
-    precision would be no copy.
-    """
-
-    def __init__(self, **kwargs):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
+class Generator(Float32Layer):
+    """What the generators share: a copy in half precision would be no copy."""
 
     def compute_output_shape(self, noise_shape, labels_shape=None):
         return (noise_shape[0], self.num_features)
-
-    def get_config(self):
-        config = super().get_config()
-        for name in list(inspect.signature(type(self).__init__).parameters)[1:-1]:
-            value = getattr(self, name)
-            if isinstance(value, keras.Model):
-                value = keras.saving.serialize_keras_object(value)
-            config[name] = value
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        for name in {"trunk", "network"} & config.keys():
-            network = keras.saving.deserialize_keras_object(config[name])
-            config = {**config, name: network}
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
@@ -106,11 +82,8 @@ class ConvexGenerator(Generator):
             self.biases[f"{label}"] = self.add_weight(
                 shape=(count,), initializer="zeros", name=f"bias_{label}"
             )
-            self.anchors[f"{label}"] = self.add_weight(
-                shape=(count, self.num_features),
-                initializer="zeros",
-                trainable=False,
-                name=f"anchors_{label}",
+            self.anchors[f"{label}"] = resting_weight(
+                self, f"anchors_{label}", (count, self.num_features)
             )
         self.built = True
 
@@ -274,12 +247,8 @@ class RandomCombination(Generator):
         self.num_features = int(num_features)
         self.points = points
         self.labels = [k for k, count in enumerate(self.anchor_counts) if count]
-        self.bank = self.add_weight(
-            shape=(sum(self.anchor_counts), self.num_features),
-            initializer="zeros",
-            trainable=False,
-            name="anchors",
-        )
+        shape = (sum(self.anchor_counts), self.num_features)
+        self.bank = resting_weight(self, "anchors", shape)
         self.built = True
 
     def set_anchors(self, label, points):

@@ -1,19 +1,20 @@
 """Networks and settings of InfoGAN and IMSIC for a data set."""
 
 from kerasos.methods.infogan import networks
+from kerasos.networks.mlp import linear_head
 
 NUM_CODES = 4
 
 
-def build(data, num_codes, latent_dim, image_size, preset, *, bn_epsilon, **options):
+def build(data, num_codes, latent_dim, image_size, preset, bn_epsilon, options):
     """Builds the networks and chooses the settings.
 
     Args:
         data: `kerasos.methods.base.Data`.
         num_codes, latent_dim, image_size, preset, bn_epsilon: As in
             `InfoGAN.from_data`.
-        **options: Of the constructor. None is the preset's value, or without one the
-            constructor's default.
+        options: Dict for the constructor. None is the preset's value, or without one
+            the constructor's default.
 
     Returns:
         `(networks, settings)`, as `ConditionalModel.for_data` takes them.
@@ -34,7 +35,7 @@ def build(data, num_codes, latent_dim, image_size, preset, *, bn_epsilon, **opti
         )
     if image_size is not None:
         shape = (int(image_size), int(image_size), shape[2])
-    options["bn_epsilon"] = bn_epsilon
+    options = {**options, "bn_epsilon": bn_epsilon}
     preset_values = {} if preset is None else _as_authors_code(num_codes)
     settings = {n: v for n, v in preset_values.items() if n in options}
     settings.update((n, v) for n, v in options.items() if v is not None)
@@ -56,7 +57,7 @@ def build(data, num_codes, latent_dim, image_size, preset, *, bn_epsilon, **opti
     built = {
         "generator": networks.generator(shape, *sizes, seed, **norm),
         "trunk": trunk,
-        **{n: networks.head(width, units, seed, n) for n, units in heads.items()},
+        **{n: linear_head(width, units, seed, n) for n, units in heads.items()},
     }
     return built, settings
 

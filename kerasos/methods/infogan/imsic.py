@@ -151,27 +151,9 @@ class IMSIC(InfoGAN):
         """
         graph = _as_graph(graph, num_codes)
         data = read_data(x, y, seed, value_range, label_names)
+        options = cls.options.given(locals())
         networks, settings = build(
-            data,
-            graph.num_codes,
-            latent_dim,
-            image_size,
-            preset,
-            graph=graph,
-            structure=structure,
-            beta=beta,
-            negative=negative,
-            bn_epsilon=bn_epsilon,
-            class_code=class_code,
-            real_sampling=real_sampling,
-            code_prior=code_prior,
-            lambda_cat=lambda_cat,
-            lambda_con=lambda_con,
-            z_std=z_std,
-            code_std=code_std,
-            per_class=per_class,
-            double_softmax=double_softmax,
-            lr=lr,
+            data, graph.num_codes, latent_dim, image_size, preset, bn_epsilon, options
         )
         return cls.for_data(data, networks, d_shift=d_shift, **settings)
 

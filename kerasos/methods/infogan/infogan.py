@@ -49,9 +49,10 @@ from kerasos.checks import (
 )
 from kerasos.data.pipeline import every_row
 from kerasos.data.resample import append
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.base import num_rows, read_data, watching
-from kerasos.methods.conditional import LATENT_DIM, ConditionalModel
+from kerasos.methods.conditional import LATENT_DIM, ConditionalModel, trainable
 from kerasos.methods.conditional_gan import Shift, adam
 from kerasos.methods.infogan.build import NUM_CODES, build
 from kerasos.methods.infogan.code_graph import CodeGraph
@@ -80,7 +81,6 @@ class InfoGAN(ConditionalModel):
         discriminator_head: Keras model from features to one score, linear.
         classifier_head: Keras model from features to `(batch, num_classes)` logits.
         code_head: Keras model from features to `(batch, num_codes)`, linear.
-        spec: `kerasos.data.DataSpec` of the training data.
         graph: `CodeGraph` with the names of the codes. Default: c0, c1, ...
         class_code: "supervised" (ours): real samples tell D's class head their
             class; or "unsupervised" (authors' code): `fit` ends with
@@ -99,11 +99,7 @@ class InfoGAN(ConditionalModel):
             balancing; None, the default, balances.
         double_softmax: As in the authors' code; default False.
         lr: Learning rate of the three Adams, 2e-4 (authors' code).
-        seed: Integer behind all noise of training.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or does not fit the data.
+        **kwargs: Those of `ConditionalModel`, among them `spec` and `seed`.
 
     Example:
 
@@ -166,13 +162,13 @@ class InfoGAN(ConditionalModel):
         self.lr = float(lr)
         self._check_widths()
         # The code of each class; saved and exported with the model.
-        self.code_of_class = self.add_weight(
-            shape=(spec.num_classes,),
-            dtype="int32",
-            initializer=lambda shape, dtype=None: tf.range(shape[0], dtype=dtype),
-            trainable=False,
+        self.code_of_class = resting_weight(
+            self,
+            "code_of_class",
+            (spec.num_classes,),
+            "int32",
+            lambda shape, dtype=None: tf.range(shape[0], dtype=dtype),
             aggregation="only_first_replica",
-            name="code_of_class",
         )
         self.track("g_loss", "d_loss", "class_loss", "code_loss", "d_accuracy")
         if self.is_supervised:
@@ -227,23 +223,9 @@ class InfoGAN(ConditionalModel):
                 preset's, or without a preset the default there.
         """
         data = read_data(x, y, seed, value_range, label_names)
+        options = cls.options.given(locals())
         networks, settings = build(
-            data,
-            num_codes,
-            latent_dim,
-            image_size,
-            preset,
-            bn_epsilon=bn_epsilon,
-            class_code=class_code,
-            real_sampling=real_sampling,
-            code_prior=code_prior,
-            lambda_cat=lambda_cat,
-            lambda_con=lambda_con,
-            z_std=z_std,
-            code_std=code_std,
-            per_class=per_class,
-            double_softmax=double_softmax,
-            lr=lr,
+            data, num_codes, latent_dim, image_size, preset, bn_epsilon, options
         )
         return cls.for_data(data, networks, d_shift=d_shift, **settings)
 
@@ -265,22 +247,14 @@ class InfoGAN(ConditionalModel):
         self.compile_players(optimizers, **kwargs)
 
     def player_variables(self):
-        generator = self.generator.trainable_variables
-        trunk = self.trunk.trainable_variables
-        classifier = self.classifier_head.trainable_variables
+        judges = [self.trunk, self.discriminator_head]
+        judges += [self.classifier_head] if self.is_supervised else []
         return {
-            "d_optimizer": [
-                *trunk,
-                *self.discriminator_head.trainable_variables,
-                *(classifier if self.is_supervised else ()),
-            ],
-            "g_optimizer": generator,
-            "i_optimizer": [
-                *generator,
-                *trunk,
-                *classifier,
-                *self.code_head.trainable_variables,
-            ],
+            "d_optimizer": trainable(*judges),
+            "g_optimizer": self.generator.trainable_variables,
+            "i_optimizer": trainable(
+                self.generator, self.trunk, self.classifier_head, self.code_head
+            ),
         }
 
     @property

@@ -16,6 +16,7 @@ import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.upsample_conv import UpsampleConv2D
+from kerasos.networks.convolution import conv, cropped
 from kerasos.networks.mlp import dense, leaky_mlp, normalized_mlp
 from kerasos.randomness.counted_layers import CountedSpatialDropout
 from kerasos.randomness.seeds import derive_seed
@@ -72,13 +73,9 @@ def generator(
         )
         x = _norm(seed, f"generator_norm_{index}", bn_epsilon, bn_momentum)(x)
         x = keras.layers.LeakyReLU(negative_slope=_SLOPE)(x)
-    kernel = _kernel(seed, "generator_output")
-    x = keras.layers.Conv2D(
-        shape[2], 3, padding="same", kernel_initializer=kernel, name="generator_output"
-    )(x)
-    over = [size - side for size, side in zip(x.shape[1:3], shape[:2], strict=True)]
-    if any(over):
-        x = keras.layers.Cropping2D([(n // 2, n - n // 2) for n in over])(x)
+    name = "generator_output"
+    x = conv(shape[2], 3, seed, name, kernel_initializer=_kernel(seed, name))(x)
+    x = cropped(x, shape)
     x = keras.layers.Activation("tanh")(x)
     return keras.Model(inputs, x, name="generator")
 
@@ -116,12 +113,6 @@ def trunk(shape, seed, bn_epsilon=BN_EPSILON, bn_momentum=BN_MOMENTUM):
             x = _norm(seed, name, bn_epsilon, bn_momentum)(x)
     x = keras.layers.Flatten()(x)
     return keras.Model(inputs, x, name="discriminator")
-
-
-def head(num_features, units, seed, name):
-    """One linear layer on the trunk's features, as a `keras.Model`."""
-    inputs = keras.Input((num_features,))
-    return keras.Model(inputs, dense(units, seed, f"{name}_output")(inputs), name=name)
 
 
 def _halvings(shape):

@@ -2,6 +2,8 @@
 
 import keras
 
+from kerasos.layers.resting_weight import resting_weight
+
 
 class RateSchedule:
     """Multiplies the learning rates of all players of a model by a factor.
@@ -17,9 +19,7 @@ class RateSchedule:
 
     def __init__(self, model):
         self.model = model
-        self.factor = model.add_weight(
-            shape=(), initializer="ones", trainable=False, name="rate_factor"
-        )
+        self.factor = resting_weight(model, "rate_factor", initializer="ones")
 
     def restart(self):
         """Says that the optimizers are new and have their full rates."""

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.data.pipeline import every_row
+from kerasos.layers.resting_weight import resting_weight
 from kerasos.randomness.seeds import derive_seed
 
 # Of all classes together; with many classes or large images each keeps fewer rows.
@@ -32,13 +33,8 @@ class RowBank:
         most = max(1, _BYTES // (row_bytes * self.spec.num_classes))
         most = min(most, rows_per_class)
         self.counts = [min(most, count) for count in self.spec.class_counts]
-        self.rows = model.add_weight(
-            shape=(sum(self.counts), *self.spec.shape),
-            dtype=dtype,
-            initializer="zeros",
-            trainable=False,
-            name="rows",
-        )
+        shape = (sum(self.counts), *self.spec.shape)
+        self.rows = resting_weight(model, "rows", shape, dtype)
         self._filled = model.add_counter("rows_set")
 
     @property

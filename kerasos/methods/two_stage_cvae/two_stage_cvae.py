@@ -41,7 +41,7 @@ from kerasos.checks import Count, Integer, Listed, Number, Positive, Seed, check
 from kerasos.layers import gaussian
 from kerasos.layers.gaussian import reparameterize
 from kerasos.methods.base import num_rows, read_data, watching
-from kerasos.methods.conditional import ConditionalModel
+from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.methods.two_stage_cvae import networks as second_stage
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
@@ -76,7 +76,6 @@ class TwoStageCVAE(ConditionalModel):
         latent_encoder: Keras model from `[z, one_hot]` to mean and standard deviation
             of u.
         latent_decoder: Keras model from `[u, one_hot]` to means of z.
-        spec: `kerasos.data.DataSpec` of the training data.
         vae_epochs: Epochs of the first stage, 400 (authors' code).
         latent_epochs: Epochs after these that `fit` runs when it is not told how
             many, 800 (authors' code); they also set the pace of the rates.
@@ -86,13 +85,8 @@ class TwoStageCVAE(ConditionalModel):
             (authors' code).
         real_sampling: Rows of the second stage: "balanced" (ours, the default), drawn
             class by class, or "natural", as they come.
-        pre_oversample: Whether the first stage trains on copies that balance the
-            classes; see `fit`. Default False.
-        seed: Integer behind all noise of training.
-        **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
-
-    Raises:
-        ValueError: If an option's value is unknown or out of range.
+        **kwargs: Those of `ConditionalModel`, among them `spec`, `seed` and
+            `pre_oversample`, of the first stage.
 
     Example:
 
@@ -195,16 +189,9 @@ class TwoStageCVAE(ConditionalModel):
         built["latent_decoder"] = second_stage.latent_decoder(*sizes)
         counts = spec.class_counts
         rows = len(counts) * max(counts) if pre_oversample else sum(counts)
-        return cls.for_data(
-            data,
-            built,
-            vae_epochs=vae_epochs or _epochs("vae", rows),
-            latent_epochs=latent_epochs or _epochs("latent", rows),
-            lr=lr or rate,
-            log_gammas=log_gammas or (start, start),
-            real_sampling=real_sampling,
-            pre_oversample=pre_oversample,
-        )
+        defaults = {f"{stage}_epochs": _epochs(stage, rows) for stage in EPOCHS}
+        defaults |= {"lr": rate, "log_gammas": (start, start)}
+        return cls.for_data(data, built, **cls.options.given(locals(), defaults))
 
     @classmethod
     def stage_epochs(cls, epochs, given):
@@ -254,14 +241,9 @@ class TwoStageCVAE(ConditionalModel):
 
     def player_variables(self):
         return {
-            "e_optimizer": [
-                *self.encoder.trainable_variables,
-                *self.decoder.trainable_variables,
-                self.raw_gamma_x,
-            ],
+            "e_optimizer": [*trainable(self.encoder, self.decoder), self.raw_gamma_x],
             "z_optimizer": [
-                *self.latent_encoder.trainable_variables,
-                *self.latent_decoder.trainable_variables,
+                *trainable(self.latent_encoder, self.latent_decoder),
                 self.raw_gamma_z,
             ],
         }
@@ -309,7 +291,7 @@ class TwoStageCVAE(ConditionalModel):
             losses = bound(x, one_hot, "posterior", training=True)
         loss = losses["z_loss" if self.stage == "latent" else "loss"]
         self.minimize(loss, tape, variables, getattr(self, name))
-        return self.finish_step(**losses)
+        return self.finish_step(**{**losses, "loss": loss})
 
     def test_step(self, data):
         x, one_hot = self.real_batch(data)

@@ -28,7 +28,7 @@ def make_acgan(data=rows, rate=None, **options):
 def test_the_steps_come_in_order_and_move_their_own_networks(data, monkeypatch):
     model, batch = make_acgan(data)
     steps = moved_paths(model, monkeypatch)
-    assert set(model.train_step(batch)) == {"d_loss", "g_loss", "c_loss"}
+    assert set(model.train_step(batch)) == {"loss", "d_loss", "g_loss", "c_loss"}
     assert [name for name, _ in steps] == ["d_optimizer", "g_optimizer", "c_optimizer"]
     d, g, c = (changed for _, changed in steps)
     judges = paths(model.trunk, model.discriminator_head)
@@ -81,6 +81,7 @@ def test_losses_equal_scipy_on_the_networks_outputs():
     real_score, real_surprise = outputs(model.to_model(x), one_hot)
     fake_score, fake_surprise = outputs(fake, fake_one_hot)
     logs = {name: float(value) for name, value in model.train_step((x, y)).items()}
+    assert logs.pop("loss") == pytest.approx(sum(logs.values()))
     assert logs == {
         "d_loss": pytest.approx(
             -np.mean(np.log(real_score)) - np.mean(np.log(1 - fake_score)), rel=1e-4

@@ -106,7 +106,7 @@ def test_without_lambda_it_is_an_acgan_bit_by_bit():
     assert model.stages == ("acgan",) and model.policy_network is None
     for _ in range(3):
         logs = model.train_step(batch)
-    assert set(logs) == {"d_loss", "g_loss"}
+    assert set(logs) == {"loss", "d_loss", "g_loss"}
     found = values(v for network in networks_of(model) for v in network.variables)
     fresh, _ = make(lam=0)
     assert_equal(found, acgan_by_hand(fresh, [batch] * 3))

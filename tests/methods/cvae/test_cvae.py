@@ -36,7 +36,7 @@ def terms_by_hand(model, x, y):
         p = special.expit(output)
         logs = x * np.log(p) + (1 - x) * np.log(1 - p)
     else:
-        deviation = np.exp(0.5 * float(model.log_variance))
+        deviation = np.exp(0.5 * model.log_variance.numpy())
         logs = stats.norm(output, deviation).logpdf(x)
     return -np.sum(logs.reshape(len(x), -1), axis=1).mean(), kl.mean()
 
@@ -140,7 +140,7 @@ def test_rows_are_drawn_from_the_likelihood():
     model, _ = make_cvae(rows)
     means, _ = make_cvae(rows, observation_noise=False)
     assert model.noise_dim == means.noise_dim + model.spec.num_features
-    model.raw_log_variance.assign(-1.0)
+    model.column_variance.assign(np.linspace(0.1, 0.6, 6))
     latent = np.random.default_rng(0).normal(size=(6, model.latent_dim))
     latent, labels = latent.astype("float32"), [0, 1, 0, 1, 0, 1]
     one_hot = np.eye(model.spec.num_classes, dtype="float32")[labels]
@@ -148,7 +148,7 @@ def test_rows_are_drawn_from_the_likelihood():
     # The same weights, so the means are those of the other model.
     generated = means.generate(tf.constant(latent[:, :4]), labels)
     np.testing.assert_allclose(generated, expected, rtol=1e-5, atol=1e-6)
-    deviation = np.exp(0.5 * float(model.log_variance))
+    deviation = np.exp(0.5 * model.log_variance.numpy())
     np.testing.assert_allclose(
         model.generate(tf.constant(latent), labels),
         expected + deviation * latent[:, 4:],
@@ -166,8 +166,8 @@ def test_categories_keep_their_means():
     quiet, loud = np.zeros((2, 1, 4 + width), "float32")
     loud[0, 4:] = 1.0
     low, high = (model.generate(tf.constant(z), [0]).numpy()[0] for z in (quiet, loud))
-    deviation = np.exp(0.5 * float(model.log_variance))
-    np.testing.assert_allclose((high - low)[:-1], deviation, rtol=1e-4)
+    deviation = np.exp(0.5 * model.log_variance.numpy())
+    np.testing.assert_allclose((high - low)[:-1], deviation[:-1], rtol=1e-4)
     assert high[-1] == low[-1]
     copy = CVAE.from_config(model.get_config())
     assert copy.observation_noise == model.observation_noise
@@ -185,8 +185,25 @@ def test_pixels_have_no_noise_to_draw(data, value):
         make_cvae(data, observation_noise=value)
 
 
-def test_the_variance_of_a_table_is_learned_and_bounded_below():
+def test_the_variance_of_a_column_follows_its_squared_error():
+    model, (x, y) = make_cvae(rows)
+    np.testing.assert_array_equal(model.column_variance, np.ones(6))
+    one_hot = tf.one_hot(y, 2)
+    target = model.to_model(x)
+    mean, scale = model.encoder([target, one_hot])
+    latent = mean + scale * model.normal(len(x), model.code_dim, "posterior")
+    errors = np.mean((model.decoder([latent, one_hot]) - target) ** 2, axis=0)
+    model.train_step((x, y))
+    np.testing.assert_allclose(model.column_variance, 1 + 0.05 * (errors - 1), 1e-4)
+    model.evaluate(x, y, verbose=0)
+    np.testing.assert_allclose(model.column_variance, 1 + 0.05 * (errors - 1), 1e-4)
+    model.column_variance.assign(np.zeros(6))
+    np.testing.assert_allclose(model.log_variance, np.full(6, -8.0), rtol=1e-3)
+
+
+def test_a_shared_variance_is_learned_and_bounded_below():
     model, _ = make_cvae(rows)
+    model = CVAE.from_config({**model.get_config(), "variance": "shared"})
     assert float(model.log_variance) == pytest.approx(0.0, abs=1e-3)
     for raw, expected in ((-3.0, -3.0), (2.0, 2.0), (-1e3, -8.0)):
         model.raw_log_variance.assign(raw)
@@ -205,8 +222,8 @@ def test_generated_rows_follow_their_label():
         samples = model.sample([label] * 200, seed=0)
         # They are .4 apart.
         np.testing.assert_allclose(samples.mean(axis=0), centres[label], atol=0.1)
-    # The label explains the columns, so the learned variance has fallen from 1.
-    assert float(model.log_variance) < -0.5
+    # The label explains two columns, so their variances have fallen from 1.
+    assert np.max(model.log_variance[:2]) < -0.5 < model.log_variance[2]
 
 
 @pytest.mark.slow  # trains a convolutional model on the digits

@@ -64,7 +64,7 @@ def test_a_step_follows_algorithm_1_and_each_player_moves_its_own(
             assert not found or found == expected
     named = {"c_optimizer": "c_loss", "d_optimizer": "d_loss"}
     named.update(g_optimizer="g_c_loss", g_d_optimizer="g_d_loss")
-    assert set(logs) == {named[name] for name in players}
+    assert set(logs) == {"loss", *(named[name] for name in players)}
     # Nothing else moves but batch normalisation; the anchors rest.
     rest = moved(before, weights_of(model)) - players_paths(model)
     averages = {path for path in before if "moving_" in path}

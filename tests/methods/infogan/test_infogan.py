@@ -49,7 +49,7 @@ def test_the_steps_come_in_order_and_move_their_own_networks(
 ):
     model, batch = make_infogan(data, class_code=class_code)
     steps = moved_paths(model, monkeypatch)
-    logs = {"g_loss", "d_loss", "class_loss", "code_loss", "d_accuracy"}
+    logs = {"loss", "g_loss", "d_loss", "class_loss", "code_loss", "d_accuracy"}
     supervised = class_code == "supervised"
     assert set(model.train_step(batch)) - {"real_class_loss"} == logs
     assert [name for name, _ in steps] == ["g_optimizer", "d_optimizer", "i_optimizer"]

@@ -63,7 +63,8 @@ def test_the_loss_of_the_second_stage_is_the_bound_of_latents():
     gamma = float(model.gamma_z)
     reconstruction, kl = bound_by_hand(mean, scale, output, z, gamma)
     logs = model.train_step((x, y))
-    assert set(logs) == {"z_loss", "z_reconstruction_loss", "z_kl_loss"}
+    assert set(logs) == {"loss", "z_loss", "z_reconstruction_loss", "z_kl_loss"}
+    assert float(logs["loss"]) == float(logs["z_loss"])
     assert float(logs["z_reconstruction_loss"]) == pytest.approx(
         reconstruction, rel=1e-4
     )

@@ -1,0 +1,1 @@
+"""Flow matching: rows from noise along the velocity field of one network."""

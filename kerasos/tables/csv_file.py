@@ -1,0 +1,202 @@
+"""CSV files as text, as typed columns, and values as the file would spell them.
+
+pandas takes "NA", "None" or "null" for missing wherever they stand. Here they are words
+like others in a column of words, and missing among numbers.
+"""
+
+import csv
+import numbers
+import os
+
+import pandas as pd
+
+# What pandas takes for missing, beside empty cells.
+MISSING_WORDS = frozenset(
+    "NA N/A n/a NaN nan NULL null None <NA> #N/A #NA -NaN -nan 1.#IND -1.#IND 1.#QNAN "
+    "-1.#QNAN".split()
+) | {"#N/A N/A"}
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
+_PARTS = (
+    r"^(?P<sign>[+-]?)(?P<whole>\d*)(?P<point>\.?)(?P<digits>\d*)"
+    r"(?P<mark>[eE]?)(?P<power_sign>[+-]?)(?P<power>\d*)$"
+)
+_LARGEST = 2**63 - 1
+_CASES = str, str.title, str.upper  # of "true" and "false"
+
+
+def read_text(path, separator=",", encoding="utf-8"):
+    """Reads the cells of a CSV file, as they stand there.
+
+    Args:
+        path: Of a file with a header. Blank lines are left out.
+        separator: Character between two cells.
+        encoding: Of the file; a byte order mark is no part of its text.
+
+    Returns:
+        `(text, lines)`: a frame of strings, "" where a cell is empty, and a list with
+        the number of each row's line.
+
+    Raises:
+        ValueError: If the file is empty, cannot be read as text, or has two columns of
+            one name or a line of another length.
+    """
+    encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+    rows, lines = [], []
+    try:
+        with open(path, newline="", encoding=encoding) as file:
+            reader = csv.reader(file, delimiter=separator)
+            filled = (row for row in reader if len(row) > 1 or "".join(row).strip())
+            header = next(filled, None)
+            for row in filled:
+                if len(row) != len(header):
+                    raise ValueError(
+                        f"Every line of {os.fspath(path)!r} must have as many fields "
+                        f"as the header. Expected {len(header)}. Received: {len(row)} "
+                        f"in line {reader.line_num}. Quote text that holds a "
+                        f"{separator!r}."
+                    )
+                rows.append(row)
+                lines.append(reader.line_num)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} is not {error.encoding.upper()} text ({error.reason} "
+            f"at byte {error.start}). Save it as UTF-8 CSV, or tell the encoding."
+        ) from error
+    except csv.Error as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} cannot be read as CSV: {error}, in line "
+            f"{reader.line_num}. Save it as UTF-8 CSV."
+        ) from error
+    if header is None:
+        raise ValueError(f"{os.fspath(path)!r} is empty. Expected a header.")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Columns must have different names. Received twice: {twice}. Is the first "
+            "line a header?"
+        )
+    return pd.DataFrame(rows, columns=header, dtype=object), lines
+
+
+def typed(text, decimal=".", codes=True):
+    """Gives each column of text its type.
+
+    A column is numeric if all its cells are numbers but for empty ones and words such
+    as "NA", which are missing there, and boolean if they are true and false. In any
+    other column of text a word is a word, and empty cells alone are missing.
+
+    Args:
+        text: Frame of `read_text`.
+        decimal: Character before the decimals.
+        codes: Whether whole numbers with leading zeros are text.
+
+    Returns:
+        Frame of `Int64`, `Float64`, `boolean` and `string` columns.
+    """
+    return text.apply(_typed_column, args=(decimal, codes))
+
+
+def _typed_column(cells, decimal, codes):
+    bare = cells.str.strip()
+    known = bare[~((bare == "") | bare.isin(MISSING_WORDS))]
+    figures = known
+    if decimal != ".":
+        # A point may part thousands: such a cell is no number.
+        figures = known.str.replace(".", "x").str.replace(decimal, ".")
+    if len(known) and figures.str.fullmatch(_NUMBER).all():
+        if codes and figures.str.fullmatch(r"[+-]?0\d+").any():
+            return cells[known.index].reindex(cells.index).astype("string")
+        if not figures.str.fullmatch(r"[+-]?\d+").all():
+            return figures.map(float).reindex(cells.index).astype("Float64")
+        whole = figures.map(int)
+        if whole.abs().max() > _LARGEST:  # no measure has that many digits
+            return cells[known.index].reindex(cells.index).astype("string")
+        return whole.astype("Int64").reindex(cells.index)
+    given = bare[bare != ""]
+    words = {f(w): w == "true" for w in ("true", "false") for f in _CASES}
+    if len(given) and given.isin(words).all():
+        return given.map(words).astype("boolean").reindex(cells.index)
+    return cells.mask(bare == "").astype("string")
+
+
+def spelt(new, real, text, decimal="."):
+    """Spells new values as the file spells its own.
+
+    A value that the file holds is written as there, most often; others have as many
+    decimals, the same point, exponent and signs; missing ones are the same word.
+
+    Args:
+        new: Frame of new rows, with the types of `real`.
+        real: Frame of `typed`.
+        text: Frame of `read_text` behind it.
+        decimal: Character before the decimals.
+
+    Returns:
+        Frame of strings like `new`.
+    """
+
+    def column(new):
+        return _spelt_column(new, real[new.name], text[new.name], decimal)
+
+    return new.apply(column)
+
+
+def _spelt_column(new, real, cells, decimal):
+    counts = pd.DataFrame({"value": real.astype(object), "cell": cells})
+    empty = counts["cell"][real.isna()]
+    missing = empty.mode()[0] if len(empty) else ""
+    counts = counts[real.notna()].value_counts().reset_index()
+    known = counts.drop_duplicates("value").set_index("value")["cell"]
+    result = new.astype(object).map(known)
+    rest = result.isna() & new.notna()
+    if rest.any():
+        if pd.api.types.is_bool_dtype(real):
+            case = next(f for f in _CASES if known.iloc[0] in (f("true"), f("false")))
+            written = new[rest].astype(str).str.lower().map(case)
+        elif pd.api.types.is_numeric_dtype(real):
+            style = cells[real.notna()].str.strip().str.replace(decimal, ".")
+            written = new[rest].map(_number_style(style))
+            written = written.str.replace(".", decimal)
+        else:
+            written = new[rest].astype(str)
+        result[rest] = written
+    return result.where(new.notna(), missing).astype(object)
+
+
+def _number_style(cells):
+    """Returns a function from a number to text in the style of numbers as text."""
+    parts = cells.str.extract(_PARTS).dropna()
+    decimals = parts["digits"].str.len()
+    with_power = parts["mark"] != ""
+    significant = (parts["whole"] + parts["digits"]).str.lstrip("0").str.len().max()
+    plain = parts[~with_power] if not with_power.all() else parts
+    least = int(plain["digits"].str.len().min())
+    pattern = f".{int(decimals.max())}f"
+    if with_power.all():
+        pattern = f".{int(decimals.max())}e"
+    elif with_power.any():
+        pattern = f".{max(1, int(significant))}g"
+    powers = parts[with_power]
+    mark = powers["mark"].mode()[0] if len(powers) else "e"
+    width = int(powers["power"].str.len().min()) if len(powers) else 2
+    signed = (powers["power_sign"] == "+").any()
+
+    def write(value):
+        whole_number = isinstance(value, numbers.Integral)  # may be beyond 2**53
+        text = str(value) if whole_number else format(value, pattern)
+        head, _, power = text.partition("e")
+        whole, _, digits = head.partition(".")
+        digits = digits.rstrip("0").ljust(least, "0")
+        if not whole.strip("-0") and not digits.strip("0"):
+            whole = whole.lstrip("-")
+        if (plain["whole"] == "").any() and digits and whole in ("0", "-0"):
+            whole = whole[:-1]
+        point = "." if digits or (plain["point"] == ".").all() else ""
+        if value > 0 and (parts["sign"] == "+").any():
+            whole = f"+{whole}"
+        if power:
+            sign = "-" if power[0] == "-" else "+" if signed else ""
+            power = mark + sign + power[1:].lstrip("0").rjust(width, "0")
+        return whole + point + digits + power
+
+    return write

@@ -1,0 +1,392 @@
+"""`quality` on rows worked by hand, and on generated rows with one planted fault."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from scipy import stats
+
+from kerasos.evaluation import quality
+from kerasos.evaluation.quality import associations, auc_error, manifold
+
+SIZE = 240
+
+
+def draw(seed, size=SIZE):
+    """Rows with strong and weak pairs, skew, missing values and a rare category."""
+    source = np.random.default_rng(seed)
+    age = source.normal(50.0, 10.0, size)
+    score = np.where(source.random(size) < 0.3, np.nan, age + source.normal(0, 3, size))
+    job = np.where(age + source.normal(0, 5, size) < 50, "student", "worker")
+    return pd.DataFrame(
+        {
+            "age": age,
+            "weight": 2 * age + source.normal(0, 6, size),
+            "score": score,
+            "income": source.lognormal(3.0, 0.6, size),
+            "job": pd.Categorical(np.where(source.random(size) < 0.1, "none", job)),
+            "member": source.random(size) < 0.4,
+            "visits": source.poisson(3.0, size),
+        }
+    )
+
+
+REAL, OTHER, HELD = draw(0), draw(1), draw(2)
+
+
+def shuffled(frame):
+    source = np.random.default_rng(0)
+    return frame.apply(lambda c: c.sample(frac=1.0, random_state=source).to_numpy())
+
+
+def near(frame):
+    """Training rows, moved by a hundredth of a standard deviation."""
+    moved = REAL.copy()
+    for name in ("age", "weight", "score", "income"):
+        noise = np.random.default_rng(0).normal(0, 0.01, SIZE)
+        moved[name] += noise * REAL[name].std()
+    return moved
+
+
+FAULTS = {  # what is done, the measures that move, the words of the findings
+    "none": (lambda f: f, {}, set()),
+    "copies": (
+        lambda f: REAL,
+        {"copies": 1.0, "nearer_to_real": 1.0, "membership_auc": 1.0},
+        {"are copies", "give away"},
+    ),
+    "near copies": (
+        near,
+        {"nearer_to_real": 1.0, "membership_auc": 1.0},
+        {"nearly copy", "give away"},
+    ),
+    "shuffled": (
+        shuffled,
+        {"strong_pairs": 0.1, "pair_difference": 0.2, "auc": 0.95, "precision": 0.4},
+        {"correlations are lost", "a classifier tells", "only"},
+    ),
+    "clipped": (
+        lambda f: f.assign(
+            age=np.where(f.age > 55, REAL.age.max(), f.age),
+            income=np.where(f.income < 15, REAL.income.min(), f.income),
+        ),
+        {"at_ends": 0.5, "auc": 0.75},
+        {"at the ends of columns", "one value", "distributions", "a classifier tells"},
+    ),
+    "no rare category": (
+        lambda f: f.assign(job=f.job.replace("none", "worker")),
+        {},
+        {"`job` = none 11.2% to 0.0%"},
+    ),
+    "not missing": (
+        lambda f: f.assign(score=f.score.fillna(f.age)),
+        {"auc": 0.7},
+        {"`score` 32% to 0%", "a classifier tells"},
+    ),
+    "wide": (
+        lambda f: f.assign(visits=f.visits * 3),
+        {"auc": 0.85, "column_distance": 0.12},
+        {"`visits` 3", "`visits` 0.5", "a classifier tells"},
+    ),
+    "few": (
+        lambda f: f.iloc[np.arange(SIZE) % 40],
+        {"repeats": 0.83, "recall": 0.45, "coverage": 0.6},
+        {"repeat another", "recall"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return {
+        name: quality(REAL, fault(OTHER), HELD)
+        for name, (fault, _, _) in FAULTS.items()
+    }
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_moves_its_numbers_and_no_other(reports, name):
+    _, moved, _ = FAULTS[name]
+    summary = reports[name].to_frame().set_index("measure")
+    for measure, row in summary.iterrows():
+        if measure in moved:
+            assert row.synthetic == pytest.approx(moved[measure], abs=0.15), measure
+            assert abs(row.synthetic - row.reference) > 0.05, measure
+    still = {
+        "copies": 0.01,
+        "repeats": 0.01,
+        "membership_auc": 0.1,
+        "nearer_to_real": 0.1,
+        "at_ends": 0.06,
+        "pair_difference": 0.03,
+        "strong_pairs": 0.1,
+        "column_distance": 0.05,
+    }
+    for measure in still.keys() - moved.keys():
+        gap = summary.synthetic[measure] - summary.reference[measure]
+        assert abs(gap) < still[measure] or name == "few", (measure, gap)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_said_and_no_other(reports, name):
+    words, findings = FAULTS[name][2], reports[name].findings
+    for word in words:
+        assert any(word in finding for finding in findings), (word, findings)
+    for finding in findings:
+        assert any(word in finding for word in words), finding
+
+
+def test_the_worst_comes_first_and_in_words(reports):
+    assert reports["shuffled"].findings[0].startswith("correlations are lost: 0.9")
+    assert "100% of the rows in `synthetic`" in reports["copies"].findings[0]
+    assert "Nothing was found wrong" in repr(reports["none"])
+
+
+def test_distance_alone_misleads_and_the_ratio_does_not():
+    """Rows near the middle are near to real ones, whoever made them."""
+    numbers = ["age", "weight", "income"]
+    real, other, held = (f[numbers] for f in (REAL, OTHER, HELD))
+    inner = real.mean() + (other - real.mean()) * 0.3
+    summary = quality(real, inner, held).to_frame().set_index("measure")
+    assert summary.synthetic["nearest"] < 0.7 * summary.reference["nearest"]
+    assert summary.synthetic["membership_auc"] < 0.6
+    assert summary.synthetic["nearer_to_real"] < 0.6
+
+
+def test_columns_follow_their_definitions():
+    nan = np.nan
+    real = pd.DataFrame({"a": [0.0, 1, 2, 3, nan], "b": list("xxyyy")})
+    new = pd.DataFrame({"a": [2.0, 3, 3, nan, nan], "b": ["x", "z", "z", "y", None]})
+    report = quality(real, new)
+    a, b = (row for _, row in report.tables["columns"].iterrows())
+    assert (a.kind, b.kind) == ("number", "category")
+    assert a.distance == pytest.approx(1 / 2)
+    assert a.wasserstein == pytest.approx((8 / 3 - 3 / 2) / np.sqrt(1.25))
+    assert a.std_ratio == pytest.approx(np.sqrt(2 / 9) / np.sqrt(1.25))
+    assert (a.missing_real, a.missing_synthetic) == (0.2, 0.4)
+    assert (a.ends_real, a.ends_synthetic) == (0.4, 0.4)  # 0 and 3; 3 and 3
+    assert (a.top_real, a.top_synthetic) == (0.25, pytest.approx(2 / 3))
+    assert (a.distinct_real, a.distinct_synthetic) == (4, 2)
+    # Shares .4, .6, 0 and .25, .25, .5.
+    assert b.distance == pytest.approx(0.5)
+    assert (b.missing_real, b.missing_synthetic) == (0, 0.2)
+    shares = report.tables["shares"].query("column == 'b'").set_index("value")
+    assert shares.loc["y"].tolist()[2:] == [0.6, 0.25]
+    assert shares.loc["z"].tolist()[2:] == [0.0, 0.5]
+
+
+def test_associations_against_scipy_and_by_hand():
+    source = np.random.default_rng(0)
+    x = source.normal(size=(50, 2)) @ np.array([[1.0, 0.7], [0.0, 1.0]])
+    x[:, 1] = np.exp(x[:, 1])
+    linear, ranked = associations(x, np.array([0, 0]))
+    assert linear[0, 1] == pytest.approx(stats.pearsonr(*x.T).statistic)
+    assert ranked[0, 1] == pytest.approx(stats.spearmanr(*x.T).statistic)
+    # Between groups 16 of 20; 1 - 0.2 * 3 / 2 for 4 rows in 2 groups.
+    rows = np.array([[0.0, 0], [2, 0], [4, 1], [6, 1], [9, np.nan]])
+    assert associations(rows, np.array([0, 2]))[0][0, 1] == pytest.approx(np.sqrt(0.7))
+    # chi2 = 2 of n = 8: (0.25 - 1 / 7) / (2 - 1 / 7 - 1).
+    counts = {(0, 0): 3, (0, 1): 1, (1, 0): 1, (1, 1): 3}
+    rows = np.array([pair for pair, n in counts.items() for _ in range(n)], float)
+    v = associations(rows, np.array([2, 2]))[0][0, 1]
+    assert v == pytest.approx(np.sqrt((0.25 - 1 / 7) / (1 - 1 / 7)))
+
+
+def test_manifold_by_hand():
+    real = np.arange(10.0)[:, None]
+    assert manifold(real, real)["precision"] == manifold(real, real)["recall"] == 1.0
+    far = manifold(real, real + 100)
+    assert set(far.values()) == {0.0}
+    # 0 is in the balls of 0, 1, 2, 3, whose fifth neighbours are 5, 4, 3, 3 off.
+    found = manifold(real, np.zeros((10, 1)))
+    expected = {"precision": 1.0, "recall": 0.1, "density": 0.8, "coverage": 0.4}
+    assert found == pytest.approx(expected)
+
+
+def test_the_error_of_an_area():
+    # Of equal distributions it is that of the rank sum.
+    expected = np.sqrt((30 + 40 + 1) / (12 * 30 * 40))
+    assert auc_error(0.5, 30, 40) == pytest.approx(expected)
+    assert auc_error(1.0, 30, 40) == 0.0
+
+
+def test_rows_are_compared_within_their_class():
+    """Rows of the rare class alone are no fault, whatever the other one looks like."""
+    labels = {"real_y": ["no"] * 200 + ["yes"] * 40, "synthetic_y": ["yes"] * 60}
+    real = np.random.default_rng(0).normal(size=(240, 3))
+    real[200:] += 4.0
+    new = np.random.default_rng(1).normal(4.0, 1.0, (60, 3))
+    report = quality(real, new, **labels)
+    assert report.findings == []
+    assert set(report.to_frame()["class"]) == {"yes"}
+    assert report.counts.loc["no"].tolist() == [200, 0]
+    assert quality(real, new).findings != []
+    real, new = (
+        pd.DataFrame(x).assign(bad=y)
+        for x, y in zip((real, new), labels.values(), strict=True)
+    )
+    named = quality(real, new, target="bad")
+    pd.testing.assert_frame_equal(named.to_frame(), report.to_frame())
+    assert named.counts.index.name == "bad"
+
+
+def test_usefulness_is_of_classes(reports):
+    assert reports["none"].tables["usefulness"].empty
+    y, y_new, y_held = (
+        (frame.age > 50).map({True: "old", False: "young"})
+        for frame in (REAL, OTHER, HELD)
+    )
+    labels = {"real_y": y, "holdout_y": y_held}
+    columns = ["weight", "income"]
+    real, new, held = (f[columns] for f in (REAL, OTHER, HELD))
+    good = quality(real, new, held, synthetic_y=y_new, **labels)
+    scores = good.tables["usefulness"].set_index("train").balanced_accuracy
+    assert (scores > 0.8).all() and set(scores.index) == {
+        "real",
+        "synthetic",
+        "real and synthetic",
+    }
+    bad = quality(real, new, held, synthetic_y=y_new.to_numpy()[::-1], **labels)
+    scores = bad.tables["usefulness"].set_index("train").balanced_accuracy
+    assert scores["synthetic"] < 0.65 < 0.8 < scores["real"]
+    assert any("trained on generated rows alone is worse" in f for f in bad.findings)
+
+
+def test_sparse_rows_are_like_dense_ones_and_wide_ones_are_cut():
+    source = np.random.default_rng(0)
+    real, new = (
+        scipy.sparse.random_array((60, 8), density=0.4, rng=source) for _ in "ab"
+    )
+    dense = quality(real.toarray(), new.toarray())
+    sparse = quality(real.tocsr(), new.tocoo())
+    pd.testing.assert_frame_equal(dense.to_frame(), sparse.to_frame())
+    wide = scipy.sparse.random_array((40, 3000), density=0.01, rng=source).tolil()
+    other = wide.copy()
+    wide[:, 7] = 1.0
+    other[:, 7] = 1.0
+    rare = int(np.argmin(wide.tocsc().astype(bool).sum(axis=0)))
+    other[0, rare] = 5.0
+    report = quality(wide, other)
+    assert "200 of 3000 columns" in repr(report)
+    assert 7 in set(report.tables["columns"].column)
+    # A row is a copy only if all its columns are.
+    copies = report.to_frame().set_index("measure").synthetic["copies"]
+    assert copies == pytest.approx(39 / 40)
+
+
+def test_the_seed_draws_the_rows_and_large_tables_are_cut():
+    x, new = np.random.default_rng(0).normal(size=(2, 150, 3))
+    first, again, other = (
+        quality(x, new, max_rows=50, random_state=seed) for seed in (0, 0, 1)
+    )
+    pd.testing.assert_frame_equal(first.to_frame(), again.to_frame())
+    assert not first.to_frame().equals(other.to_frame())
+    assert "At most 50 rows a class" in repr(first)
+
+
+def test_a_report_is_text_a_page_and_a_picture(reports):
+    report = reports["not missing"]
+    assert repr(report).startswith("240 generated rows beside 240 real ones, 240 held")
+    assert (
+        "<td>" in report._repr_html_() and "<li>missing values" in report._repr_html_()
+    )
+    text = report.to_markdown("### ")
+    assert (
+        "### all" in text and "| column | 240 real | 240 generated | distance |" in text
+    )
+    line = next(line for line in text.splitlines() if line.startswith("| score "))
+    assert "(32% missing) | " in line
+    figure = report.figure()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert "score (missing 32%, 0%)" in titles and titles[-3:-1] == [
+        "real",
+        "synthetic",
+    ]
+    assert report.figure(columns=["job"]).axes[0].get_title() == "job"
+    with pytest.raises(ValueError, match="Invalid `columns`.*'jobs'"):
+        report.figure(columns=["jobs"])
+
+
+X = np.zeros((4, 2))
+FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
+
+
+@pytest.mark.parametrize(
+    "real, new, options, error, words",
+    [
+        (X, np.zeros((4, 3)), {}, ValueError, "columns of `real`. Expected 2"),
+        (X[0], X, {}, ValueError, r"`real` must be a table.*shape \(2,\)"),
+        (X, X[:1], {}, ValueError, "two rows at least"),
+        (X, X + np.inf, {}, ValueError, "Column 0 of `synthetic` must be finite"),
+        (X, X, {"real_y": [0, 1, 0, 1]}, ValueError, "Give `synthetic_y`, too"),
+        (
+            X,
+            X,
+            {"target": "y"},
+            ValueError,
+            "Expected 'y' in `real`. Received: ndarray",
+        ),
+        (FRAME, FRAME, {"target": "c"}, ValueError, r"columns \['a', 'b'\]"),
+        (
+            FRAME,
+            FRAME,
+            {"target": "b", "real_y": [0, 1]},
+            ValueError,
+            "Received: both",
+        ),
+        (
+            X,
+            X,
+            {"real_y": [0, 1, 0, 1], "synthetic_y": [0, 0, 0, 2]},
+            ValueError,
+            "label that no real row has.*Received: 2",
+        ),
+        (
+            X,
+            X,
+            {"real_y": [0, 1, 0, None], "synthetic_y": [0, 0, 0, 1]},
+            ValueError,
+            "none missing",
+        ),
+        (FRAME, FRAME, {"target": "b"}, ValueError, "two real and two generated rows"),
+        (FRAME, FRAME.assign(a=["u", "v"]), {}, TypeError, "Column 'a'.*`synthetic`"),
+        (
+            FRAME.assign(a=[[1], [2]]),
+            FRAME,
+            {},
+            TypeError,
+            "Column 'a' holds values that cannot be encoded",
+        ),
+        (X, X, {"max_rows": 3}, ValueError, "max_rows"),
+        (X, X, {"random_state": -1}, ValueError, "random_state"),
+    ],
+)
+def test_what_does_not_fit_is_refused(real, new, options, error, words):
+    with pytest.raises(error, match=words):
+        quality(real, new, **options)
+
+
+def test_odd_columns_are_looked_at():
+    """Constant, empty, huge, dates, many words, numbers of no row in common."""
+    size = 30
+    source = np.random.default_rng(0)
+    real = pd.DataFrame(
+        {
+            "constant": np.ones(size),
+            "empty": np.full(size, np.nan),
+            "huge": np.append(source.normal(size=size - 1), 1e12),
+            "day": pd.date_range("2024-01-01", periods=size).insert(0, pd.NaT)[:size],
+            "word": [f"w{i}" for i in range(size)],
+            "count": pd.array(source.integers(0, 5, size), dtype="Int64"),
+            "half empty": pd.Series([None, "x"] * (size // 2)),
+        }
+    )
+    new = real.sample(frac=1.0, random_state=0)
+    report = quality(real, new[list(real)[::-1]], real.copy())
+    columns = report.tables["columns"].set_index("column")
+    assert columns.kind["word"] == "category" and columns.kind["day"] == "number"
+    assert columns.distance.drop("empty").max() == 0.0
+    assert np.isnan(columns.distance["empty"])
+    assert report.to_frame().set_index("measure").synthetic["copies"] == 1.0
+    assert columns.loc["day", "max_real"] == 19751.0  # days since 1970
+    assert report.figure() is not None and "| empty |" in report.to_markdown()

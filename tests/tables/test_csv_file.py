@@ -1,0 +1,71 @@
+"""CSV cells: what they mean, and new ones in the same spelling."""
+
+import pandas as pd
+import pytest
+
+from kerasos.tables.csv_file import read_text, spelt, typed
+
+# A column of text by "|", its type, the values, then new values and their spelling.
+NA = pd.NA
+COLUMNS = {
+    "words": ("NA|None|null|nan|N/A|", "string", ["NA", "None", "null", "nan", "N/A"]),
+    "word among numbers": ("1|NA|3|NA|", "Int64", [1, NA, 3, NA, NA], [7, NA], "7|NA"),
+    "empty among numbers": ("1|| |NA", "Int64", [1, NA, NA, NA], [NA], ""),
+    "spaces": (" 1| 2 |3", "Int64", [1, 2, 3], [1, 4], " 1|4"),
+    "words only": ("NA|NA", "string", ["NA", "NA"], ["NA"], "NA"),
+    "text": ("a | b|", "string", ["a ", " b", NA], [" b", NA], " b|"),
+    "truth": ("true|FALSE|", "boolean", [True, False, NA], [False, NA], "FALSE|"),
+    "one truth": ("True|True", "boolean", [True, True], [False], "False"),
+    "truth and a word": ("true|false|NA", "string", ["true", "false", "NA"]),
+    "codes": ("0150|9000|NA", "string", ["0150", "9000", NA], ["9000", NA], "9000|NA"),
+    "zero": ("0|-1|+2", "Int64", [0, -1, 2], [3, -4], "+3|-4"),
+    "long": ("12345678901234567890|2", "string", ["12345678901234567890", "2"]),
+    "id": ("9007199254740993", "Int64", [2**53 + 1], [2**53 + 3], "9007199254740995"),
+    "prices": ("1.50|2.00", "Float64", [1.5, 2], [3, 0.126, -0.001], "3.00|0.13|0.00"),
+    "halves": ("1|2.5", "Float64", [1, 2.5], [3, 0.52], "3|0.5"),
+    "floats": ("1.0|2.25", "Float64", [1, 2.25], [3, 0.101], "3.0|0.1"),
+    "points": ("1.|2.", "Float64", [1, 2], [3.2], "3."),
+    "no zero": (".5|-.25", "Float64", [0.5, -0.25], [0.75, -0.5, 1.5], ".75|-.5|1.5"),
+    "powers": ("1.5E+3|2.0E-02", "Float64", [1500, 0.02], [3e4, 0.5], "3.0E+4|5.0E-1"),
+    "some powers": ("1e-05|3", "Float64", [1e-5, 3], [2e-5, 0.5], "2e-05|0.5"),
+    "infinity": ("inf|1", "Float64", [float("inf"), 1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_cells_of_a_column(name):
+    cells, dtype, values, *more = COLUMNS[name]
+    text = pd.DataFrame({"a": cells.split("|")}, dtype=object)
+    real = typed(text)
+    assert real["a"].dtype == dtype
+    expected = [*values, *[pd.NA] * (len(text) - len(values))]
+    pd.testing.assert_series_equal(
+        real["a"], pd.Series(expected, name="a", dtype=dtype)
+    )
+    known = real.loc[real["a"].notna()]
+    assert spelt(known, real, text)["a"].tolist() == text.loc[known.index, "a"].tolist()
+    if more:
+        new = pd.DataFrame({"a": pd.array(more[0], dtype=dtype)})
+        assert "|".join(spelt(new, real, text)["a"]) == more[1]
+
+
+def test_decimal_commas():
+    text = pd.DataFrame({"a": ["1,50", "2,00"], "b": ["1.000", "1,5"]}, dtype=object)
+    real = typed(text, decimal=",")
+    assert real["a"].tolist() == [1.5, 2.0] and real["b"].dtype == "string"
+    new = pd.DataFrame({"a": pd.array([12.345], dtype="Float64")})
+    assert spelt(new, real, text, decimal=",")["a"].tolist() == ["12,35"]
+    assert typed(text)["a"].dtype == "string"
+
+
+def test_lines_of_a_file(tmp_path):
+    path = tmp_path / "a.csv"
+    content = b'\xef\xbb\xbfa,b\r\n"1","x, ""y"""\r\n\r\n  \r\n'
+    path.write_bytes(content + b'2,"two\nlines"\r\n3,\r\n')
+    text, lines = read_text(path)
+    assert list(text) == ["a", "b"] and lines == [2, 6, 7]
+    assert text["b"].tolist() == ['x, "y"', "two\nlines", ""]
+    assert typed(text)["a"].tolist() == [1, 2, 3]
+    path.write_text("a,b\n1," + "x" * 200_000 + "\n")
+    with pytest.raises(ValueError, match="cannot be read as CSV: field larger.*line"):
+        read_text(path)
