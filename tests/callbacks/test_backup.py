@@ -3,6 +3,7 @@ import os
 import keras
 import numpy as np
 import pytest
+from resuming import Crash
 
 import kerasos
 from kerasos.callbacks import AtomicBackup
@@ -21,16 +22,6 @@ def build():
     )
     model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
     return model, kerasos.data.batches(x, y, 16, seed=0)
-
-
-class Kill(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 def train(epochs, directory=None, *others, seconds=0.0):
@@ -57,7 +48,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     tmp_path, unbroken, seconds, begins
 ):
     with pytest.raises(KeyboardInterrupt):
-        train(6, tmp_path / "a", Kill(3), seconds=seconds)
+        train(6, tmp_path / "a", Crash(3), seconds=seconds)
     model, epochs = train(6, tmp_path / "a")
     assert epochs == list(range(begins, 6))
     np.testing.assert_array_equal(weights(model), unbroken)

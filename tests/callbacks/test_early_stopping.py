@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from resuming import Crash, assert_same_state, state
 
 from kerasos import OversamplingModel
 from kerasos.callbacks import GeneratorDiagnostics, GeneratorEarlyStopping
@@ -29,18 +30,6 @@ class Given:
     def __call__(self, model):
         self.states.append(state(model))
         return self.left.pop(0)
-
-
-def state(model):
-    shown = {id(v) for metric in model.metrics for v in metric.variables}
-    found = [v.numpy() for v in model.variables if id(v) not in shown]
-    for name in model.player_variables():
-        found += [v.numpy() for v in getattr(model, name).variables]
-    return found
-
-
-def same(left, right):
-    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
 
 
 class Follower(OversamplingModel):
@@ -104,8 +93,9 @@ def test_training_stops_after_patience_and_goes_back_to_the_best(data):
     assert history["generator_score"] == [0.1, 0.5, 0.7, 0.6, 0.7, 0.2]
     assert (stop.best, stop.best_epoch, stop.stopped_epoch) == (0.7, 3, 6)
     # Weights, Gaussians, optimizers, counters and seeds: all of epoch 3.
-    assert same(state(model), score.states[2])
-    assert not same(state(model), score.states[5])
+    assert_same_state(state(model), score.states[2])
+    with pytest.raises(AssertionError):
+        assert_same_state(state(model), score.states[5])
 
 
 def test_the_restored_model_goes_on_as_from_the_best_epoch(data):
@@ -113,7 +103,7 @@ def test_the_restored_model_goes_on_as_from_the_best_epoch(data):
     model, _, _ = fit(data, stop)
     model, _, _ = fit(data, model=model, initial_epoch=2, epochs=4)
     expected, _, _ = fit(data, epochs=4)
-    assert same(state(model), state(expected))
+    assert_same_state(state(model), state(expected))
 
 
 def test_the_best_is_restored_when_the_epochs_end_too(data):
@@ -121,14 +111,15 @@ def test_the_best_is_restored_when_the_epochs_end_too(data):
     stop = GeneratorEarlyStopping(score, patience=5)
     model, _, _ = fit(data, stop, epochs=3)
     assert stop.stopped_epoch is None and stop.best_epoch == 2
-    assert same(state(model), score.states[1])
+    assert_same_state(state(model), score.states[1])
 
 
 def test_nothing_is_restored_on_request(data):
     score = Given(0.9, 0.1, 0.2)
     stop = GeneratorEarlyStopping(score, patience=2, restore_best=False)
     model, _, _ = fit(data, stop)
-    assert same(state(model), score.states[2]) and stop.best_epoch == 1
+    assert_same_state(state(model), score.states[2])
+    assert stop.best_epoch == 1
 
 
 @pytest.mark.parametrize(
@@ -155,18 +146,6 @@ def test_a_second_run_from_the_start_starts_to_count_anew(data, tmp_path):
         assert stop.stopped_epoch == 3
         fit(data, stop)
         assert (stop.stopped_epoch, stop.best, stop.best_epoch) == (6 - 2, 0.4, 2)
-
-
-class Crash(keras.callbacks.Callback):
-    """Dies at the end of an epoch, before whoever comes after it in the list."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 SCORES = (0.1, 0.5, 0.7, 0.6, 0.5, 0.65, 0.9)
@@ -197,7 +176,7 @@ def test_a_resumed_run_stops_where_an_unbroken_one_does(data, tmp_path, crash, o
     # Where the stop itself was cut off, one batch shows that it was due.
     assert begun == (list(range(first, 6)) or [6])
     assert (stop.best_epoch, stop.stopped_epoch) == (3, 6)
-    assert same(state(model), state(unbroken))
+    assert_same_state(state(model), state(unbroken))
     kept = sorted(path.name for path in (tmp_path / "best").iterdir())
     assert kept[-1] == "scores.json" and "best-000003.weights.h5" in kept
     assert len(kept) <= 3

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from contract_cases import CASES
+from resuming import state
 
 import kerasos
 
@@ -37,27 +38,6 @@ def epochs_of(case):
 
 def optimizers(model):
     return {name: getattr(model, name) for name in model.player_variables()}
-
-
-def state(model):
-    """Everything that training changes, except the means shown in the log."""
-    shown = {id(v) for metric in model.metrics for v in metric.variables}
-    found = {
-        f"{i} {v.path}": v.numpy()
-        for i, v in enumerate(model.variables)
-        if id(v) not in shown
-    }
-    for name, optimizer in optimizers(model).items():
-        for i, v in enumerate(optimizer.variables):
-            found[f"{name} {i} {v.path}"] = v.numpy()
-    return found
-
-
-def assert_same_state(left, right):
-    """Bit by bit. Paths hold names that Keras counts up, so order decides."""
-    assert len(left) == len(right)
-    for (path, a), b in zip(left.items(), right.values(), strict=True):
-        np.testing.assert_array_equal(a, b, err_msg=path, strict=True)
 
 
 def compile_plain(model, case, **options):

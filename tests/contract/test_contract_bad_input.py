@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from contract_runs import (
-    assert_same_state,
     each_full_case,
     each_full_network,
     poisoned,
     some_labels,
-    state,
 )
+from resuming import assert_same_state, state
 
 import kerasos
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from contract_runs import (
     as_json,
-    assert_same_state,
     batches,
     each_full_network,
     each_network,
     epochs_of,
     optimizers,
     some_labels,
-    state,
 )
+from resuming import Crash, assert_same_state, state
 
 
 @each_network
@@ -71,27 +70,12 @@ def test_a_resumed_run_equals_an_unbroken_one(case, runs):
     assert_same_state(state(loaded), run["after"])
 
 
-class Crash(keras.callbacks.Callback):
-    """Dies in the middle of an epoch."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.now == self.epoch:
-            raise KeyboardInterrupt
-
-
 @each_full_network
 def test_a_run_that_crashed_goes_on_as_if_it_had_not(case, runs, tmp_path):
     run = runs.unbroken(case)
     epochs, half = epochs_of(case)
     # Between two stages of a round, where there are any.
-    crash = Crash(half if case.round == 1 else half + 1)
+    crash = Crash(half if case.round == 1 else half + 1, batch=0)
 
     def fit(*others):
         model = case.build()

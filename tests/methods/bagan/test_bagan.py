@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from resuming import Crash, assert_same_state, state
 from scipy import special
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
@@ -94,19 +95,6 @@ def watch_passes(model):
     watched.trainable_variables = discriminator.trainable_variables
     model.__dict__["discriminator"] = watched
     return shown
-
-
-def whole_state(model):
-    shown = {id(v) for metric in model.metrics for v in metric.variables}
-    found = [v.numpy() for v in model.variables if id(v) not in shown]
-    for name in model.player_variables():
-        found += [v.numpy() for v in getattr(model, name).variables]
-    return found
-
-
-def assert_same(left, right):
-    for a, b in zip(left, right, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 # Losses, against NumPy.
@@ -282,13 +270,14 @@ def test_a_class_of_one_sample_warns_and_works():
 def test_the_data_are_read_in_parts_from_arrays_batches_and_datasets():
     model, x, y = make_bagan()
     model.transfer(x, y)
-    expected = whole_state(model)
+    expected = state(model)
     plain = tf.data.Dataset.from_tensor_slices((x, y)).batch(11)
     # The last 8 rows are in no batch of 20, but in the arrays behind them.
     for data in (plain, batches(x, y, 20), batches(x, y, 5, balanced=True)):
         other, _, _ = make_bagan()
         other.transfer(data)
-        for a, b in zip(expected, whole_state(other), strict=True):
+        pairs = zip(expected.values(), state(other).values(), strict=True)
+        for a, b in pairs:
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
@@ -359,11 +348,11 @@ def test_fitting_again_from_the_start_transfers_again():
 
 def test_without_autoencoder_epochs_fit_starts_with_the_transfer():
     model, x, y = make_bagan(ae_epochs=0, gan_epochs=2)
-    encoder = [w.numpy() for w in model.encoder.weights]
+    encoder = {w.path: w.numpy() for w in model.encoder.weights}
     history = model.fit(batches(x, y, 8), verbose=0).history
     assert set(history) == {"loss", "d_loss", "g_loss", "fake_score"}
     assert int(model.transferred.numpy()) == 1
-    assert_same(encoder, [w.numpy() for w in model.encoder.weights])
+    assert_same_state(encoder, {w.path: w.numpy() for w in model.encoder.weights})
 
 
 def run(epochs, model=None, callbacks=(), **options):
@@ -385,34 +374,21 @@ def run(epochs, model=None, callbacks=(), **options):
 @pytest.mark.parametrize("half", [1, 2])
 def test_a_run_saved_in_any_stage_goes_on_as_if_unbroken(half, tmp_path):
     # After one epoch, and at the border before the transfer; contract: after it.
-    expected = whole_state(run(4))
+    expected = state(run(4))
     run(half).save(tmp_path / "half.keras")
     loaded = keras.saving.load_model(tmp_path / "half.keras")
     assert loaded.training_data is None
-    assert_same(whole_state(run(4, loaded, initial_epoch=half)), expected)
-
-
-class Crash(keras.callbacks.Callback):
-    def __init__(self, epoch, batch):
-        super().__init__()
-        self.place = epoch, batch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) == self.place:
-            raise KeyboardInterrupt
+    assert_same_state(state(run(4, loaded, initial_epoch=half)), expected)
 
 
 @pytest.mark.parametrize("place", [(1, 5), (2, 0)])
 def test_a_crash_at_the_transfer_or_before_it_changes_nothing(place, tmp_path):
-    expected = whole_state(run(4))
+    expected = state(run(4))
     backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
     with pytest.raises(KeyboardInterrupt):
         run(4, callbacks=[backup, Crash(*place)])
     backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
-    assert_same(whole_state(run(4, callbacks=[backup])), expected)
+    assert_same_state(state(run(4, callbacks=[backup])), expected)
 
 
 def test_a_saved_model_holds_none_of_the_data(tmp_path):
