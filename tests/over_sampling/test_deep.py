@@ -294,12 +294,12 @@ def test_tables_are_learnt_from_balanced_batches_unless_told_otherwise(method):
     assert sampler.model_.pre_oversample is False
 
 
-@pytest.mark.parametrize("method, numeric", [("gamo", "linear"), ("cvae", "quantile")])
+@pytest.mark.parametrize("method, numeric", [("gamo", "linear"), ("cvae", "normal")])
 def test_the_method_says_how_it_wants_numbers(method, numeric):
     sampler = fast(method)
     sampler.fit_resample(*rows((20, 9)))
     assert sampler.encoder_.numeric == numeric
-    other = {"linear": "quantile", "quantile": "linear"}[numeric]
+    other = {"linear": "quantile", "normal": "linear"}[numeric]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kerasos.get_method(method), "numeric", other)
         sampler.fit_resample(*rows((20, 9)))
@@ -326,7 +326,7 @@ def test_the_history_holds_every_loss():
     X, y = rows()
     sampler = fast("gamo", epochs=2, batch_size=4)
     sampler.fit_resample(X, y)
-    assert set(sampler.history_) == {"c_loss", "g_c_loss"}
+    assert set(sampler.history_) == {"loss", "c_loss", "g_c_loss"}
     assert all(
         len(values) == 2 and type(values[0]) is float
         for values in sampler.history_.values()
@@ -577,7 +577,7 @@ def test_the_rule_by_size(n, batch_size, steps):
 
 def test_the_rule_is_what_trains(monkeypatch):
     X, y = rows()
-    monkeypatch.setattr(schedule, "DEFAULT_STEPS", (25, 30))
+    monkeypatch.setattr(kerasos.GAMO, "default_steps", (25, 30))
     monkeypatch.setattr(deep, "STEPS_PER_EPOCH", 10)
     sampler = pairs(epochs=None)
     sampler.fit_resample(X, y)
@@ -643,4 +643,15 @@ def test_stages_share_the_epochs_of_a_user():
     assert options(10, given=False) == {"vae_epochs": 10, "latent_epochs": 10}
     assert options(7, given=True) == {"vae_epochs": 3, "latent_epochs": 4}
     assert options(1, given=True) == {"vae_epochs": 1, "latent_epochs": 1}
-    assert kerasos.CVAE.stage_epochs(10, given=False) == {}
+    assert kerasos.CVAE.stage_epochs(10, given=False) == {"kl_warmup_epochs": 5}
+    assert kerasos.GAMO.stage_epochs(10, given=False) == {}
+
+
+def test_the_default_is_flow_for_tables_and_cvae_for_images():
+    X, y = rows()
+    sampler = DeepOverSampler(epochs=1, random_state=0)
+    sampler.fit_resample(X, y)
+    assert sampler.method_ == "flow" == sampler.model_.method_name
+    images = np.zeros((33, 8, 8), "uint8") + np.arange(33, dtype="uint8")[:, None, None]
+    sampler.fit_resample(images, y)
+    assert sampler.method_ == "cvae" and sampler.method is None

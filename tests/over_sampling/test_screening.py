@@ -39,16 +39,23 @@ def test_what_is_never_near_is_the_nearest_of_all_draws():
     np.testing.assert_array_equal(found, [[6.0]])
 
 
-def test_rows_are_compared_as_they_are_decoded():
+def test_rows_are_compared_as_they_are_seen_and_kept_as_they_are():
+    seen = []
+
+    def rounded(rows):
+        seen.append(np.rint(rows))
+        return seen[-1]
+
     found = screened(
         lambda labels, seed: np.array([[0.6]], "float32"),
         np.array([0]),
         X,
         CODES,
-        np.rint,
+        rounded,
         0,
     )
-    np.testing.assert_array_equal(found, [[1.0]])
+    np.testing.assert_array_equal(found, np.float32([[0.6]]))
+    np.testing.assert_array_equal(seen[0], [[1.0]])
 
 
 def rules(n=300, seed=0):
