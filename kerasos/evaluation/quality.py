@@ -20,7 +20,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils import gen_batches
 
 from kerasos.checks import check_count
@@ -80,7 +80,8 @@ def quality(
                 that its column has in real rows (real), without columns with more
                 than a tenth of their real values there.
             auc: how well gradient boosting tells real from generated rows, as many
-                of both, on folds that equal rows do not straddle: 0.5 is best.
+                of both, on folds that equal rows do not straddle: 0.5 is best. Far
+                below it, generated rows nearly repeat real ones.
             precision, recall: share of generated rows among the real ones, and of real
                 ones among the generated (3 neighbours); density, coverage (5).
             copies: share of rows that equal a real one.
@@ -94,9 +95,10 @@ def quality(
             Kolmogorov and Smirnov for numbers, the total variation for categories;
             `chance` is what distances between samples of one distribution stay
             below, but for about one in a thousand. `wasserstein` is over the real
-            standard deviation, `std_ratio` synthetic over real. `ends` is the share
-            of values at an end, `top` that of the most frequent value; `distinct` are
-            different values in as many rows of both.
+            standard deviation, `std_ratio` synthetic over real, `std_error` the
+            standard error of its logarithm. `ends` is the share of values at an end,
+            `top` that of the most frequent value; `distinct` are different values in
+            as many rows of both.
         `shares`, of each category, or bin of numbers (its middle).
         `pairs`: Pearson's r, for a number and a category the correlation ratio and
             for categories Cramér's V (both corrected for bias); `spearman` of numbers.
@@ -254,7 +256,7 @@ class _Look:
             a, b = known.values()
             values = self.tables.values[place]
             row = {"column": name, "kind": "number" if values is None else "category"}
-            row |= dict.fromkeys(("distance", "chance", "wasserstein", "std_ratio"))
+            row |= dict.fromkeys(("distance", "chance", "std_ratio"))
             for side, column in sides.items():
                 row[f"missing_{side}"] = float(np.isnan(column).mean())
             if len(a) and len(b):
@@ -306,11 +308,6 @@ class _Look:
         return frame.sort_values("difference", key=np.abs, ascending=False)[PAIRS]
 
     # Whole rows.
-
-    def _classifier(self):
-        return HistGradientBoostingClassifier(
-            categorical_features=self.is_category, max_iter=50, random_state=self.seed
-        )
 
     def _for_trees(self, rows):
         """Trees take 255 categories; the rarest share the last."""
@@ -394,9 +391,10 @@ class _Look:
             chances["real and synthetic"] = self._trained(*both, x[test])
         elif counts.min() >= 3:
             folds = StratifiedKFold(3, shuffle=True, random_state=self.seed)
-            chances["real"] = cross_val_predict(
-                self._classifier(), x[test], y[test], cv=folds, method="predict_proba"
-            )
+            chances["real"] = np.empty((len(y[test]), len(counts)))
+            for train, rest in folds.split(x[test], y[test]):
+                known, labels = x[test][train], y[test][train]
+                chances["real"][rest] = self._trained(known, labels, x[test][rest])
         if len(np.unique(y["synthetic"])) == len(counts):
             chances["synthetic"] = self._trained(
                 x["synthetic"], y["synthetic"], x[test]
@@ -412,10 +410,16 @@ class _Look:
             for train, chance in chances.items()
         ]
         frame = pd.DataFrame(scored, columns=frame.columns)
-        return frame, list(_of_usefulness(frame.set_index("train").balanced_accuracy))
+        scores = frame.set_index("train").balanced_accuracy
+        return frame, list(_of_usefulness(scores, len(y[test])))
 
     def _trained(self, x, y, x_test):
-        return self._classifier().fit(x, y).predict_proba(x_test)
+        known = ~np.isnan(x).all(axis=0)  # trees refuse a column without a value
+        x, x_test = (np.where(known, rows, 0.0) for rows in (x, x_test))
+        classifier = HistGradientBoostingClassifier(
+            categorical_features=self.is_category, max_iter=50, random_state=self.seed
+        )
+        return classifier.fit(x, y).predict_proba(x_test)
 
 
 MEASURES = (
@@ -423,7 +427,8 @@ MEASURES = (
     "coverage copies repeats nearest nearer_to_real membership_auc"
 ).split()
 SIDES = "missing ends top distinct mean std min max".split()
-COLUMNS = ["column", "kind", "distance", "chance", "wasserstein", "std_ratio"]
+COLUMNS = ["column", "kind", "distance", "chance", "wasserstein"]
+COLUMNS += ["std_ratio", "std_error"]
 COLUMNS += [f"{name}_{side}" for name in SIDES for side in ("real", "synthetic")]
 SHARES = ["column", "value", "real", "synthetic"]
 PAIRS = "column other measure real synthetic difference".split()
@@ -463,6 +468,10 @@ def _compare_numbers(a, b, _):
     if spread > 0:
         found["wasserstein"] = stats.wasserstein_distance(a, b) / spread
         found["std_ratio"] = b.std() / spread
+        # Standard error of the logarithm, from fourth moments.
+        known = [x for x in (a, b) if np.ptp(x) > 0]
+        errors = [(stats.kurtosis(x, fisher=False) - 1) / (4 * len(x)) for x in known]
+        found["std_error"] = np.sqrt(sum(errors))
     middles = ((edges[:-1] + edges[1:]) / 2).astype(object)
     return found, pd.DataFrame({"value": middles, **shares})
 
@@ -604,7 +613,7 @@ def _findings(summary, frames, num_real, num_new):
             f"correlations are lost: {usual.strong_pairs:.2f} real, "
             f"{value.strong_pairs:.2f} generated (strong pairs: {len(strong)}): "
         )
-        yield from _named(1.0, text, words, strong, strong.difference.abs())
+        yield from _named(1.0, text, words, strong, strong.difference.abs(), 0.0)
     else:
         gap = pairs.difference.abs() - 3.3 * slack
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
@@ -617,7 +626,7 @@ def _findings(summary, frames, num_real, num_new):
             f"values pile up at the ends of columns: {usual.at_ends:.0%} of real rows, "
             f"{value.at_ends:.0%} of generated ones: "
         )
-        yield from _named(0.5 + excess, text, words, columns, gap)
+        yield from _named(0.5 + excess, text, words, columns, gap, 0.0)
     else:
         gap -= _noise(columns.ends_real, columns.ends_synthetic, slack)
         text = "values pile up at the ends of columns: "
@@ -649,7 +658,7 @@ def _findings(summary, frames, num_real, num_new):
     yield from _named(0.3, text, words, of, gap, 0.0)
 
     words = "`{column}` {std_ratio:.2f} times"
-    gap = np.log(columns.std_ratio.clip(lower=0.01)).abs() - 3.3 * slack
+    gap = np.log(columns.std_ratio.clip(lower=0.01)).abs() - 3.3 * columns.std_error
     yield from _named(
         0.0, "standard deviations differ: ", words, columns, gap, np.log(1.25)
     )
@@ -701,14 +710,14 @@ def _of_whole_rows(summary, slack):
         )
 
 
-def _of_usefulness(scores):
-    real = scores.get("real", np.nan)
+def _of_usefulness(scores, num_test):
+    real, noise = scores.get("real", np.nan), 0.5 / np.sqrt(num_test)
     for train, least, text in (
         ("synthetic", 0.1, "a classifier trained on generated rows alone is worse"),
         ("real and synthetic", 0.03, "generated rows harm a classifier"),
     ):
         lost = real - scores.get(train, np.nan)
-        if lost > least:
+        if lost > least + noise:
             yield (
                 lost,
                 f"{text}: balanced accuracy {scores[train]:.2f}, {real:.2f} with real "
@@ -722,7 +731,7 @@ def _noise(a, b, slack):
     return 3.3 * slack * np.sqrt(mean * (1 - mean))
 
 
-def _named(weight, text, words, frame, gap, least=-np.inf):
+def _named(weight, text, words, frame, gap, least):
     """Yields a sentence that names the three rows of `frame` with the largest gap."""
     gap = gap[gap > least].sort_values(ascending=False, kind="stable")
     if len(gap):

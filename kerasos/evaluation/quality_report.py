@@ -131,6 +131,7 @@ class QualityReport:
         cells = summary.synthetic.map("{:.3f}".format)
         errors = summary.error.map(" ± {:.3f}".format).where(summary.error.notna(), "")
         cells += errors + summary.reference.map(" ({:.3f})".format)
+        cells = cells.str.replace("nan", "-")
         cells = cells.set_axis([summary.measure, summary["class"]]).unstack(sort=False)
         cells = cells.fillna("")
         cells.columns = [self._name(label) for label in cells.columns]
