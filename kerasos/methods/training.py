@@ -170,6 +170,6 @@ class StageCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         # Some steps of the last execution were made, so that Keras took it for whole.
-        steps = self.params.get("steps")
+        steps = (self.params or {}).get("steps")
         if steps and self.steps_done() - self.before < steps:
             raise_fault(self.dataset)
