@@ -220,9 +220,10 @@ class SMOTEOversampler(Baseline):
         x_new = x_i + u (x_nn - x_i),    u uniform in [0, 1), one per new sample
 
     In the units of the data, with Euclidean distances, as imbalanced-learn's `SMOTE`;
-    images are flattened. Integers, and floats of a table that are whole numbers
-    throughout, are rounded. A class of `k_neighbors` samples or fewer uses all its
-    others as neighbours, with a warning; a class of one sample is copied, with a
+    images are flattened. Integers are rounded, and columns of a table whose values all
+    lie on a grid (prices with two decimals, halves, counts) return to it; of a sparse
+    matrix those of whole numbers. A class of `k_neighbors` samples or fewer uses all
+    its others as neighbours, with a warning; a class of one sample is copied, with a
     warning.
 
     Tables come as frames, arrays or sparse matrices, which stay sparse:

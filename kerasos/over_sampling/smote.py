@@ -25,7 +25,7 @@ from kerasos.data.resample import to_dtype
 from kerasos.over_sampling.dates import refuse_dates_as_text
 from kerasos.over_sampling.rows import take
 from kerasos.randomness.seeds import derive_seed
-from kerasos.tables.columns import column_kind, dense
+from kerasos.tables.columns import GRID_ROWS, Grid, column_kind, dense
 
 CHUNK_FLOATS = 2**23  # values worked on at once: 64 MiB per float64 copy
 
@@ -85,10 +85,7 @@ def smote(x, y, labels, neighbours, seed):
         made = _frame(pd.DataFrame(x), y, labels, neighbours, seed)
         return made.to_numpy(x.dtype)
     rows = np.flatnonzero(np.isin(y, labels))
-    numbers, whole = take(x, rows), None
-    if x.ndim == 2 and x.dtype.kind == "f":
-        whole = whole_columns(x)
-    is_sparse = sparse.issparse(x)
+    numbers, is_sparse = take(x, rows), sparse.issparse(x)
     values = numbers.data if is_sparse else numbers
     if is_sparse and np.isnan(values).any():
         raise ValueError(
@@ -107,14 +104,14 @@ def smote(x, y, labels, neighbours, seed):
     parents = _all_parents(numbers, codes, y[rows], labels, neighbours, seed)
     if is_sparse:
         made = between(numbers, parents)
-        if whole is not None:
-            made.data = np.where(whole[made.indices], np.rint(made.data), made.data)
+        whole = whole_columns(x)[made.indices]
+        made.data = np.where(whole, np.rint(made.data), made.data)
         made.data = _to_dtype(made.data, x.dtype)
         made.eliminate_zeros()
         return type(x)(made)
-    return _fill(
-        np.empty((len(labels), *x.shape[1:]), x.dtype), numbers, parents, whole
-    )
+    made = np.empty((len(labels), *x.shape[1:]), x.dtype)
+    grids = [grid_of(x[:, i]) for i in range(x.shape[1])] if x.ndim == 2 else []
+    return _fill(made, numbers, parents, grids)
 
 
 def _frame(x, y, labels, neighbours, seed):
@@ -128,17 +125,19 @@ def _frame(x, y, labels, neighbours, seed):
         metric = ValueDifferenceMetric(n_categories=codes.max(axis=0) + 2)
         codes, metric = codes[rows], metric.fit(codes + 1, y)
     parents = _all_parents(numbers, codes, y[rows], labels, neighbours, seed, metric)
-    made = _fill(np.empty((len(labels), numbers.shape[1])), numbers, parents)
+    made = np.empty((len(labels), numbers.shape[1]))
+    made = _fill(made, numbers, parents, columns.grids)
     return columns.decode(made, rows[parents.sources])
 
 
-def _fill(made, numbers, parents, whole=None):
+def _fill(made, numbers, parents, grids):
     """Puts dense numbers of new rows into an array, a part at a time."""
     size = max(1, numbers[0].size)
     for part in gen_batches(len(made), max(1, CHUNK_FLOATS // size)):
         values = between(numbers, parents.part(part))
-        if whole is not None and whole.any():
-            values[:, whole] = np.rint(values[:, whole])
+        for column, grid in enumerate(grids):
+            if grid is not None:
+                values[:, column] = grid.nearest(values[:, column])
         made[part] = _to_dtype(values, made.dtype)
     return made
 
@@ -272,27 +271,25 @@ def between(numbers, parents):
     return made
 
 
-def whole_columns(values):
-    """Whether the floats of a column are whole numbers, as counts with gaps are.
-
-    Args:
-        values: `(n, num_columns)`, dense or sparse.
-
-    Returns:
-        Boolean array `(num_columns,)`.
-    """
-    if sparse.issparse(values):
-        values = values.tocsc()
-        of_value = np.repeat(np.arange(values.shape[1]), np.diff(values.indptr))
-        broken = of_value[values.data != np.rint(values.data)]
-        return ~np.isin(np.arange(values.shape[1]), broken)
-    whole = _whole(values[:100])  # most are told by their first
-    whole[whole] = _whole(values[:, whole])
-    return whole
+def whole_columns(matrix):
+    """Whether each column of a sparse matrix holds whole numbers alone."""
+    matrix = matrix.tocsc()
+    columns = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+    broken = columns[matrix.data != np.rint(matrix.data)]
+    return ~np.isin(np.arange(matrix.shape[1]), broken)
 
 
-def _whole(values):
-    return ((values == np.rint(values)) | np.isnan(values)).all(axis=0)
+def grid_of(values, dtype=None):
+    """Returns the `Grid` of a column's numbers, missing ones aside, or None."""
+    dtype = values.dtype if dtype is None else dtype
+    for part in (values[:100], values):  # most are told by their first
+        known = part[~np.isnan(part)].astype("float64")
+        if len(known) < GRID_ROWS and part is not values:
+            continue
+        grid = Grid.of(known, dtype) if len(known) else None
+        if grid is None and not (known == np.rint(known)).all():
+            return None
+    return Grid(0, 1, 0) if grid is None else grid  # too large to tell another step
 
 
 # Columns of a frame.
@@ -308,7 +305,7 @@ class Columns:
 
     frame: pd.DataFrame
     numbers: list
-    whole: list
+    grids: list
     categories: list
 
     @classmethod
@@ -329,8 +326,7 @@ class Columns:
                 found.categories.append(place)
             else:
                 found.numbers.append(place)
-                values = values_of(series)[:, None]
-                found.whole.append(kind == "integer" or whole_columns(values)[0])
+                found.grids.append(grid_of(values_of(series), series.dtype))
         return found
 
     def matrix(self, rows):
@@ -356,9 +352,9 @@ class Columns:
     def decode(self, made, sources):
         """Returns a frame of new rows from their numbers and their categories' rows."""
         columns = {
-            place: restored(values, self.frame.iloc[:, place], whole)
-            for place, values, whole in zip(
-                self.numbers, made.T, self.whole, strict=True
+            place: restored(values, self.frame.iloc[:, place], grid)
+            for place, values, grid in zip(
+                self.numbers, made.T, self.grids, strict=True
             )
         }
         for place, source in zip(self.categories, sources.T, strict=True):
@@ -372,10 +368,9 @@ def values_of(series):
     return dense(series).to_numpy("float64", na_value=np.nan)
 
 
-def restored(values, like, whole):
+def restored(values, like, grid):
     """Returns numbers as a column of the dtype of the series `like`."""
-    dtype = like.dtype
-    values = np.rint(values) if whole else values
+    dtype, whole = like.dtype, grid is not None and grid.decimals == 0
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return _to_dtype(values, dtype)
     if isinstance(dtype, pd.SparseDtype):

@@ -32,6 +32,8 @@ def columns():
             "byte": rng.integers(0, 255, N).astype("uint8"),
             "single": rng.normal(size=N).astype("float32"),
             "count": rng.integers(0, 9, N).astype(float),
+            "half": rng.integers(0, 9, N) / 2,
+            "cents": (rng.integers(0, 999, N) / 100).astype("float32"),
             "flag": rng.random(N) < 0.4,
             "text": [f"line {i}" for i in range(N)],
             "kind": pd.Categorical(rng.choice(list("abc"), N), list("zabc"), True),
@@ -178,7 +180,8 @@ def test_every_dtype_comes_back_from_smote():
         assert own[name].min() <= new[name].min() and new[name].max() <= own[name].max()
     for name in ("flag", "text", "kind", "objects"):
         assert set(new[name]) <= set(own[name].tolist()) | set(range(5))
-    assert (new["count"] % 1 == 0).all() and new.id.nunique() > FEW
+    assert (new["count"] % 1 == 0).all() and (new.half % 0.5 == 0).all()
+    assert (new.cents == (new.cents.round(2))).all() and new.id.nunique() > FEW
     assert {type(v) for v in new.objects} == {int}
     assert all(v.as_tuple().exponent == -2 for v in new.price)
     assert new["empty"].isna().all()
