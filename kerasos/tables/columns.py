@@ -7,12 +7,13 @@ from scipy.stats import norm
 from sklearn.preprocessing import QuantileTransformer
 
 from kerasos.data.resample import to_dtype
+from kerasos.randomness.seeds import derive_seed
 
 QUANTILES = 1000  # knots of a column's distribution function, at most
 SCORES = 5000  # the same for normal scores
 DECIMALS = 6  # of a grid that a column's values may lie on, at most
 GRID_ROWS = 10  # that tell a grid from chance; whole numbers always count
-TAIL_SHARE = 0.01  # of the range that the middle 98 % of the values must fill
+TAIL_SHARE = 0.01  # of the range that the middle 90 % of the values must fill
 FLOAT32_ERROR = 1e-6  # of a value in [-1, 1] that a network has scaled and mixed
 _DATES = ("date", "datetime", "timedelta", "time", "period", "interval")
 
@@ -38,7 +39,9 @@ def column_coder(series, name, position, settings):
             "drop their rows, or use `missing='keep'`."
         )
     kind = column_kind(series, name)
-    seed = (settings.random_state, position) if settings.numeric == "normal" else None
+    seed = None
+    if settings.numeric == "normal":
+        seed = derive_seed(settings.random_state, "column", position)
     no_number = kind == "categorical" or series.isna().all()
     if no_number or name in settings.categorical:
         return CategoricalColumn(series, name, settings.max_categories, seed)
@@ -92,7 +95,7 @@ class Column:
     Args:
         series: `pandas.Series`, the observed values.
         name: Name or position of the column, for errors.
-        seed: Tuple of integers behind the draws of a smooth code; None for none.
+        seed: Integer behind the draws of a smooth code; None for none.
     """
 
     def __init__(self, series, name, seed=None):
@@ -189,12 +192,13 @@ class Grid:
         precision = np.finfo(dtype).eps if dtype.kind == "f" else 1e-16
         few = len(values) < GRID_ROWS  # all numbers have a divisor
         for decimals in range(1 if few else DECIMALS + 1):
-            scaled = np.abs(values) * 10.0**decimals
-            error = precision * scaled.max()
-            if error > 0.01 or scaled.max() > 2.0**53:
+            scaled = values * 10.0**decimals
+            largest = np.abs(scaled).max()
+            error = precision * largest + 1e-14 if decimals else 0.0
+            if error > 0.01 or largest > 2.0**53:
                 return None
-            units = np.rint(values * 10.0**decimals)
-            if (np.abs(values * 10.0**decimals - units) <= error + 1e-14).all():
+            units = np.rint(scaled)
+            if (np.abs(scaled - units) <= error).all():
                 step = int(np.gcd.reduce((units - units[0]).astype("int64")))
                 step = 1 if few else max(step, 1)
                 return cls(decimals, step, int(units[0]) % step)
@@ -209,7 +213,7 @@ class Grid:
 
 def heavy_tailed(values):
     """Whether a few values stretch the range so far that the others have no room."""
-    low, high = np.quantile(values, [0.01, 0.99])
+    low, high = np.quantile(values, [0.05, 0.95])
     return 0 < high - low < TAIL_SHARE * (values.max() - values.min())
 
 

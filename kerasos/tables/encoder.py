@@ -73,7 +73,7 @@ class TabularEncoder(BaseEstimator):
             "linear": the smallest value to -1, the largest to 1; the choice for convex
             methods such as GAMO, whose points then are convex combinations of real
             rows in the table's own units, too. A column that a few values stretch
-            (the middle 98 % fill less than 1 % of the range) gets quantiles instead.
+            (the middle 90 % fill less than 1 % of the range) gets quantiles instead.
             "normal": the quantile of the share in a standard normal distribution,
             divided by that of the largest value; rows of a frequent value are spread
             over their interval by chance. For methods that start from normal noise:

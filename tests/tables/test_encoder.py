@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
 from scipy.stats import ks_2samp
 
 from kerasos.data import TabularEncoder
@@ -337,3 +338,74 @@ def test_real_tables_come_back(numeric):
         encoder = TabularEncoder(numeric=numeric)
         back = encoder.inverse_transform(encoder.fit_transform(frame))
         assert_returned(back, frame)
+
+
+@pytest.mark.parametrize("numeric", ["quantile", "normal", "linear"])
+@pytest.mark.parametrize(
+    "values, decimals, step",
+    [
+        (np.arange(40) ** 2 / 100, 2, 0.01),
+        (np.arange(40) * 2.5, 1, 2.5),
+        (np.arange(40) * 5 + 3, 0, 5),
+        (np.float32(np.arange(40) / 10), 1, 0.1),
+        (np.float32(np.arange(40) * 3e5), 0, 3e5),  # whole, beyond a decimal's rounding
+        (1.7e15 + np.arange(40.0) * 60e6, 0, 60e6),  # microseconds
+    ],
+)
+def test_values_come_back_on_the_grid_of_their_column(numeric, values, decimals, step):
+    encoder = TabularEncoder(numeric=numeric).fit(values[:, None])
+    codes = np.random.default_rng(0).uniform(-1, 1, (300, 1))
+    made = encoder.inverse_transform(codes)[:, 0].astype("float64")
+    count = (made - float(values[0])) / step
+    np.testing.assert_allclose(count, np.rint(count), atol=1e-4)
+    assert len(np.unique(np.rint(count))) > 20
+    if values.dtype == "float64":
+        np.testing.assert_array_equal(made, np.round(made, decimals))
+    assert made.min() >= values.min() and made.max() <= values.max()
+
+
+@pytest.mark.parametrize("numeric", ["quantile", "normal", "linear"])
+def test_no_grid_is_seen_where_there_is_none(numeric):
+    values = np.random.default_rng(0).normal(size=(50, 1))
+    encoder = TabularEncoder(numeric=numeric).fit(values)
+    made = encoder.inverse_transform(np.linspace(-0.9, 0.9, 40)[:, None])
+    assert not np.isin(np.round(made, 6), made).any()
+
+
+def test_normal_scores_keep_ties_ends_and_real_values():
+    source = np.random.default_rng(0)
+    values = np.where(source.random(2000) < 0.6, 0.0, source.gamma(2.0, size=2000))
+    values[0] = 1e9
+    encoder = TabularEncoder(numeric="normal").fit(values[:, None])
+    z = encoder.transform(values[:, None])
+    np.testing.assert_array_equal(encoder.inverse_transform(z)[:, 0], values)
+    np.testing.assert_array_equal(encoder.transform(values[:, None]), z)
+    scores = z[:, 0] * special.ndtri(1 - 0.5 / 2000)
+    assert stats.kstest(scores, "norm").pvalue > 0.01
+    made = encoder.inverse_transform(source.normal(size=(5000, 1)) / 3.48)[:, 0]
+    assert np.mean(made == 0) == pytest.approx(np.mean(values == 0), abs=0.03)
+    assert np.mean(made == values.max()) < 0.01
+    assert np.median(made[made > 0]) == pytest.approx(1.68, abs=0.2)
+
+
+def test_normal_codes_of_categories_and_gaps_keep_their_sign():
+    frame = pd.DataFrame({"a": list("xyz") * 20, "b": [1.0, 2.0, np.nan] * 20})
+    encoder = TabularEncoder(numeric="normal", random_state=3).fit(frame)
+    z = encoder.transform(frame)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+    marks = np.abs(z[:, [0, 1, 2, 4, 5]])
+    assert marks.min() >= 0.2 and marks.max() <= 1 and marks.std() > 0.1
+    missing = z[frame.b.isna(), 3]
+    assert missing.std() > 0.1  # draws, not a spike
+    other = TabularEncoder(numeric="normal", random_state=4).fit_transform(frame)
+    assert np.any(other != z)
+
+
+def test_one_far_value_leaves_the_others_apart():
+    values = np.append(np.linspace(0, 1, 99), 1e9)[:, None]
+    encoder = TabularEncoder(numeric="linear").fit(values)
+    z = encoder.transform(values)
+    assert len(np.unique(z)) == 100
+    np.testing.assert_allclose(
+        encoder.inverse_transform(z), values, rtol=1e-4, atol=1e-4
+    )
