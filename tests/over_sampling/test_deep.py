@@ -330,7 +330,7 @@ def test_the_history_holds_every_loss():
     X, y = rows()
     sampler = fast("gamo", epochs=2, batch_size=4)
     sampler.fit_resample(X, y)
-    assert set(sampler.history_) == {"c_loss", "g_c_loss"}
+    assert set(sampler.history_) == {"loss", "c_loss", "g_c_loss"}
     assert all(
         len(values) == 2 and type(values[0]) is float
         for values in sampler.history_.values()
