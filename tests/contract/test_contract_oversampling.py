@@ -90,8 +90,9 @@ def test_bad_data_are_refused_by_oversample(case, runs):
         method.oversample(x[:, :-1], y)
     with pytest.raises(ValueError, match="one label per sample"):
         method.oversample(x, y[:-1])
-    with pytest.raises(ValueError, match="must be finite|units the model"):
-        method.oversample(poisoned(x, np.nan), y)
+    if case.has_network or x.ndim > 2:  # tables may have missing values
+        with pytest.raises(ValueError, match="must be finite|units the model"):
+            method.oversample(poisoned(x, np.nan), y)
     with pytest.raises(ValueError, match="[Ll]abel"):
         method.oversample(x, y + 1)
     if case.adds_samples:

@@ -306,6 +306,7 @@ def test_fit_goes_through_both_stages_by_itself():
     )
     lengths = {name: len(values) for name, values in history.items()}
     assert lengths == {
+        "loss": 5,
         "reconstruction_loss": 2,
         "d_loss": 3,
         "g_loss": 3,

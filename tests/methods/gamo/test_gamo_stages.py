@@ -63,7 +63,7 @@ def test_stages_alternate_beginning_with_the_features(conv_run):
     model, _, _, epochs = conv_run
     assert [e["stage"] for e in epochs] == ["features", "adversarial"] * 2
     assert [model.stage_at(k) for k in range(3)] == [e["stage"] for e in epochs[:3]]
-    assert set(epochs[0]["logs"]) == {"e_loss"}
+    assert set(epochs[0]["logs"]) == {"e_loss", "loss"}
     assert set(epochs[1]["logs"]) == {"c_loss", "d_loss", "g_c_loss", "g_d_loss"}
 
 

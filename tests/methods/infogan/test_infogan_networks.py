@@ -6,6 +6,7 @@ import pytest
 from contract_cases import rows
 
 from kerasos.methods.infogan import networks as infogan
+from kerasos.networks.mlp import linear_head
 from kerasos.randomness.counted_layers import CountedSpatialDropout
 
 SHAPE = (32, 32, 1)
@@ -85,7 +86,7 @@ def test_every_seed_in_the_networks_comes_from_the_one_given():
         return [
             infogan.generator((8, 8, 1), 5, 2, 3, seed),
             infogan.trunk((8, 8, 1), seed),
-            infogan.head(6, 2, seed, "head"),
+            linear_head(6, 2, seed, "head"),
             infogan.generator((6,), 5, 2, 3, seed),
             infogan.trunk((6,), seed),
         ]
