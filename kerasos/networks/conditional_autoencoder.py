@@ -10,6 +10,8 @@ from kerasos.networks.mlp import dense, leaky_mlp, normalized_mlp
 def conditional_autoencoder(spec, seed, latent_dim, activation=None):
     """The encoder and the decoder of Fajardo et al., or dense ones for rows (ours).
 
+    The decoder of rows normalises each row by itself.
+
     Args:
         spec: `kerasos.data.DataSpec` of the data.
         seed: Integer seed of the weights.

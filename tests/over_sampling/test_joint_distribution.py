@@ -15,9 +15,8 @@ LIMITS = {
 }
 # What a method cannot hold, with what it holds; its docstring says why.
 WIDER = {
-    ("smote", "mixed"): {"category": 12.0},  # the neighbours' most frequent one
-    ("cvae", "wine"): {"correlation": 0.3},
-    ("cvae", "mixed"): {"correlation": 0.3, "category": 3.0},
+    ("smote", "mixed"): {"category": 8.0},  # the neighbours' most frequent one
+    ("cvae", "wine"): {"correlation": 0.25},
 }
 
 
@@ -51,9 +50,9 @@ def test_the_measures_see_what_is_wrong(script):
     assert wrong(real.sample(150, random_state=0)) == set()
     apart = pd.DataFrame({name: source.permutation(real[name]) for name in real})
     assert wrong(apart.infer_objects()) == {"correlation"}
-    numbers = ["mean radius", "mean texture", "worst area"]
-    middle = real.assign(**{n: real[n].clip(real[n].max()) for n in numbers[:1]})
-    assert "ends" in wrong(middle)
+    radius = real["mean radius"]
+    at_end = real.assign(**{"mean radius": radius.mask(radius > 20, radius.max())})
+    assert "ends" in wrong(at_end)
     assert wrong(real.assign(site=real["site"].replace("rare", "left"))) == {"category"}
     assert wrong(real.assign(symmetry=real["symmetry"].fillna(0.2))) >= {"missing"}
     assert wrong(real.assign(price=real["price"] + 0.003)) == {"grid"}

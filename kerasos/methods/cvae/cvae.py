@@ -15,12 +15,8 @@ Departures, each with its reason:
   [1e-8, 1 - 1e-8], and in float32 the upper bound is 1: a NaN waiting to happen.
 - `sample` gives the decoder's means of images, as that code does, and no binary draws.
 - Table rows (ours) are Gaussian around the decoder's output, on standardised columns;
-  `sample` draws from that Gaussian. Means alone crowd in the middle of their class.
-  Over four tables and two classifiers, balanced accuracy after oversampling was 7.8
-  points above no oversampling with the draws, 6.5 with the means (SMOTE: 6.2; batches
-  with as many rows of each class). Columns of two values, such as one-hot categories,
-  keep their means: a category drawn against the others of its row cost 5 points where
-  rules over categories make the classes.
+  `sample` draws from that Gaussian, as means alone crowd in the middle of their class.
+  Columns of two values keep their means.
 - The variance of a column is its mean squared error, which is the most likely one
   (Rybkin, Daniilidis, Levine, ICML 2021, equation 4), followed as batch normalisation
   follows its statistics. One variance that the optimizer moves stays near 1 for all
@@ -28,6 +24,8 @@ Departures, each with its reason:
   divergence: columns then come out unrelated. Rows have 16 latents, layer
   normalisation in the decoder and three times the rate, for the same reason;
   `DeepOverSampler` also warms the divergence up over the first half of training.
+  Strong correlations are still weakened, wine's by a third, and categories of a few
+  percent thinned (`benchmarks/table_quality.py`); `flow` keeps both.
 - Batches of 64, the scale of the images and the initial weights are those of the code.
 """
 
@@ -172,9 +170,7 @@ class CVAE(ConditionalModel):
             ),
             likelihood="bernoulli" if data.spec.is_image else "gaussian",
             variance="columns",
-            kl_warmup_epochs=kl_warmup_epochs,
-            observation_noise=observation_noise,
-            pre_oversample=pre_oversample,
+            **cls.options.given(locals()),
         )
 
     def compile(self, e_optimizer=None, **kwargs):

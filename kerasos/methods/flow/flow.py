@@ -145,9 +145,7 @@ class FlowMatching(ConditionalModel):
         return cls.for_data(
             data,
             {"network": network},
-            draws=draws,
-            sampling_steps=sampling_steps,
-            pre_oversample=pre_oversample,
+            **cls.options.given(locals()),
         )
 
     def compile(self, g_optimizer=None, **kwargs):
