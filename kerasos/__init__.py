@@ -57,6 +57,7 @@ __all__ = [
     "list_methods",
     "losses",
     "metrics",
+    "optimizers",
     "over_sampling",
 ]
 del _baselines

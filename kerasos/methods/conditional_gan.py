@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +9,7 @@ from kerasos.checks import Number, Positive, checked
 from kerasos.losses import adversarial
 from kerasos.methods.base import num_rows, watching
 from kerasos.methods.conditional import ConditionalModel
+from kerasos.optimizers import Adam
 
 LOSSES = {
     "ce": adversarial.cross_entropy_source_loss,
@@ -164,4 +164,4 @@ class ConditionalGAN(ConditionalModel):
 
 
 def adam(learning_rate):
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+    return Adam(learning_rate, beta_1=0.5)

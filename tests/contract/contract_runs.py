@@ -2,6 +2,7 @@
 
 import collections
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -73,6 +74,28 @@ def case_validates(model):
     return model.trains_classifier
 
 
+class CopyBackup(keras.callbacks.Callback):
+    """Keeps a backup as a kill after the first step of an epoch would leave it.
+
+    Args:
+        epoch: Number of the epoch.
+        backup: Folder of `keras.callbacks.BackupAndRestore`.
+        copy: Folder to make.
+    """
+
+    def __init__(self, epoch, backup, copy):
+        super().__init__()
+        self.epoch, self.backup, self.copy = epoch, backup, copy
+        self.now = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.now, batch) == (self.epoch, 0):
+            shutil.copytree(self.backup, self.copy)
+
+
 class Runs:
     """Trains a case once, however many tests of it follow each other."""
 
@@ -88,7 +111,11 @@ class Runs:
         return self.done[kind]
 
     def unbroken(self, case):
-        """A whole run, saved half-way and at the end."""
+        """A whole run, saved half-way and at the end.
+
+        `crashed` is its backup as it was in epoch `crash_epoch`: between two stages
+        of a round, where there are any.
+        """
         return self.once("unbroken", case, self._unbroken)
 
     def _unbroken(self, case):
@@ -101,6 +128,11 @@ class Runs:
             for epoch in (half, epochs)
         }
 
+        crash_epoch = half if case.round == 1 else half + 1
+        backup, crashed = (
+            self.folder / f"{case.id}-{name}" for name in ("backup", "crashed")
+        )
+
         def save(epoch, logs):
             if epoch + 1 == half:
                 model.save(paths[half])
@@ -110,7 +142,11 @@ class Runs:
             epochs=epochs,
             verbose=0,
             validation_data=case.data() if case_validates(model) else None,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=save)],
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_end=save),
+                keras.callbacks.BackupAndRestore(str(backup)),
+                CopyBackup(crash_epoch, backup, crashed),
+            ],
         ).history
         after = state(model)
         model.save(paths[epochs])
@@ -120,6 +156,8 @@ class Runs:
             "after": after,
             "history": history,
             "half": paths[half],
+            "crashed": crashed,
+            "crash_epoch": crash_epoch,
             "path": paths[epochs],
         }
 

@@ -42,6 +42,7 @@ from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.bagan import networks
 from kerasos.methods.bagan.class_gaussian import ClassGaussian, ClassMoments
 from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
@@ -438,7 +439,7 @@ def class_shares(class_counts, mode):
 
 
 def _adam(lr=RATE):
-    return keras.optimizers.Adam(lr, beta_1=0.5)
+    return Adam(lr, beta_1=0.5)
 
 
 def _check_networks(generator, encoder, discriminator, spec):

@@ -32,7 +32,6 @@ Departures, each with its reason:
 import math
 from typing import Literal
 
-import keras
 import tensorflow as tf
 
 from kerasos.checks import Count, Seed, Whole, checked
@@ -41,6 +40,7 @@ from kerasos.layers.gaussian import reparameterize
 from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, ConditionalModel
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import mean_over_replicas
 from kerasos.registry import register_method
 
@@ -181,7 +181,7 @@ class CVAE(ConditionalModel):
             **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         rate = 1e-3 if self.spec.is_image else 3e-3
-        e_optimizer = e_optimizer or keras.optimizers.Adam(rate, beta_1=0.5)
+        e_optimizer = e_optimizer or Adam(rate, beta_1=0.5)
         self.compile_players({"e_optimizer": e_optimizer}, **kwargs)
 
     @classmethod

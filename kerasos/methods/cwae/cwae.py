@@ -55,6 +55,7 @@ from kerasos.methods.cwae import networks as cwae_networks
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.networks import dgc
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import all_rows
 from kerasos.registry import register_method
 
@@ -239,7 +240,7 @@ class ConditionalWAE(ConditionalModel):
         self.rates.restart()
 
     def _adam(self, share=1.0):
-        return keras.optimizers.Adam(share * self.lr, beta_1=0.5)
+        return Adam(share * self.lr, beta_1=0.5)
 
     def player_variables(self):
         variables = {}

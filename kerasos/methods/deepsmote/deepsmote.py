@@ -38,6 +38,7 @@ from kerasos.methods.deepsmote import networks
 from kerasos.methods.deepsmote.latent_smote import LatentSMOTE
 from kerasos.methods.shared.row_bank import RowBank
 from kerasos.networks.mlp import leaky_mlp
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import portable_uniform, replica_context
 from kerasos.registry import register_method
 
@@ -198,8 +199,8 @@ class DeepSMOTE(ConditionalModel):
             **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         optimizers = {
-            "d_optimizer": d_optimizer or keras.optimizers.Adam(2e-4),
-            "e_optimizer": e_optimizer or keras.optimizers.Adam(2e-4),
+            "d_optimizer": d_optimizer or Adam(2e-4),
+            "e_optimizer": e_optimizer or Adam(2e-4),
         }
         self.compile_players(optimizers, **kwargs)
 

@@ -45,6 +45,7 @@ from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.row_bank import RowBank
 from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.networks import dgc as networks
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import all_rows, replica_context
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import register_method
@@ -226,7 +227,7 @@ class DGC(ConditionalModel):
         self.compile_players(optimizers, **kwargs)
 
     def _adam(self):
-        return keras.optimizers.Adam(self.lr, beta_1=0.5)
+        return Adam(self.lr, beta_1=0.5)
 
     def player_variables(self):
         variables = {}

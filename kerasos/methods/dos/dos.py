@@ -40,6 +40,7 @@ from kerasos.methods.shared.validation import (
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import leaky_mlp, linear_head
+from kerasos.optimizers import Adam
 from kerasos.registry import register_method
 
 LOSSES = {
@@ -190,7 +191,7 @@ class DOS(OversamplingModel):
                 dense networks on one device), `run_eagerly`.
         """
         if c_optimizer is None:
-            c_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.999)
+            c_optimizer = Adam(2e-4, beta_1=0.5, beta_2=0.999)
         self.compile_players({"c_optimizer": c_optimizer}, **kwargs)
 
     def player_variables(self):

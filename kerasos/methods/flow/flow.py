@@ -24,7 +24,6 @@ Ours, for tables:
   the learning rate and so no number of steps known before.
 """
 
-import keras
 import tensorflow as tf
 from keras import ops
 
@@ -32,6 +31,7 @@ from kerasos.checks import Count, Seed, checked
 from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.flow.networks import velocity_mlp
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
@@ -155,7 +155,7 @@ class FlowMatching(ConditionalModel):
             g_optimizer: Moves the network.
             **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
-        g_optimizer = g_optimizer or keras.optimizers.AdamW(2e-3, weight_decay=1e-2)
+        g_optimizer = g_optimizer or Adam(2e-3, weight_decay=1e-2)
         self.compile_players({"g_optimizer": g_optimizer}, **kwargs)
 
     def player_variables(self):

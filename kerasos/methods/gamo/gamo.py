@@ -43,6 +43,7 @@ from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.methods.training import DEFAULT_BATCH_SIZE
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
@@ -603,4 +604,4 @@ def gamo_optimizers(c, d, g, e, g_d):
 
 def adam():
     """The optimizer of the paper's players."""
-    return keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.999)
+    return Adam(2e-4, beta_1=0.5, beta_2=0.999)

@@ -51,6 +51,7 @@ from kerasos.methods.gamo.gamo import (
     gamo_optimizers,
 )
 from kerasos.networks.gamo import FEATURES
+from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.registry import register_method
@@ -510,7 +511,7 @@ def _trainable(models):
 
 
 def _began_adam():
-    return keras.optimizers.Adam(8e-5)
+    return Adam(8e-5)
 
 
 def _check_gamo(generator, feature_extractor):

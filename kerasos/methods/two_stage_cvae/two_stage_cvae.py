@@ -45,6 +45,7 @@ from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.methods.two_stage_cvae import networks as second_stage
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
+from kerasos.optimizers import Adam
 from kerasos.registry import register_method
 
 LATENT_DIM = 64
@@ -233,8 +234,8 @@ class TwoStageCVAE(ConditionalModel):
             **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         optimizers = {
-            "e_optimizer": e_optimizer or keras.optimizers.Adam(self.lr),
-            "z_optimizer": z_optimizer or keras.optimizers.Adam(self.lr),
+            "e_optimizer": e_optimizer or Adam(self.lr),
+            "z_optimizer": z_optimizer or Adam(self.lr),
         }
         self.compile_players(optimizers, **kwargs)
         self.rates.restart()
