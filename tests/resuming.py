@@ -1,5 +1,7 @@
 """Runs that break off, and whether another one ended in the same state."""
 
+import shutil
+
 import keras
 import numpy as np
 
@@ -24,6 +26,26 @@ class Crash(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == self.epoch and self.batch is None:
             raise KeyboardInterrupt
+
+
+class CopyBackup(keras.callbacks.Callback):
+    """Keeps a backup as runs that a kill ends after a batch would leave it.
+
+    Args:
+        backup: Folder of `keras.callbacks.BackupAndRestore`.
+        copies: `{(epoch, batch): folder to make}`.
+    """
+
+    def __init__(self, backup, copies):
+        super().__init__()
+        self.backup, self.copies = backup, copies
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.now, batch) in self.copies:
+            shutil.copytree(self.backup, self.copies[self.now, batch])
 
 
 def state(model):

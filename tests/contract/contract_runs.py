@@ -2,13 +2,12 @@
 
 import collections
 import json
-import shutil
 
 import keras
 import numpy as np
 import pytest
 from contract_cases import CASES
-from resuming import state
+from resuming import CopyBackup, state
 
 import kerasos
 
@@ -74,28 +73,6 @@ def case_validates(model):
     return model.trains_classifier
 
 
-class CopyBackup(keras.callbacks.Callback):
-    """Keeps a backup as a kill after the first step of an epoch would leave it.
-
-    Args:
-        epoch: Number of the epoch.
-        backup: Folder of `keras.callbacks.BackupAndRestore`.
-        copy: Folder to make.
-    """
-
-    def __init__(self, epoch, backup, copy):
-        super().__init__()
-        self.epoch, self.backup, self.copy = epoch, backup, copy
-        self.now = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.now, batch) == (self.epoch, 0):
-            shutil.copytree(self.backup, self.copy)
-
-
 class Runs:
     """Trains a case once, however many tests of it follow each other."""
 
@@ -145,7 +122,7 @@ class Runs:
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_end=save),
                 keras.callbacks.BackupAndRestore(str(backup)),
-                CopyBackup(crash_epoch, backup, crashed),
+                CopyBackup(backup, {(crash_epoch, 0): crashed}),
             ],
         ).history
         after = state(model)
