@@ -15,7 +15,6 @@ import csv_table
 import numpy as np
 from absl import app, flags, logging
 from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import RepeatedStratifiedKFold
 
 from kerasos.data import subsample
 from kerasos.evaluation import compare
@@ -35,7 +34,13 @@ _CLASSIFIERS = flags.DEFINE_list(
     "logistic_regression,gradient_boosting",
     "logistic_regression, gradient_boosting, mlp.",
 )
-_REPEATS = flags.DEFINE_integer("repeats", 5, "Of two folds each.", 2)
+_FOLDS = flags.DEFINE_integer(
+    "folds", None, "Folds, once. Default: five folds, five times.", 3
+)
+_GROUP = flags.DEFINE_string(
+    "group", None, "Column that names what a row belongs to; no column to learn from."
+)
+_JOBS = flags.DEFINE_integer("jobs", 1, "Folds and methods that run at once.", 1)
 _OUTPUT = flags.DEFINE_string("output_dir", "comparison", "Folder to write to.")
 _SEED = flags.DEFINE_integer("seed", 0, "Fixes folds, samplers and classifiers.")
 
@@ -49,9 +54,9 @@ def breast_cancer():
 
 
 def load():
-    """Returns the table and its labels."""
+    """Returns the table, its labels, and the group of each row or None."""
     if _INPUT.value is None:
-        return breast_cancer()
+        return (*breast_cancer(), None)
     _, frame, target = csv_table.read(
         pathlib.Path(_INPUT.value),
         _TARGET.value,
@@ -59,22 +64,30 @@ def load():
         _DECIMAL.value,
         _ENCODING.value,
     )
-    return frame.drop(columns=target), frame[target].to_numpy()
+    labels = frame.pop(target).to_numpy()
+    if _GROUP.value is None:
+        return frame, labels, None
+    if _GROUP.value not in frame:
+        raise ValueError(
+            f"--group must name a column. Expected one of {list(frame)}. Received: "
+            f"{_GROUP.value!r}."
+        )
+    return frame, labels, frame.pop(_GROUP.value).to_numpy()
 
 
 def main(_):
     logging.set_verbosity(logging.ERROR)
     output = pathlib.Path(_OUTPUT.value)
     try:
-        X, y = load()
+        X, y, groups = load()
         result = compare(
             X,
             y,
             _METHODS.value,
             _CLASSIFIERS.value,
-            RepeatedStratifiedKFold(
-                n_splits=2, n_repeats=_REPEATS.value, random_state=_SEED.value
-            ),
+            _FOLDS.value,
+            groups=groups,
+            n_jobs=_JOBS.value,
             random_state=_SEED.value,
             output_dir=output,
         )

@@ -16,13 +16,15 @@ def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
     rng = np.random.default_rng(0)
     with open(tmp_path / "shop.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["age", "zip", "member", "churned"])
+        writer.writerow(["age", "zip", "member", "household", "churned"])
         for row in range(80):
             age = "" if row % 9 == 0 else rng.integers(18, 60) + 20 * (row > 59)
             zip_code = rng.choice(["0150", "9000"])
-            writer.writerow([age, zip_code, row % 3 == 0, "no yes".split()[row > 59]])
+            member, label = row % 3 == 0, "no yes".split()[row > 59]
+            writer.writerow([age, zip_code, member, f"h{row // 2}", label])
     options = ["--input=shop.csv", "--target=churned", "--output_dir=out"]
-    options += ["--classifiers=logistic_regression", "--repeats=2"]
+    options += ["--classifiers=logistic_regression", "--folds=4"]
+    options += ["--group=household"]
     wrong = script_module.run(SCRIPT, *options, "--methods=smoted", folder=tmp_path)
     assert wrong.returncode == 1
     last = wrong.stderr.strip().splitlines()[-1]
@@ -31,7 +33,9 @@ def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
         SCRIPT, *options, "--methods=class_weights,random", folder=tmp_path
     )
     assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.startswith("Ship ")
     assert "With logistic regression" in result.stdout
+    assert "Rows are of 40 groups; each stays in one fold." in result.stdout
     assert "report.html" in result.stdout
     with open(tmp_path / "out" / "rows.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

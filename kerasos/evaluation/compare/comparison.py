@@ -1,16 +1,20 @@
 """The result of `compare`: rows, tests against `none`, and what they say in words."""
 
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
 
-from kerasos.evaluation.compare.scores import METRICS
+from kerasos.evaluation.compare.scores import GUARD, METRICS, RAISED_BY_CHANCE
 from kerasos.evaluation.compare.significance import holm, paired_t_test
 
 LEVEL = 0.05
 REFERENCE = "none"
 CHEAP = ("class_weights", "threshold")
+# Where several are as good: what leaves the probabilities as they are, then what
+# generates no rows, then what generates none of its own, then the rest by score.
+PLAINEST = ("threshold", "class_weights", "random", "smote")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +26,10 @@ class Comparison:
         summary: Frame, a row for each metric, classifier and method: `mean`, `std`
             over folds, `mean_rank` (1 is best), `difference` to `none` with its 95 %
             interval `low`, `high`, `p_value`, `adjusted_p` for all methods of that
-            classifier, and `outcome`: "better", "worse" or "" at 5 %.
-        verdict: String, the sentences to remember.
+            classifier, `outcome`: "better", "worse" or "" at 5 %, and `excluded`:
+            whether the interval excludes a gain worth having.
+        verdict: String, what to ship and the sentences to remember.
+        shipped: `(classifier, method)`, what the verdict begins with.
         metrics, methods, classifiers: Names, in order.
         counts: Dict of rows by class.
     """
@@ -35,16 +41,46 @@ class Comparison:
     methods: list
     classifiers: list
     counts: dict
+    shipped: tuple
 
     @classmethod
-    def of_rows(cls, rows, *, metrics, methods, classifiers, counts):
-        """Builds the result from dicts; all folds must have all combinations."""
+    def of_rows(
+        cls,
+        rows,
+        *,
+        metrics,
+        methods,
+        classifiers,
+        counts,
+        smallest_gain=0.01,
+        note="",
+    ):
+        """Builds the result from dicts; all folds must have all combinations.
+
+        `note` ends the verdict.
+        """
         import pandas as pd
 
         rows = pd.DataFrame(rows)
-        summary = summarize(rows, metrics, methods, classifiers)
-        verdict = in_words(summary, metrics[0], classifiers)
-        return cls(rows, summary, verdict, metrics, methods, classifiers, counts)
+        summary = summarize(rows, metrics, methods, classifiers, smallest_gain)
+        words = _Words(rows, summary, metrics[0], classifiers, smallest_gain)
+        shipped, verdict = words.verdict()
+        if note:
+            verdict += f" {note}"
+        return cls(
+            rows, summary, verdict, metrics, methods, classifiers, counts, shipped
+        )
+
+    def to_frame(self):
+        """Returns the means: a row for each classifier and method, metrics beside."""
+        wide = self.summary.pivot(
+            index=["classifier", "method"], columns="metric", values="mean"
+        )
+        order = [(c, m) for c in self.classifiers for m in self.methods]
+        return wide.loc[order, self.metrics].rename_axis(columns=None)
+
+    def __repr__(self):
+        return f"{self.verdict}\n\n{self.to_frame().round(3).to_string()}"
 
     def mean_ranks(self, metric=None):
         """Returns a dict of method to its mean rank over folds and classifiers."""
@@ -68,13 +104,14 @@ class Comparison:
         return path
 
 
-def summarize(rows, metrics, methods, classifiers):
+def summarize(rows, metrics, methods, classifiers, smallest_gain):
     """Returns the frame `Comparison.summary`."""
     import pandas as pd
 
-    ratio = float((rows.n_test / rows.n_train).mean())
+    ratio = _ratio(rows)
+    guarded = [metric for metric in metrics if metric in RAISED_BY_CHANCE]
     found = []
-    for metric in metrics:
+    for metric in dict.fromkeys([*metrics, *([GUARD] if guarded else [])]):
         for classifier in classifiers:
             part = rows[rows.classifier == classifier]
             scores = part.pivot(index="fold", columns="method", values=metric)[methods]
@@ -106,18 +143,36 @@ def summarize(rows, metrics, methods, classifiers):
                         METRICS[metric],
                         (scores[method] - scores[REFERENCE]).std(),
                         ratio,
+                        smallest_gain,
                     )
                 else:
                     row |= dict.fromkeys(("difference", "low", "high"), 0.0)
                     row |= {"p_value": 1.0, "adjusted_p": 1.0, "outcome": ""}
+                    row |= {"excluded": True}
                 mine = part[part.method == method]
                 row["resample_seconds"] = mine.resample_seconds.mean()
                 row["fit_seconds"] = mine.fit_seconds.mean()
                 found.append(row)
-    return pd.DataFrame(found)
+    summary = pd.DataFrame(found)
+    if guarded:
+        by_chance = _without_guard(summary, guarded)
+        summary.loc[by_chance, "outcome"] = ""
+    return summary[summary.metric.isin(metrics)].reset_index(drop=True)
 
 
-def _tested(test, adjusted_p, more_is_better, deviation, ratio):
+def _without_guard(summary, guarded):
+    """Which gains in a metric that chance raises have none in the guard beside them."""
+    keys = summary.classifier + "\n" + summary.method
+    sure = keys[(summary.metric == GUARD) & (summary.outcome == "better")]
+    gains = summary.metric.isin(guarded) & (summary.outcome == "better")
+    return gains & ~keys.isin(sure)
+
+
+def _ratio(rows):
+    return float((rows.n_test / rows.n_train).mean())
+
+
+def _tested(test, adjusted_p, more_is_better, deviation, ratio, smallest_gain):
     from scipy import stats
 
     folds = test.degrees_of_freedom + 1
@@ -134,76 +189,198 @@ def _tested(test, adjusted_p, more_is_better, deviation, ratio):
         "p_value": test.p_value,
         "adjusted_p": float(adjusted_p),
         "outcome": outcome,
+        "excluded": _gain(test.mean_difference, half, more_is_better) < smallest_gain,
     }
 
 
-def in_words(summary, metric, classifiers):
-    """Returns the sentences of `Comparison.verdict`."""
-    sentences, any_better = [], False
-    for classifier in classifiers:
-        part = summary[summary.classifier == classifier]
-        main = part[part.metric == metric].set_index("method")
-        better = _ordered(main[main.outcome == "better"], metric)
-        any_better = any_better or bool(better)
-        sentences.append(_of_classifier(classifier, main, better, metric))
-        sentences += _costs(part, better, metric)
-        worse = _ordered(main[main.outcome == "worse"], metric)
+def _gain(difference, half, more_is_better):
+    """The largest gain in the interval `difference` plus or minus `half`."""
+    return (difference if more_is_better else -difference) + half
+
+
+class _Words:
+    """The sentences of `Comparison.verdict`."""
+
+    def __init__(self, rows, summary, metric, classifiers, smallest_gain):
+        self.rows, self.summary, self.metric = rows, summary, metric
+        self.classifiers, self.smallest_gain = classifiers, smallest_gain
+        self.sign = 1.0 if METRICS[metric] else -1.0
+        self.main = {
+            name: summary[
+                (summary.classifier == name) & (summary.metric == metric)
+            ].set_index("method")
+            for name in classifiers
+        }
+        self.better = {
+            name: self._ordered(part[part.outcome == "better"])
+            for name, part in self.main.items()
+        }
+
+    def verdict(self):
+        """Returns `((classifier, method), text)`."""
+        shipped, sentences = self._shipped()
+        for classifier in self.classifiers:
+            sentences += self._of_classifier(classifier)
+        return shipped, " ".join(sentences)
+
+    def _shipped(self):
+        """What to ship, and the sentences that say so."""
+        cells = [
+            (classifier, method)
+            for classifier in self.classifiers
+            for method in (REFERENCE, *self.better[classifier])
+        ]
+        best = max(cells, key=lambda cell: self.sign * self._mean(cell))
+        name = self.metric.replace("_", " ")
+        if not any(self.better.values()):
+            plain = f"Ship {_spoken(best[0])} on the data as they are"
+            if self._all_excluded(self.classifiers):
+                return best, [
+                    f"{plain}: nothing beats doing nothing here. By {name}, gains of "
+                    f"{self.smallest_gain:g} or more are excluded for every method."
+                ]
+            return best, [
+                f"{plain}: by {name}, no method could be told apart from doing "
+                "nothing, which is not to say that none helps."
+            ]
+        if best[1] == REFERENCE:
+            return best, [
+                f"Ship {_spoken(best[0])} on the data as they are, "
+                f"{self._mean(best):.3f} by {name}: what helps the others does not "
+                "bring them so far."
+            ]
+        as_good = [
+            cell for cell in cells if cell[1] != REFERENCE and self._as_good(cell, best)
+        ]
+        chosen = min(as_good, key=self._order)
+        row = self.main[chosen[0]].loc[chosen[1]]
+        text = (
+            f"Ship `{chosen[1]}` with {_spoken(chosen[0])}: {row['mean']:.3f} by "
+            f"{name}, {row.difference:+.3f} to `none` (95 % interval {row.low:+.3f} "
+            f"to {row.high:+.3f})"
+        )
+        if chosen[1] == "threshold":
+            text += ", and the probabilities stay as they are"
+        others = [cell for cell in as_good if cell != chosen]
+        sentences = [f"{text}."]
+        if others:
+            told = ", ".join(f"`{m}` with {_spoken(c)}" for c, m in others)
+            sentences.append(f"Not told apart from the best: {told}.")
+        return chosen, sentences
+
+    def _order(self, cell):
+        """Plainest first, then the better."""
+        plain = PLAINEST.index(cell[1]) if cell[1] in PLAINEST else len(PLAINEST)
+        return plain, -self.sign * self._mean(cell)
+
+    def _mean(self, cell):
+        return self.main[cell[0]]["mean"][cell[1]]
+
+    def _scores(self, cell):
+        rows = self.rows[
+            (self.rows.classifier == cell[0]) & (self.rows.method == cell[1])
+        ]
+        return rows.sort_values("fold")[self.metric].to_numpy()
+
+    def _as_good(self, cell, best):
+        test = paired_t_test(self._scores(cell), self._scores(best), _ratio(self.rows))
+        return cell == best or test.p_value >= LEVEL
+
+    def _all_excluded(self, classifiers):
+        return all(self.main[name].excluded.all() for name in classifiers)
+
+    def _of_classifier(self, classifier):
+        main, better = self.main[classifier], self.better[classifier]
+        name = _spoken(classifier)
+        if better:
+            sentences = [self._told(name, main, better)]
+        elif self._all_excluded([classifier]):
+            sentences = [
+                f"With {name}, every interval ends below a gain of "
+                f"{self.smallest_gain:g}."
+            ]
+        else:
+            sentences = [self._untold(classifier, name, main)]
+        sentences += self._costs(classifier, better)
+        worse = self._ordered(main[main.outcome == "worse"])
         if worse:
             sentences.append(f"Worse than `none` there: {_named(main, worse)}.")
-    if not any_better:
-        name = metric.replace("_", " ")
-        first = f"Nothing beats doing nothing here, by {name} and at 5 %."
-        sentences.insert(0, first)
-    return " ".join(sentences)
+        return sentences
 
+    def _untold(self, classifier, name, main):
+        best = next(m for m in self._ordered(main) if m != REFERENCE)
+        row = main.loc[best]
+        return (
+            f"With {name}, the nearest is {_named(main, [best])}, 95 % interval "
+            f"{row.low:+.3f} to {row.high:+.3f}, adjusted p = {row.adjusted_p:.2g}; "
+            f"{self._what_would_tell(classifier, best, row)}."
+        )
 
-def _ordered(part, metric):
-    """Names of methods, the best first."""
-    return part.sort_values(
-        "mean", ascending=not METRICS[metric], kind="stable"
-    ).index.tolist()
+    def _what_would_tell(self, classifier, method, row):
+        """Folds, or else rows, with which such a gain is found four times in five.
+
+        The test's error is the deviation over folds times the root of 1/J + ratio; the
+        deviation falls with the root of the number of rows.
+        """
+        from scipy import stats
+
+        gain = max(self.sign * row.difference, self.smallest_gain)
+        scores = (self._scores((classifier, m)) for m in (method, REFERENCE))
+        differences = np.subtract(*scores)
+        folds, ratio = len(differences), _ratio(self.rows)
+        quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
+        unit = quantiles * differences.std(ddof=1)
+        told = f"a gain of {gain:.3f} would be told by about"
+        left = (gain / unit) ** 2 - ratio if unit else math.inf
+        if 1 / (10 * folds) < left < 1 / folds:
+            return f"{told} {math.ceil(1 / left)} folds"
+        times = (unit / gain) ** 2 * (1 / folds + ratio)
+        return f"{told} {max(times, 1.1):.1f} times as many rows"
+
+    def _told(self, name, main, better):
+        verb = "are" if len(better) > 1 else "is"
+        text = (
+            f"With {name}, better than `none` ({main['mean'][REFERENCE]:.3f}) {verb} "
+            f"{_named(main, better)}."
+        )
+        cheap = [m for m in better if m in CHEAP]
+        generated = [m for m in better if m not in CHEAP]
+        if cheap and generated:
+            gain = self.sign * (main["mean"][generated[0]] - main["mean"][cheap[0]])
+            if gain <= 0:
+                text += f" No generated rows beat `{cheap[0]}`, which generates none."
+            else:
+                text += (
+                    f" `{generated[0]}` is {gain:.3f} ahead of `{cheap[0]}`, which "
+                    "generates no rows."
+                )
+        elif cheap:
+            text += " Nothing that generates rows is."
+        return text
+
+    def _costs(self, classifier, better):
+        """Other scores that the winners make worse."""
+        part = self.summary[self.summary.classifier == classifier]
+        found = []
+        for other in dict.fromkeys(part.metric):
+            if other != self.metric:
+                scores = part[part.metric == other].set_index("method")
+                worse = [m for m in better if scores.outcome[m] == "worse"]
+                if worse:
+                    label = other.replace("_", " ")
+                    found.append(f"{label} gets worse with {_named(scores, worse)}")
+        return [f"The price: {'; '.join(found)}."] if found else []
+
+    def _ordered(self, part):
+        """Names of methods, the best first."""
+        return part.sort_values(
+            "mean", ascending=self.sign < 0, kind="stable"
+        ).index.tolist()
 
 
 def _named(main, names):
     return ", ".join(f"`{name}` ({main.difference[name]:+.3f})" for name in names)
 
 
-def _of_classifier(classifier, main, better, metric):
-    name = classifier.replace("_", " ")
-    if not better:
-        best = [m for m in _ordered(main, metric) if m != REFERENCE][0]
-        return (
-            f"With {name}, no method differs from `none` for the better; the nearest "
-            f"is {_named(main, [best])}, adjusted p = {main.adjusted_p[best]:.2g}."
-        )
-    text = f"With {name}, better than `none` ({main['mean'][REFERENCE]:.3f}) are "
-    text = f"{text if len(better) > 1 else text.replace(' are ', ' is ')}"
-    text += f"{_named(main, better)}."
-    cheap = [m for m in better if m in CHEAP]
-    generated = [m for m in better if m not in CHEAP]
-    if cheap and generated:
-        gain = main["mean"][generated[0]] - main["mean"][cheap[0]]
-        gain = gain if METRICS[metric] else -gain
-        if gain <= 0:
-            text += f" No generated rows beat `{cheap[0]}`, which generates none."
-        else:
-            text += (
-                f" `{generated[0]}` is {gain:.3f} ahead of `{cheap[0]}`, which "
-                "generates no rows."
-            )
-    elif cheap:
-        text += " Nothing that generates rows is."
-    return text
-
-
-def _costs(part, better, metric):
-    """Other scores that the winners make worse."""
-    found = []
-    for other in dict.fromkeys(part.metric):
-        if other != metric:
-            scores = part[part.metric == other].set_index("method")
-            worse = [m for m in better if scores.outcome[m] == "worse"]
-            if worse:
-                label = other.replace("_", " ")
-                found.append(f"{label} gets worse with {_named(scores, worse)}")
-    return [f"The price: {'; '.join(found)}."] if found else []
+def _spoken(classifier):
+    return classifier.replace("_", " ")

@@ -154,9 +154,9 @@ def encoder_for(classifier, X):
     """
     if isinstance(classifier, Pipeline):
         return FunctionTransformer()
-    kinds = {name: column_kind(X[name], name) for name in X}
-    categories = [name for name in X if kinds[name] == "categorical"]
-    numbers = [name for name in X if kinds[name] != "categorical"]
+    kinds = [column_kind(X[name], name) for name in X]
+    categories = [place for place, kind in enumerate(kinds) if kind == "categorical"]
+    numbers = [place for place, kind in enumerate(kinds) if kind != "categorical"]
     steps = [FunctionTransformer(_to_float)]
     if not isinstance(classifier, HistGradientBoostingClassifier):
         imputer = SimpleImputer(
@@ -172,6 +172,31 @@ def encoder_for(classifier, X):
         ],
         sparse_threshold=0.0,
     )
+
+
+def check_columns(X, classifiers):
+    """Refuses columns that the classifiers' encoder cannot take, before any fold.
+
+    Args:
+        X: Frame.
+        classifiers: Dict of name to classifier; a pipeline takes what it takes.
+
+    Raises:
+        TypeError: If a column holds dates or objects.
+    """
+    if all(isinstance(classifier, Pipeline) for classifier in classifiers.values()):
+        return
+    for name in X:
+        try:
+            column_kind(X[name], name)
+        except TypeError as error:
+            received = pd.api.types.infer_dtype(X[name], skipna=True)
+            raise TypeError(
+                f"The classifiers cannot take column {name!r}. Expected numbers, "
+                f"booleans, strings or categories. Received: {received}. Replace dates "
+                "by numbers that matter, such as `.dt.month`, drop the column, or give "
+                "classifiers that are pipelines with an encoder of their own."
+            ) from error
 
 
 def _to_float(frame):
@@ -276,9 +301,20 @@ def seeded(estimator, seed):
 
 
 def as_frame(X):
-    """Returns a table as a frame whose columns are named by strings."""
+    """Returns a table as a frame whose columns are named by strings.
+
+    Raises:
+        ValueError: If two names are the same as strings.
+    """
     if isinstance(X, pd.DataFrame):
-        return X.reset_index(drop=True)
+        names = X.columns.map(str)
+        if not names.is_unique:
+            twice = names[names.duplicated()].unique().tolist()
+            raise ValueError(
+                "Columns must have names that differ as strings. Received twice: "
+                f"{twice}. Rename them."
+            )
+        return X.reset_index(drop=True).set_axis(names, axis=1)
     X = np.asarray(X)
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
     return frame.infer_objects() if X.dtype == object else frame

@@ -9,10 +9,12 @@ import warnings
 
 import numpy as np
 
-from kerasos.evaluation.compare.checks import check_data, check_metrics, make_splits
+from kerasos.checks import check_number
+from kerasos.evaluation.compare.checks import check_data, check_metrics
 from kerasos.evaluation.compare.comparison import Comparison
+from kerasos.evaluation.compare.folds import make_folds
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
-from kerasos.evaluation.compare.scores import METRICS, score_all
+from kerasos.evaluation.compare.scores import DEFAULT_METRICS, METRICS, score_all
 from kerasos.randomness.seeds import derive_seed
 from kerasos.version import __version__
 
@@ -31,7 +33,10 @@ def compare(
     classifiers=None,
     cv=None,
     *,
-    metrics=tuple(METRICS),
+    groups=None,
+    metrics=DEFAULT_METRICS,
+    smallest_gain=0.01,
+    n_jobs=None,
     random_state=0,
     output_dir=None,
     verbose=1,
@@ -43,7 +48,8 @@ def compare(
     tested on. Encodings are fitted on the training rows, too. Each method is then
     tested against `none`, by the t-test that is corrected for folds that share rows,
     with Holm's correction for the number of methods; `Comparison.verdict` says in
-    words what came out, also where nothing beats doing nothing.
+    words what to ship and why, also where nothing beats doing nothing, and where the
+    data cannot tell.
 
     Args:
         X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories.
@@ -61,11 +67,23 @@ def compare(
             histogram one) and "mlp" (default: all), or dict of name to classifier with
             `predict_proba`. They get one-hot categories and standardised numbers, a
             `Pipeline` the frame as it is.
-        cv: None: two folds, five times, stratified (Dietterich, 1998); an integer:
-            folds, once; or one of scikit-learn's splitters.
+        cv: None: five folds, five times, stratified (`benchmarks/compare_power.py`
+            says what gains they find); an integer: folds, once; one of scikit-learn's
+            splitters; or a list of pairs of row numbers, to train on and to test on.
+            Where it is None or an integer, rows with the same values stay in one fold.
+        groups: Array `(n,)` that names what each row belongs to, a patient say. All
+            rows of a group stay in one fold.
         metrics: Of "balanced_accuracy", "g_mean", "macro_f1", "average_precision"
-            (the rarer of two classes, or the mean over classes) and "brier" (smaller
-            is better). The verdict is about the first.
+            (the rarer of two classes, or the mean over classes), "brier" (smaller is
+            better, as for the last two), "mcc", "roc_auc", "log_loss" and
+            "calibration_error". The verdict is about the first. A gain in "g_mean" or
+            "macro_f1", which decisions at random can raise, counts only where there
+            is one in "balanced_accuracy".
+        smallest_gain: Float, at least 0, the gain in the first metric that is worth
+            having. That nothing helps is said only where larger ones are excluded.
+        n_jobs: Integer, how many folds and methods run at once, or None for one, or
+            for what `joblib.parallel_config` says, also on other machines ("dask",
+            "ray"). Rows are the same as with one.
         random_state: Integer behind folds, samplers and classifiers. Any `random_state`
             of samplers and classifiers is set from it.
         output_dir: Folder for `rows.csv`, to which each finished combination of fold,
@@ -77,7 +95,8 @@ def compare(
         A `Comparison`.
 
     Raises:
-        TypeError: If a method or a classifier lacks what is needed.
+        TypeError: If a method or a classifier lacks what is needed, or a column
+            cannot be encoded.
         ValueError: If a name is unknown, or the data cannot be split.
 
     Example:
@@ -88,33 +107,44 @@ def compare(
 
     Reference:
         Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
-        Dietterich. Approximate Statistical Tests for Comparing Supervised
-        Classification Learning Algorithms, Neural Computation 1998.
+        Holm. A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
     from kerasos.evaluation.compare.contenders import (
         as_frame,
+        check_columns,
         make_classifiers,
         make_contenders,
     )
 
     metrics = check_metrics(metrics)
+    check_number("smallest_gain", smallest_gain, 0.0)
     contenders = make_contenders(methods)
     classifiers = make_classifiers(classifiers, contenders)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         y = np.ravel(y)
     classes, codes = check_data(X, y)
     X = as_frame(X)
-    folds = make_splits(X, codes, classes, cv, random_state)
+    check_columns(X, classifiers)
+    folds = make_folds(X, codes, classes, cv, groups, random_state)
     plan = _Plan(
-        X, np.asarray(y), classes, codes, folds, contenders, classifiers, random_state
+        X,
+        np.asarray(y),
+        classes,
+        codes,
+        folds.splits,
+        contenders,
+        classifiers,
+        random_state,
     )
     path = None if output_dir is None else pathlib.Path(output_dir) / ROWS_FILE
     return Comparison.of_rows(
-        plan.run(path, verbose),
+        plan.run(path, verbose, n_jobs),
         metrics=metrics,
         methods=[contender.name for contender in contenders],
         classifiers=list(classifiers),
         counts=dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True)),
+        smallest_gain=smallest_gain,
+        note=folds.note,
     )
 
 
@@ -131,7 +161,7 @@ class _Plan:
     classifiers: dict
     seed: int
 
-    def run(self, path, verbose):
+    def run(self, path, verbose, n_jobs):
         """Runs what is not in the file yet; returns all rows, in order."""
         from tqdm.auto import tqdm
 
@@ -140,29 +170,52 @@ class _Plan:
         for row in [] if path is None else read_rows(path, COLUMNS):
             if row["config"] in configs.values():
                 done[row["config"]] = _typed(row)
-        total = len(configs)
+        tasks = []
+        for fold in range(len(self.folds)):
+            for contender in self.contenders:
+                names = [
+                    name
+                    for name in self.classifiers
+                    if configs[fold, contender.name, name] not in done
+                ]
+                if names:
+                    tasks.append((fold, contender, names))
         settings = {"mininterval": 1.0, "disable": not verbose}
-        with tqdm(total=total, initial=len(done), **settings) as bar:
-            for fold in range(len(self.folds)):
-                for contender in self.contenders:
-                    left = [
-                        name
-                        for name in self.classifiers
-                        if configs[fold, contender.name, name] not in done
-                    ]
-                    bar.set_postfix_str(f"fold {fold}, {contender.name}", refresh=False)
-                    for row in self._rows_of(fold, contender, left):
-                        row["config"] = configs[fold, row["method"], row["classifier"]]
-                        if path is not None:
-                            append_rows(path, COLUMNS, [row])
-                        done[row["config"]] = row
-                        bar.update()
+        with tqdm(total=len(configs), initial=len(done), **settings) as bar:
+            for row in self._rows_of_all(tasks, n_jobs):
+                row["config"] = configs[row["fold"], row["method"], row["classifier"]]
+                if path is not None:
+                    append_rows(path, COLUMNS, [row])
+                done[row["config"]] = row
+                bar.set_postfix_str(f"fold {row['fold']}, {row['method']}", False)
+                bar.update()
         return [done[config] for config in configs.values()]
+
+    def _rows_of_all(self, tasks, n_jobs):
+        """Yields rows as they are finished, in any order."""
+        import joblib
+
+        jobs = min(joblib.effective_n_jobs(n_jobs), len(tasks))
+        if jobs <= 1:
+            for task in tasks:
+                yield from self._rows_of(*task)
+            return
+        backend, _ = joblib.parallel.get_active_backend()
+        at_once = backend.supports_return_generator
+        # Else a backend gives back its results together: some tasks, then others.
+        parts = [tasks] if at_once else list(_chunks(tasks, 2 * jobs))
+        for part in parts:
+            parallel = joblib.Parallel(
+                n_jobs, return_as="generator_unordered" if at_once else "list"
+            )
+            for rows in parallel(joblib.delayed(self._rows_at_once)(*t) for t in part):
+                yield from rows
+
+    def _rows_at_once(self, fold, contender, classifiers):
+        return list(self._rows_of(fold, contender, classifiers))
 
     def _rows_of(self, fold, contender, classifiers):
         """Yields a row for each classifier; resamples once."""
-        if not classifiers:
-            return
         train, test = self.folds[fold]
         seed = derive_seed(self.seed, "compare", fold)
         try:
@@ -242,6 +295,12 @@ class _Plan:
         return configs
 
 
+def _chunks(tasks, size):
+    from sklearn.utils import gen_batches
+
+    return (tasks[part] for part in gen_batches(len(tasks), size))
+
+
 def _settings(estimator):
     """All parameters as text, the same in every process."""
     if estimator is None:
@@ -252,7 +311,7 @@ def _settings(estimator):
     params = sorted(estimator.get_params(deep=False).items())
     parts = []
     for name, value in params:
-        if name == "steps":
+        if name == "steps" and hasattr(estimator, "named_steps"):
             value = [(step, _settings(inner)) for step, inner in value]
         elif hasattr(value, "get_params"):
             value = _settings(value)

@@ -7,13 +7,13 @@ import pytest
 
 from kerasos.evaluation import holm, paired_t_test
 from kerasos.evaluation.compare.comparison import Comparison
-from kerasos.evaluation.compare.scores import METRICS
+from kerasos.evaluation.compare.scores import DEFAULT_METRICS, METRICS
 
 CLASSIFIERS = ["logistic_regression", "mlp"]
 
 
 def made_up(
-    shifts, *, classifiers=CLASSIFIERS, metrics=tuple(METRICS), rows=(50, 50), **brier
+    shifts, *, classifiers=CLASSIFIERS, metrics=DEFAULT_METRICS, rows=(50, 50), **brier
 ):
     """A `Comparison` of scores that are told: `shifts` by method, noise by fold.
 
@@ -93,15 +93,129 @@ def test_less_is_better_for_brier():
 
 
 def test_words_where_nothing_helps():
-    verdict = made_up({"smote": 0.001, "cvae": -0.05}).verdict
-    assert verdict.startswith("Nothing beats doing nothing here, by balanced accuracy")
-    assert verdict.count("no method differs from `none` for the better") == 2
-    assert "Worse than `none` there: `cvae` (-0.0" in verdict
+    """The strong sentence is kept for intervals that end below a gain worth having."""
+    result = made_up({"smote": -0.004, "cvae": -0.05}, rows=(80, 20))
+    main = result.summary[result.summary.metric == "balanced_accuracy"]
+    assert (main.excluded == (main.high < 0.01)).all() and main.excluded.all()
+    assert re.match(
+        "Ship (mlp|logistic regression) on the data as they are: nothing beats doing "
+        "nothing here. By balanced accuracy, gains of 0.01 or more are excluded",
+        result.verdict,
+    )
+    assert result.shipped[1] == "none"
+    assert result.verdict.count("every interval ends below a gain of 0.01.") == 2
+    assert "Worse than `none` there: `cvae` (-0.0" in result.verdict
+
+
+def test_words_where_the_data_cannot_tell():
+    result = made_up({"smote": 0.001, "cvae": -0.05}, classifiers=["mlp"])
+    row = result.summary.set_index(["metric", "method"]).loc[
+        "balanced_accuracy", "smote"
+    ]
+    assert row.high > 0.01 and not row.excluded and not row.outcome
+    assert "nothing beats" not in result.verdict
+    assert "no method could be told apart from doing nothing" in result.verdict
+    interval = f"95 % interval {row.low:+.3f} to {row.high:+.3f}"
+    assert f"`smote` ({row.difference:+.3f}), {interval}" in result.verdict
+    # By hand: t(.975, 9) + z(.8) = 3.104 errors of sd sqrt(1/10 + 1) for a gain of .01.
+    wide = result.rows.pivot(index="fold", columns="method", values="balanced_accuracy")
+    deviation = (wide.smote - wide.none).std()
+    times = (3.1038 * deviation / 0.01) ** 2 * 1.1
+    assert f"a gain of 0.010 would be told by about {times:.1f} times as many rows" in (
+        result.verdict
+    )
+
+
+def test_more_folds_are_named_where_they_would_do():
+    result = made_up({"a": 0.0025}, classifiers=["mlp"], rows=(90, 10))
+    wide = result.rows.pivot(index="fold", columns="method", values="g_mean")
+    unit = 3.1038 * (wide.a - wide.none).std()
+    folds = 1 / ((0.01 / unit) ** 2 - 1 / 9)
+    if "folds" in result.verdict:
+        assert f"by about {int(np.ceil(folds))} folds" in result.verdict
+    else:
+        assert "are excluded for every method" in result.verdict or not (
+            10 < folds < 100
+        )
+
+
+def test_a_threshold_that_is_as_good_is_shipped():
+    """It leaves the probabilities as they are; the best mean alone is no reason."""
+    shifts = {"cvae": 0.0605, "threshold": 0.06, "smote": 0.06, "random": 0.03}
+    result = made_up(shifts, classifiers=["mlp"])
+    assert result.shipped == ("mlp", "threshold")
+    row = result.summary[result.summary.method == "threshold"].iloc[0]
+    assert result.verdict.startswith(
+        f"Ship `threshold` with mlp: {row['mean']:.3f} by balanced accuracy, "
+        f"{row.difference:+.3f} to `none` (95 % interval {row.low:+.3f} to "
+        f"{row.high:+.3f}), and the probabilities stay as they are. Not told apart "
+        "from the best: "
+    )
+    told = result.verdict.split("best: ")[1].split(". With")[0]
+    assert "`cvae` with mlp" in told and "`random`" not in told
+    far = made_up({"cvae": 0.12, "threshold": 0.04}, classifiers=["mlp"])
+    assert far.shipped == ("mlp", "cvae") and "Not told apart" not in far.verdict
+
+
+def test_a_classifier_that_needs_no_help_is_shipped_as_it_is():
+    result = made_up({"smote": 0.05})
+    rows = result.rows.copy()
+    rows.loc[rows.classifier == "mlp", "balanced_accuracy"] += 0.2
+    mine = (rows.classifier == "mlp") & (rows.method == "smote")
+    rows.loc[mine, "balanced_accuracy"] -= 0.1
+    again = Comparison.of_rows(
+        rows.to_dict("records"),
+        metrics=["balanced_accuracy"],
+        methods=result.methods,
+        classifiers=result.classifiers,
+        counts={},
+        note="A note.",
+    )
+    assert again.shipped == ("mlp", "none")
+    assert again.verdict.startswith("Ship mlp on the data as they are, 0.9")
+    assert again.verdict.endswith(" A note.")
+
+
+@pytest.mark.parametrize("metric", ["g_mean", "macro_f1"])
+def test_a_gain_that_chance_can_make_is_none(metric):
+    """Decisions at random: a G-mean of 0 becomes .4, balanced accuracy stays."""
+    result = made_up({"a": 0.05, "b": 0.05}, metrics=[metric, "mcc"])
+    assert set(result.summary[result.summary.method != "none"].outcome) == {"better"}
+    rows = result.rows.copy()
+    rows["balanced_accuracy"] = 0.5
+    mine = rows.method == "b"
+    rows.loc[mine, "balanced_accuracy"] = np.random.default_rng(1).normal(
+        0.6, 0.01, mine.sum()
+    )
+    again = Comparison.of_rows(
+        rows.to_dict("records"),
+        metrics=[metric, "mcc"],
+        methods=result.methods,
+        classifiers=result.classifiers,
+        counts={},
+    )
+    outcome = again.summary.set_index(["metric", "classifier", "method"]).outcome
+    assert outcome[metric, "mlp", "a"] == "" and outcome[metric, "mlp", "b"] == "better"
+    assert outcome["mcc", "mlp", "a"] == "better"
+    assert set(again.summary.metric) == {metric, "mcc"}
+    assert again.shipped[1] == "b"
+
+
+def test_the_result_shows_itself():
+    result = made_up({"a": 0.05})
+    frame = result.to_frame()
+    assert list(frame.index) == [(c, m) for c in CLASSIFIERS for m in ("none", "a")]
+    assert list(frame) == result.metrics
+    row = result.summary.set_index(["metric", "classifier", "method"])
+    assert frame.loc[("mlp", "a"), "brier"] == row["mean"]["brier", "mlp", "a"]
+    assert repr(result).startswith(result.verdict)
+    assert repr(result).endswith(frame.round(3).to_string())
 
 
 def test_words_where_weights_do_as_well():
     verdict = made_up({"cvae": 0.04, "class_weights": 0.06}, cvae=0.05).verdict
-    assert "Nothing beats" not in verdict
+    assert "nothing beats" not in verdict
+    assert verdict.startswith("Ship `class_weights` with ")
     assert "With logistic regression, better than `none` (0." in verdict
     assert re.search(r"are `class_weights` \(\+0\.0\d+\), `cvae`", verdict)
     assert "No generated rows beat `class_weights`, which generates none." in verdict

@@ -3,16 +3,19 @@
 import importlib
 import json
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
+from joblib._parallel_backends import ThreadingBackend
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     KFold,
     RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
@@ -193,11 +196,11 @@ def result():
 
 def test_rows_and_summary(result):
     rows, summary = result.rows, result.summary
-    assert list(rows) == COLUMNS and len(rows) == 10 * 5  # five times two folds
-    assert set(rows.n_train) == {45} and set(rows.n_test) == {45}
+    assert list(rows) == COLUMNS and len(rows) == 25 * 5  # five times five folds
+    assert set(rows.n_train) == {72} and set(rows.n_test) == {18}
     added = rows.set_index("method").n_added
     assert not added[["none", "class_weights", "threshold"]].any()
-    assert (added[["random", "smote"]] == 36 - 9).all()
+    assert set(added[["random", "smote"]]) <= {58 - 14, 57 - 15}
     for _, row in summary.iterrows():
         mine = rows[rows.method == row.method][row.metric]
         assert row["mean"] == pytest.approx(mine.mean())
@@ -377,6 +380,18 @@ def test_an_error_says_where_it_came_from():
         ({"y": np.linspace(0, 1, 90)}, ValueError, "continuous target"),
         ({"y": np.zeros(89)}, ValueError, r"Expected shape \(90,\)"),
         ({"y": np.array([None] + ["a"] * 89)}, ValueError, "1 missing labels"),
+        ({"cv": np.inf}, TypeError, "list of pairs"),
+        ({"cv": [([0], [1]), ([1], [2], [3])]}, TypeError, "list of pairs"),
+        ({"cv": [([0, 1], [1, 2])]}, ValueError, "rows are both, such as row 1"),
+        ({"cv": [([0, 1], [90])]}, ValueError, r"must lie in 0\.\.89"),
+        ({"groups": np.zeros(89)}, ValueError, r"array of shape \(90,\)"),
+        ({"groups": [None] + ["a"] * 89}, ValueError, "1 missing"),
+        ({"groups": np.zeros(90), "cv": None}, ValueError, "group of rows of each"),
+        ({"groups": np.arange(90) // 2}, ValueError, "groups are on both sides"),
+        ({"smallest_gain": -0.1}, ValueError, "smallest_gain"),
+        ({"X": table()[0].assign(day=pd.Timestamp("2020-01-01"))}, TypeError, "'day'"),
+        ({"X": table()[0].assign(x=[[1]] * 90)}, TypeError, "cannot take column 'x'"),
+        ({"X": table()[0].rename(columns={"row": 1, "size": "1"})}, ValueError, "'1'"),
         ({"X": sparse.csr_matrix((90, 2))}, TypeError, "Use `X.toarray\\(\\)`"),
         ({"X": np.zeros((90, 2, 2))}, ValueError, "must be a table"),
         ({"X": np.zeros((90, 0))}, ValueError, "must be a table"),
@@ -403,3 +418,133 @@ def test_integer_folds_and_repeats():
     assert three.rows.fold.nunique() == 3 and set(three.rows.n_test) == {30}
     cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
     assert run(["random"], cv=cv).rows.fold.nunique() == 4
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_names_no_winner_by_g_mean(seed):
+    """A constant decision has a G-mean of 0, decisions at random one of .4."""
+    rng = np.random.default_rng(seed)
+    data = rng.normal(size=(160, 4)), rng.permutation(np.repeat([0, 1], [136, 24]))
+    methods = ["class_weights", "threshold", "random"]
+    result = run(methods, cv=None, data=data, metrics=["g_mean", "macro_f1"])
+    means = result.summary.set_index(["metric", "method"])["mean"]["g_mean"]
+    assert means["class_weights"] > means["none"] + 0.2  # what chance alone makes
+    assert not (result.summary.outcome == "better").any()
+    assert result.shipped[1] == "none"
+
+
+# Columns and parameters of any name.
+
+
+def test_names_of_columns_change_nothing():
+    """`ColumnTransformer` reads integers as places."""
+    X, y = table()
+    timed = ["resample_seconds", "fit_seconds", "config"]
+    expected = run(["smote"], data=(X, y)).rows.drop(columns=timed)
+    for names in ([4, 3, 2, 1, 0], [7, 8, "a", "b", 9]):
+        found = run(["smote"], data=(X.set_axis(names, axis=1), y)).rows
+        pd.testing.assert_frame_equal(found.drop(columns=timed), expected)
+
+
+def test_a_parameter_named_steps_is_no_pipeline():
+    class Stepping(Spy):
+        def __init__(self, steps=3, random_state=None):
+            self.steps, self.random_state = steps, random_state
+
+    assert len(run({"stepping": Stepping()}).rows) == 6
+
+
+# Rows that belong together.
+
+
+def test_rows_with_the_same_values_stay_in_one_fold(recorder):
+    """Random labels on rows that come twice: what remembers rows would score 1."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=list("abc"))
+    X.loc[3, "b"] = np.nan
+    X = pd.concat([X, X], ignore_index=True)
+    y = np.tile(rng.random(80) < 0.3, 2)
+    nearest = {"nearest": make_pipeline(FILL, KNeighborsClassifier(1))}
+    result = run(["random"], nearest, cv=None, data=(X, y))
+    assert result.to_frame().balanced_accuracy.max() < 0.65
+    assert "160 rows have the same values as another; equal rows stay in one fold." in (
+        result.verdict
+    )
+    # The leak, planted: the same rows in folds that do not look at them.
+    planted = run(["random"], nearest, data=(X, y))
+    assert planted.to_frame().balanced_accuracy.min() > 0.75
+    assert "have the same values as one to train on" in planted.verdict
+
+
+FILL = FunctionTransformer(lambda frame: frame.fillna(0.0))
+
+
+def test_groups_stay_in_one_fold_with_equal_rows(recorder):
+    X, y = table(120, 40)
+    groups = np.arange(120) // 2
+    X.iloc[7] = X.iloc[100]  # so that two groups belong together
+    X["group"] = groups
+    same = X.drop(columns="group").duplicated(keep=False).to_numpy()
+    assert same.sum() == 2
+    asked = X.drop(columns="group")
+    result = run(["random"], recorder, cv=4, data=(asked, y), groups=groups)
+    by_row = dict(zip(X["row"], groups, strict=True))
+    for fitted, tested in zip(Recorder.fitted, Recorder.asked, strict=True):
+        train = {by_row[row] for row in fitted["row"]}
+        test = {by_row[row] for row in tested["row"]}
+        assert not train & test
+        assert ({groups[7], groups[100]} <= train) or ({groups[7], groups[100]} <= test)
+    assert (
+        "Rows are of 60 groups; each stays in one fold. 2 rows have" in result.verdict
+    )
+    splitter = StratifiedGroupKFold(3, shuffle=True, random_state=0)
+    rows = run(["random"], cv=splitter, data=(X, y), groups=groups).rows
+    assert rows.fold.nunique() == 3
+
+
+def test_tables_of_few_values_are_not_kept_together():
+    """Two columns of two values: four rows, each of which comes many times."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.integers(0, 2, (90, 2)), columns=["a", "b"])
+    result = run(["random"], cv=None, data=(X, table()[1]))
+    assert result.rows.fold.nunique() == 25
+    assert "are not kept together, since too few would be left" in result.verdict
+
+
+def test_folds_may_be_given_as_rows():
+    X, y = table()
+    pairs = list(FOLDS.split(X, y))
+    expected, given = run(["random"]), run(["random"], cv=pairs)
+    assert list(given.rows.config) == list(expected.rows.config)
+    masks = [tuple(np.isin(np.arange(90), part) for part in pair) for pair in pairs]
+    assert list(run(["random"], cv=masks).rows.config) == list(expected.rows.config)
+
+
+def test_small_classes_get_fewer_folds():
+    result = run(["random"], cv=None, data=table(60, 3))
+    assert result.rows.fold.nunique() == 15 and set(result.rows.n_test) == {20}
+
+
+# At once.
+
+
+@pytest.mark.slow  # reason: two processes load scikit-learn and TensorFlow
+def test_jobs_give_the_rows_of_one(tmp_path):
+    one = run(["smote", "random"]).rows
+    two = run(["smote", "random"], n_jobs=2, output_dir=tmp_path).rows
+    timed = ["resample_seconds", "fit_seconds"]
+    pd.testing.assert_frame_equal(two.drop(columns=timed), one.drop(columns=timed))
+    assert len(read_rows(tmp_path / ROWS_FILE, COLUMNS)) == 9
+    # And a backend that gives its results back together, as some do.
+    with joblib.parallel_config("threading", n_jobs=2):
+        again = run(["smote", "random"]).rows
+    pd.testing.assert_frame_equal(again.drop(columns=timed), one.drop(columns=timed))
+
+
+def test_a_backend_without_a_generator_runs_some_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(ThreadingBackend, "supports_return_generator", False)
+    one = run(["smote", "random"]).rows
+    with joblib.parallel_config("threading", n_jobs=2):
+        rows = run(["smote", "random"], output_dir=tmp_path).rows
+    assert list(rows.config) == list(one.config)
+    np.testing.assert_array_equal(rows[list(METRICS)], one[list(METRICS)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kerasos.evaluation.compare.scores import METRICS, score_all
+from kerasos.evaluation.compare.scores import METRICS, calibration_error, score_all
 
 
 def test_two_classes_by_hand():
@@ -18,6 +18,13 @@ def test_two_classes_by_hand():
     # The rare row comes second: precision 1/2 at recall 1.
     assert scores["average_precision"] == pytest.approx(0.5)
     assert scores["brier"] == pytest.approx((0.01 + 0.16 + 0.64 + 0.09) / 4)
+    assert scores["mcc"] == pytest.approx((2 * 1 - 1 * 0) / np.sqrt(2 * 1 * 3 * 2))
+    assert scores["roc_auc"] == pytest.approx(2 / 3)
+    assert scores["log_loss"] == pytest.approx(
+        -np.mean(np.log([0.9, 0.6, 0.2, 0.7])), rel=1e-9
+    )
+    # Each row a bin of its own: the errors' sizes.
+    assert scores["calibration_error"] == pytest.approx((0.1 + 0.4 + 0.8 + 0.3) / 4)
     # The common class is of interest if it is the one asked for.
     other = score_all(y, p.argmax(axis=1), p, rare=0)["average_precision"]
     assert other == pytest.approx((1 + 1 + 3 / 4) / 3)
@@ -39,3 +46,23 @@ def test_more_classes_by_their_formulas(dtype):
     recalls = [np.mean(p.argmax(axis=1)[y == k] == k) for k in range(4)]
     assert scores["balanced_accuracy"] == pytest.approx(np.mean(recalls))
     assert scores["g_mean"] == 0.0
+    assert scores["mcc"] == pytest.approx(metrics.matthews_corrcoef(y, p.argmax(1)))
+    aucs = [metrics.roc_auc_score(y == k, p[:, k]) for k in range(4)]
+    assert scores["roc_auc"] == pytest.approx(np.mean(aucs))
+    whole = np.clip(p[np.arange(60), y].astype("float64"), np.finfo("float64").eps, 1)
+    assert scores["log_loss"] == pytest.approx(-np.log(whole).mean(), rel=1e-4)
+
+
+def test_the_calibration_error_is_the_distance_from_frequencies():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 20, 200_000)  # a rare class: most probabilities below .1
+    y = rng.random(len(p)) < p
+    assert calibration_error(y, p) < 0.003
+    assert calibration_error(y, np.clip(p + 0.1, 0, 1)) == pytest.approx(0.1, abs=0.003)
+    assert calibration_error(y, np.full(len(p), y.mean())) == pytest.approx(0, abs=1e-9)
+    # Ties share a bin, in whatever order they come.
+    half = np.repeat([0, 1], 50)
+    assert calibration_error(half, np.full(100, 0.5)) == 0.0
+    # Two groups by hand: .2 where none is positive, .9 where half are.
+    p, y = np.repeat([0.2, 0.9], [60, 40]), np.repeat([0, 1], [80, 20])
+    assert calibration_error(y, p) == pytest.approx(0.6 * 0.2 + 0.4 * 0.4)

@@ -1,0 +1,224 @@
+"""The folds of `compare`: stratified, repeated, rows that belong together in one."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from kerasos.checks import check_count
+from kerasos.randomness.seeds import derive_seed
+
+# benchmarks/compare_power.py says what other numbers would find.
+FOLDS, REPEATS = 5, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Folds:
+    """The parts of the data that `compare` trains and tests on.
+
+    Attributes:
+        splits: List of `(rows to train on, rows to test on)`, integer arrays; every
+            class is in each.
+        note: String, what was kept together or was not, for the reader; may be empty.
+    """
+
+    splits: list
+    note: str
+
+
+def make_folds(X, codes, classes, cv, groups, random_state):
+    """Returns the `Folds`.
+
+    Args:
+        X: Frame `(n, num_features)`.
+        codes: Integer array `(n,)`, places in `classes`.
+        classes: Array of labels.
+        cv: As in `compare`.
+        groups: Array `(n,)` or None.
+        random_state: Integer.
+
+    Raises:
+        TypeError: If `cv` is none of what it may be.
+        ValueError: If the folds are fewer than three, or rows of a class or of a group
+            are where they must not be.
+    """
+    check_count("random_state", random_state, 0)
+    equal = _equal_rows(X)
+    if groups is not None:
+        groups = _checked_groups(groups, len(X))
+    if cv is None or (isinstance(cv, int) and not isinstance(cv, bool)):
+        seed = derive_seed(random_state, "compare", "folds")
+        splits, note = _own_splits(codes, classes, cv, groups, equal, seed)
+    else:
+        splits = _given_splits(X, codes, cv, groups)
+        note = _crossing(splits, equal, groups)
+    _check(splits, codes, classes, cv)
+    return Folds(splits, note)
+
+
+def _equal_rows(X):
+    """Numbers the rows so that equal ones have the same number."""
+    import pandas as pd
+
+    hashes = pd.util.hash_pandas_object(X.reset_index(drop=True), index=False)
+    return pd.factorize(hashes)[0]
+
+
+def _checked_groups(groups, length):
+    import pandas as pd
+
+    groups = np.asarray(groups)
+    if groups.shape != (length,) or pd.isna(groups).any():
+        raise ValueError(
+            "`groups` must name the group of each row. Expected an array of shape "
+            f"({length},) without missing values. Received: shape {groups.shape}, "
+            f"{int(pd.isna(groups).sum())} missing. Give rows without a group one of "
+            "their own."
+        )
+    return pd.factorize(groups)[0]
+
+
+def _joined(one, other):
+    """Numbers of the sets that result if two rows alike in either are in one."""
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    rows, size = np.arange(len(one)), len(one) + one.max() + other.max() + 2
+    sets = np.concatenate([len(one) + one, len(one) + one.max() + 1 + other])
+    edges = (np.ones(2 * len(one)), (np.tile(rows, 2), sets))
+    graph = sparse.coo_matrix(edges, (size, size))
+    return connected_components(graph, directed=False)[1][: len(rows)]
+
+
+def _own_splits(codes, classes, cv, groups, equal, seed):
+    from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
+
+    together, note = groups, ""
+    available = np.bincount(codes) if groups is None else _sets(groups, codes)
+    if groups is not None:
+        note = f"Rows are of {groups.max() + 1} groups; each stays in one fold."
+    folds, repeats = (cv, 1) if cv is not None else (FOLDS, REPEATS)
+    folds = folds if cv is not None else max(2, min(folds, available.min()))
+    repeated = int(np.sum(np.bincount(equal)[equal] > 1))
+    if repeated:
+        note += f" {repeated} rows have the same values as another; equal rows "
+        joined = equal if groups is None else _joined(groups, equal)
+        if _sets(joined, codes).min() >= folds:
+            together, available = joined, _sets(joined, codes)
+            note += "stay in one fold."
+        else:
+            note += "are not kept together, since too few would be left."
+    note, smallest = note.strip(), int(available.min())
+    if folds * repeats < 3:
+        raise ValueError(_too_few(cv))
+    if smallest < folds:
+        unit = "row" if together is None else "group of rows"
+        way = (
+            " or join such classes"
+            if folds == 2
+            else " or join such classes, or use fewer folds"
+        )
+        raise ValueError(
+            f"Every fold needs a {unit} of each class. Expected {folds} {unit}s a "
+            f"class at least. Received: {smallest} of "
+            f"{classes[available.argmin()]!r}. Drop{way}."
+        )
+    zeros = np.zeros(len(codes))
+    if together is None:
+        splitter = RepeatedStratifiedKFold(
+            n_splits=folds, n_repeats=repeats, random_state=seed
+        )
+        return list(splitter.split(zeros, codes)), note
+    splits = []
+    for repeat in range(repeats):
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        splits += splitter.split(zeros, codes, together)
+    return splits, note
+
+
+def _sets(together, codes):
+    """How many sets each class has rows in."""
+    pairs = np.unique(np.stack([codes, together]), axis=1)
+    return np.bincount(pairs[0], minlength=codes.max() + 1)
+
+
+def _given_splits(X, codes, cv, groups):
+    if hasattr(cv, "get_n_splits"):
+        with warnings.catch_warnings():
+            # Whether groups are kept together is looked at afterwards.
+            warnings.filterwarnings("ignore", "The groups parameter is ignored")
+            given = cv.split(X, codes) if groups is None else cv.split(X, codes, groups)
+            return [(np.asarray(train), np.asarray(test)) for train, test in given]
+    message = (
+        "`cv` must be an integer, one of scikit-learn's splitters, or a list of pairs "
+        "of row numbers, `(to train on, to test on)`. Received: {}."
+    )
+    if isinstance(cv, str | bytes | float | bool) or not hasattr(cv, "__iter__"):
+        raise TypeError(message.format(repr(cv)))
+    splits = []
+    for pair in cv:
+        if len(pair) != 2:
+            raise TypeError(message.format(f"{len(pair)} parts"))
+        parts = [np.asarray(part) for part in pair]
+        parts = [np.flatnonzero(p) if p.dtype == bool else p for p in parts]
+        for part in parts:
+            whole = np.issubdtype(part.dtype, np.integer) and part.ndim == 1
+            if not whole or not len(part) or part.min() < 0 or part.max() >= len(X):
+                raise ValueError(
+                    f"Row numbers in `cv` must lie in 0..{len(X) - 1}. Received: "
+                    f"{part!r} in fold {len(splits)}. Use positions, not labels of "
+                    "an index."
+                )
+        both = np.intersect1d(*parts)
+        if len(both):
+            raise ValueError(
+                "No row may be trained on and tested on. Received: fold "
+                f"{len(splits)}, in which {len(both)} rows are both, such as row "
+                f"{both[0]}. Take them out of one part."
+            )
+        splits.append(tuple(parts))
+    return splits
+
+
+def _crossing(splits, equal, groups):
+    """Refuses groups on both sides of a given fold; tells of equal rows there."""
+    if groups is not None:
+        for number, (train, test) in enumerate(splits):
+            both = np.intersect1d(groups[train], groups[test])
+            if len(both):
+                raise ValueError(
+                    "A group must be trained on or tested on, not both. Received: "
+                    f"fold {number}, where {len(both)} groups are on both sides. Leave "
+                    "`cv` out, or use a splitter that looks at groups, such as "
+                    "`StratifiedGroupKFold`."
+                )
+    crossing = np.mean(
+        [np.isin(equal[test], equal[train]).mean() for train, test in splits]
+    )
+    if not crossing:
+        return ""
+    return (
+        f"In the folds given, {100 * crossing:.1f} % of the rows to test on have the "
+        "same values as one to train on, which flatters whatever remembers rows."
+    )
+
+
+def _too_few(cv):
+    return (
+        "Methods are tested over three folds at least, better over ten. Received: "
+        f"cv={cv!r}. Leave `cv` out for five folds, five times."
+    )
+
+
+def _check(splits, codes, classes, cv):
+    if len(splits) < 3:
+        raise ValueError(_too_few(cv))
+    for number, (train, test) in enumerate(splits):
+        for part, rows in (("training", train), ("test", test)):
+            absent = np.setdiff1d(np.arange(len(classes)), codes[rows])
+            if len(absent):
+                raise ValueError(
+                    f"Every fold needs a row of each class. Received: fold {number}, "
+                    f"whose {part} rows hold none of {classes[absent].tolist()}. Use "
+                    "fewer folds, or a stratified splitter."
+                )
