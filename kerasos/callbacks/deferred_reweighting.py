@@ -13,8 +13,8 @@ class DeferredReweighting(keras.callbacks.Callback):
     boundaries of rare classes lie (Cao et al., algorithm 1). Works with every loss of
     `kerasos.losses`; with `LogitAdjusted(counts, tau=0)`, which is cross-entropy, too.
     All epochs of a `fit` count, also with `initial_epoch` or after
-    `BackupAndRestore`. Validation losses are weighted with the rest. When `fit` ends the
-    loss has the weights it was made with.
+    `BackupAndRestore`. Validation losses are weighted with the rest. When `fit` ends,
+    the loss has the weights it was made with.
 
     The paper's algorithm divides by the class's count and by the sum of weights in a
     batch; its code, as this, takes `class_balanced_weights`, which sum to the number
