@@ -16,16 +16,14 @@ class DeferredReweighting(keras.callbacks.Callback):
     `BackupAndRestore`. Validation losses are weighted with the rest. When `fit` ends,
     the loss has the weights it was made with.
 
-    The paper's algorithm divides by the class's count and by the sum of weights in a
-    batch; its code, as this, takes `class_balanced_weights`, which sum to the number
-    of classes. The paper lowers the learning rate at the same epoch: add
+    The weights are `class_balanced_weights`, which sum to the number of classes.
+    The paper lowers the learning rate at the same epoch: add
     `keras.callbacks.LearningRateScheduler`.
 
     Args:
         start_from_epoch: Integer, the first epoch with weights, counted from 0.
             Default: after 80 % of the epochs (paper, 160 of 200).
-        beta: Float in [0, 1), of `class_balanced_weights`. Default 0.9999 (authors'
-            code).
+        beta: Float in [0, 1), of `class_balanced_weights`. Default 0.9999.
 
     Raises:
         ValueError: If an argument is of the wrong kind; when training starts, if the
