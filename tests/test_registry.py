@@ -104,6 +104,7 @@ def test_every_public_name_is_there_and_listed():
 def test_a_fresh_process_reaches_them_after_one_import():
     code = (
         "import kerasos; kerasos.compare, kerasos.DeepOverSampler, kerasos.callbacks; "
-        "kerasos.evaluation.fid, kerasos.losses, kerasos.metrics.acsa"
+        "kerasos.evaluation.fid, kerasos.losses, kerasos.metrics.acsa; "
+        "import keras; assert keras.saving.get_registered_object('kerasos>LDAM')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -3,13 +3,17 @@
 from kerasos.layers.counted_shift import CountedShift
 from kerasos.layers.upsample_conv import UpsampleConv2D
 
-__all__ = ["ConvexGenerator", "CountedShift", "UpsampleConv2D"]
+__all__ = ["ConvexGenerator", "CountedShift", "NormalizedDense", "UpsampleConv2D"]
 
 
 def __getattr__(name):
-    # Of one method; its chapter imports these layers, so not the other way round.
+    # Of one method or loss, which imports these layers, so not the other way round.
     if name == "ConvexGenerator":
         from kerasos.methods.gamo.generators import ConvexGenerator
 
         return ConvexGenerator
+    if name == "NormalizedDense":
+        from kerasos.losses.long_tail import NormalizedDense
+
+        return NormalizedDense
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
