@@ -6,13 +6,17 @@ For three tables that scikit-learn brings, each method makes a thousand rows of 
 rarest class. A line says how far they are off, real to generated: correlation of the
 strongly correlated pairs, rows with a value at a column's end, rate of missing values,
 shares of categories, standard deviations, values on their column's decimal grid.
+`--output` names a CSV file that gets a row for each figure, in place of earlier ones of
+the same method, table and seed.
 """
 
+import pathlib
 import time
 
 import numpy as np
 import pandas as pd
 from absl import app, flags, logging
+from harness.provenance import provenance, use_threads
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from kerasos.over_sampling import DeepOverSampler
@@ -20,6 +24,9 @@ from kerasos.over_sampling import DeepOverSampler
 _METHODS = flags.DEFINE_list("methods", "random,smote,cvae,flow", "Names of methods.")
 _TABLES = flags.DEFINE_list("tables", "breast_cancer,wine,mixed", "Names of tables.")
 _SEEDS = flags.DEFINE_list("seeds", "0", "Each gives a line.")
+_THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file for the figures.")
+KEY = ["method", "table", "seed", "measure"]
 
 
 def breast_cancer():
@@ -123,8 +130,23 @@ def _share_on_grid(column):
     return (column == column.round(DECIMALS[column.name])).mean()
 
 
+def write(path, method, table, seed, found, versions):
+    """Puts the figures of one run into a CSV file, a row for each measure."""
+    rows = [
+        dict(zip(KEY, (method, table, seed, measure), strict=True))
+        | dict(zip(("real", "generated", "deviation"), figures, strict=True))
+        for measure, figures in found.items()
+    ]
+    rows = pd.DataFrame(rows).assign(versions=versions).round(4)
+    path = pathlib.Path(path)
+    if path.is_file():
+        rows = pd.concat([pd.read_csv(path), rows])
+    rows.drop_duplicates(KEY, keep="last").to_csv(path, index=False)
+
+
 def main(_):
     logging.set_verbosity(logging.ERROR)
+    use_threads(_THREADS.value)
     for table in _TABLES.value:
         for method in _METHODS.value:
             for seed in map(int, _SEEDS.value):
@@ -134,6 +156,9 @@ def main(_):
                 seconds = time.process_time() - start
                 line = f"{table} {method} seed {seed}: {', '.join(cells)}"
                 print(f"{line}; {seconds:.0f} s", flush=True)
+                if _OUTPUT.value:
+                    versions = provenance(_THREADS.value)
+                    write(_OUTPUT.value, method, table, seed, found, versions)
 
 
 if __name__ == "__main__":

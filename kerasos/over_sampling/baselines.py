@@ -222,9 +222,9 @@ class SMOTEOversampler(Baseline):
     In the units of the data, with Euclidean distances, as imbalanced-learn's `SMOTE`;
     images are flattened. Integers are rounded, and columns of a table whose values all
     lie on a grid (prices with two decimals, halves, counts) return to it; of a sparse
-    matrix those of whole numbers. A class of `k_neighbors` samples or fewer uses all
-    its others as neighbours, with a warning; a class of one sample is copied, with a
-    warning.
+    matrix those of whole numbers. Between neighbours the spread is smaller, by a fifth.
+    A class of `k_neighbors` samples or fewer uses all its others as neighbours, with a
+    warning; a class of one sample is copied, with a warning.
 
     Tables come as frames, arrays or sparse matrices, which stay sparse:
 

@@ -36,6 +36,9 @@ class ACGAN(ConditionalGAN):
     `ACGAN.from_data(x, y)` builds the networks of the paper; the constructor takes
     your own. The paper trains for 60 epochs of batches of 64.
 
+    Rows of tables may lose whole categories, frequent ones, too, and correlations are
+    weakened, by up to a half.
+
     Args:
         generator: Keras model from `[noise, one_hot]` to samples.
         trunk: Keras model from samples to D's features.

@@ -85,6 +85,10 @@ class ActiveGAN(ConditionalGAN):
     networks; the constructor takes your own. The paper trains with batches of 100; ours
     are 10,000 updates of G for MNIST, 50,000 for CIFAR-10, two in each step.
 
+    Rows of tables keep spread, missing rates and categories of their class; they are
+    drawn to where the classifier is unsure, and correlations are weakened, by up to
+    three fifths.
+
     Args:
         generator: Keras model from `[noise, one_hot]` to samples.
         trunk: Keras model from samples to D's features.

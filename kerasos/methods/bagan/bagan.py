@@ -57,6 +57,9 @@ class BAGAN(OversamplingModel):
     takes your own. `fit` runs both stages: the first `ae_epochs` epochs train the
     autoencoder, all later ones the GAN.
 
+    Rows of tables keep missing rates and categories of their class; correlations are
+    weakened, by up to a half, and columns come out wider or narrower, by a third.
+
     Args:
         generator: Keras model from latents to samples in [-1, 1]; the decoder.
         encoder: Keras model from samples in [-1, 1] to latents.

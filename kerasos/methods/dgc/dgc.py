@@ -63,6 +63,9 @@ class DGC(ConditionalModel):
     28x28), or 30 of 25 (64x64). A prediction takes `num_classes * draws` passes through
     the decoder.
 
+    Rows of tables keep the correlations, spread, missing rates and categories of their
+    class: each is a training row, encoded with noise and decoded.
+
     Args:
         trunk: Keras model from samples to features.
         posterior: Keras model from `[features, one_hot]` to mean and standard

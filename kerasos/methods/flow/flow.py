@@ -48,6 +48,8 @@ class FlowMatching(ConditionalModel):
     data, after thousands they move towards copies of the rows. `validation_data` with
     `keras.callbacks.EarlyStopping("val_loss")` says when.
 
+    Rows keep correlations, spread, missing rates and categories of their class.
+
     Args:
         network: Keras model from `[rows, time, one_hot]`, `(batch, num_features)`,
             `(batch, 1)` and `(batch, num_classes)`, to velocities `(batch,

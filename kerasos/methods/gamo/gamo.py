@@ -82,6 +82,11 @@ class GAMO(OversamplingModel):
     `GAMO.from_data(x, y)` builds the networks of the paper; the constructor takes
     your own.
 
+    Rows of tables lie inside the hull of their class and where the classifier is least
+    sure: their spread is smaller, by up to two fifths, and correlations stronger. A
+    category is the heaviest one of the mixture, so that rare ones are lost and missing
+    rates move.
+
     Args:
         generator: `ConvexGenerator` (or `ConditionalGenerator`, the ablation cG;
             or `RandomCombination`, a control that does not learn).

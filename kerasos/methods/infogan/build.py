@@ -4,6 +4,7 @@ from kerasos.methods.infogan import networks
 from kerasos.networks.mlp import linear_head
 
 NUM_CODES = 4
+ROW_Z_STD = 1.0  # less takes a part of every column's spread
 
 
 def build(data, num_codes, latent_dim, image_size, preset, bn_epsilon, options):
@@ -54,6 +55,8 @@ def build(data, num_codes, latent_dim, image_size, preset, bn_epsilon, options):
     }
     if spec.is_image:
         settings["model_range"] = (-1.0, 1.0)
+    else:
+        settings.setdefault("z_std", ROW_Z_STD)
     built = {
         "generator": networks.generator(shape, *sizes, seed, **norm),
         "trunk": trunk,

@@ -70,6 +70,9 @@ class TwoStageCVAE(ConditionalModel):
     `latent(noise, labels)` makes z of u and eps, the halves of the noise; `generate`
     and the exported signature `from_latent` take z.
 
+    Rows of tables are the decoder's means, without gamma_x: columns come out narrower,
+    by up to a third, and categories of a few percent are thinned.
+
     Args:
         encoder: Keras model from `[samples, one_hot]` to mean and standard deviation
             of z, `(batch, latent_dim)` each.

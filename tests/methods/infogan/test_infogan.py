@@ -277,14 +277,15 @@ def drawn(model, n, seed):
     return model.latent(noise, None).numpy()
 
 
-def test_samples_draw_noise_and_codes_as_stated():
-    model, _ = make_infogan()
+@pytest.mark.parametrize(("data", "z_std"), [(rows, 1.0), (images, 0.5)])
+def test_samples_draw_noise_and_codes_as_stated(data, z_std):
+    model, _ = make_infogan(data)
     latent = drawn(model, 20_000, 0)
     noise, codes = latent[:, :4], latent[:, 4:]
-    assert noise.std() == pytest.approx(0.5, rel=0.02)
+    assert noise.std() == pytest.approx(z_std, rel=0.02)
     assert codes.std() == pytest.approx(3**-0.5, rel=0.02)
     assert 0.99 < np.abs(codes).max() <= 1.0
-    model, _ = make_infogan(code_prior="normal", z_std=0.1)
+    model, _ = make_infogan(data, code_prior="normal", z_std=0.1)
     latent = drawn(model, 20_000, 0)
     assert latent[:, :4].std() == pytest.approx(0.1, rel=0.02)
     assert latent[:, 4:].std() == pytest.approx(1.0, rel=0.02)
