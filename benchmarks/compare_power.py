@@ -16,6 +16,8 @@ each number of rows, gain, and design of the cross-validation:
 - `length`: mean length of its 95 % interval.
 """
 
+import pathlib
+
 import numpy as np
 import pandas as pd
 from absl import app, flags
@@ -29,7 +31,9 @@ _GAINS = flags.DEFINE_list("gains", "0,0.02,0.05,0.1", "Gains in balanced accura
 _DESIGNS = flags.DEFINE_list("designs", "2x5,5x1,5x5,10x1,10x3", "Folds x repeats.")
 _TABLES = flags.DEFINE_integer("tables", 500, "Of each kind.", 1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the tables and folds.", 0)
-_OUTPUT = flags.DEFINE_string("output", None, "CSV file to write. Default: none.")
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "CSV file; rows that it has are not run again."
+)
 
 RARE = 0.15
 BASE = 0.75  # balanced accuracy of `none` on rows without end
@@ -112,17 +116,20 @@ def simulate(rows, gain, folds, repeats, tables, seed):
 
 
 def main(_):
-    found = []
+    path = pathlib.Path(_OUTPUT.value) if _OUTPUT.value else None
+    found = pd.read_csv(path).to_dict("records") if path and path.exists() else []
+    keys = ("rows", "gain", "folds", "repeats", "tables", "seed")
+    done = {tuple(row[key] for key in keys) for row in found}
     for rows in map(int, _ROWS.value):
         for gain in map(float, _GAINS.value):
             for design in _DESIGNS.value:
                 folds, repeats = map(int, design.split("x"))
-                found.append(
-                    simulate(rows, gain, folds, repeats, _TABLES.value, _SEED.value)
-                )
-                print(pd.DataFrame(found[-1:]).to_string(header=len(found) == 1))
-    if _OUTPUT.value:
-        pd.DataFrame(found).round(4).to_csv(_OUTPUT.value, index=False)
+                rest = (_TABLES.value, _SEED.value)
+                if (rows, gain, folds, repeats, *rest) not in done:
+                    found.append(simulate(rows, gain, folds, repeats, *rest))
+                    print(pd.DataFrame(found[-1:]).to_string(header=len(found) == 1))
+                    if path:  # a run that was stopped goes on
+                        pd.DataFrame(found).round(4).to_csv(path, index=False)
 
 
 if __name__ == "__main__":

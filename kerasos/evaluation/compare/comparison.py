@@ -79,6 +79,11 @@ class Comparison:
         order = [(c, m) for c in self.classifiers for m in self.methods]
         return wide.loc[order, self.metrics].rename_axis(columns=None)
 
+    def _repr_html_(self):
+        from kerasos.evaluation.compare.comparison_report import marked_up
+
+        return f"<p>{marked_up(self.verdict)}</p>{self.to_frame().round(3).to_html()}"
+
     def __repr__(self):
         return f"{self.verdict}\n\n{self.to_frame().round(3).to_string()}"
 

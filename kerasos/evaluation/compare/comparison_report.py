@@ -74,7 +74,7 @@ def html_page(result):
         "<meta name='viewport' content='width=device-width'>",
         f"<title>Comparison of rebalancing methods</title><style>{STYLE}</style>",
         "</head><body><h1>Comparison of rebalancing methods</h1>",
-        f"<p class='verdict'>{_marked_up(result.verdict)}</p>",
+        f"<p class='verdict'>{marked_up(result.verdict)}</p>",
         f"<img alt='Differences to none' src='{_to_uri(differences(result))}'>",
     ]
     for classifier, header, lines in tables(result):
@@ -88,11 +88,12 @@ def html_page(result):
             ]
             parts.append(f"<tr>{''.join(cells)}</tr>")
         parts.append("</table>")
-    parts += [f"<p>{_marked_up(note)}</p>" for note in notes(result)]
+    parts += [f"<p>{marked_up(note)}</p>" for note in notes(result)]
     return "\n".join([*parts, "</body></html>\n"])
 
 
-def _marked_up(text):
+def marked_up(text):
+    """Returns the text as HTML, what stands between backticks as code."""
     pieces = html.escape(text).split("`")
     return "".join(
         f"<code>{piece}</code>" if number % 2 else piece

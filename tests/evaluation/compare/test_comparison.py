@@ -210,6 +210,8 @@ def test_the_result_shows_itself():
     assert frame.loc[("mlp", "a"), "brier"] == row["mean"]["brier", "mlp", "a"]
     assert repr(result).startswith(result.verdict)
     assert repr(result).endswith(frame.round(3).to_string())
+    page = result._repr_html_()
+    assert "<code>a</code>" in page and page.count("<td>") == 4 * len(frame.columns)
 
 
 def test_words_where_weights_do_as_well():
