@@ -142,7 +142,7 @@ def updates(model, names):
     """The optimizers `names`, on variables of their own, and one fused kernel.
 
     Returns:
-        Two functions of the same Adam updates: by Keras, as in the step, and by
+        Two functions of the same Adam updates: by the optimizer, as in the step, and by
         TensorFlow's `ResourceApplyAdam`, the least that they can take.
     """
     players = [_player(model, name) for name in names]

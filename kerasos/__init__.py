@@ -57,7 +57,6 @@ __all__ = [
     "list_methods",
     "losses",
     "metrics",
-    "optimizers",
     "over_sampling",
 ]
 del _baselines

@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from kerasos.checks import Number, Positive, checked
 from kerasos.losses import adversarial
-from kerasos.methods.base import num_rows, watching
+from kerasos.methods.base import Adam, num_rows, watching
 from kerasos.methods.conditional import ConditionalModel
-from kerasos.optimizers import Adam
 
 LOSSES = {
     "ce": adversarial.cross_entropy_source_loss,

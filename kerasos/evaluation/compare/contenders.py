@@ -4,6 +4,12 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+from imblearn.ensemble import (
+    BalancedRandomForestClassifier,
+    EasyEnsembleClassifier,
+    RUSBoostClassifier,
+)
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -26,11 +32,16 @@ from kerasos.tables.columns import column_kind
 REFERENCE = "none"
 # Without new rows: nothing, weights of the classes, another threshold.
 UNSAMPLED = (REFERENCE, "class_weights", "threshold")
+UNDER_SAMPLING = "under_sampling"
 CLASSIFIERS = {
     "logistic_regression": LogisticRegression(max_iter=1000),
     "gradient_boosting": HistGradientBoostingClassifier(),
     "mlp": MLPClassifier(max_iter=300),
+    "balanced_random_forest": BalancedRandomForestClassifier(),
+    "easy_ensemble": EasyEnsembleClassifier(),
+    "rus_boost": RUSBoostClassifier(),
 }
+DEFAULT_CLASSIFIERS = tuple(CLASSIFIERS)[:3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,9 +108,12 @@ def _contender(name, value):
                 f"`fit_resample`. Received: {type(value).__name__}."
             )
         return Contender(name, "sampler", value)
-    check_choice("method", value, dict.fromkeys([*UNSAMPLED, *list_methods()]))
+    known = [*UNSAMPLED, UNDER_SAMPLING, *list_methods()]
+    check_choice("method", value, dict.fromkeys(known))
     if value in UNSAMPLED:
         return Contender(name, value)
+    if value == UNDER_SAMPLING:
+        return Contender(name, "sampler", RandomUnderSampler())
     return Contender(name, "sampler", DeepOverSampler(value))
 
 
@@ -107,8 +121,8 @@ def make_classifiers(classifiers, contenders):
     """Returns a dict of name to unfitted classifier.
 
     Args:
-        classifiers: None (all of `CLASSIFIERS`), a list of their names, or a dict of
-            name to classifier.
+        classifiers: None (`DEFAULT_CLASSIFIERS`), a list of names of `CLASSIFIERS`, or
+            a dict of name to classifier.
         contenders: List of `Contender`, whose needs are checked.
 
     Raises:
@@ -118,7 +132,7 @@ def make_classifiers(classifiers, contenders):
     if isinstance(classifiers, str):
         classifiers = [classifiers]
     if not isinstance(classifiers, dict):
-        names = list(CLASSIFIERS) if classifiers is None else list(classifiers)
+        names = DEFAULT_CLASSIFIERS if classifiers is None else list(classifiers)
         for name in names:
             check_choice("classifier", name, CLASSIFIERS)
         classifiers = {name: CLASSIFIERS[name] for name in names}

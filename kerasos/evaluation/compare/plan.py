@@ -61,12 +61,15 @@ def compare(
             the decision threshold moved to the best balanced accuracy by
             cross-validation inside the training rows (of more than two classes:
             probabilities over the classes' frequencies), probabilities as they were;
+            "under_sampling", as many rows of each class as of the rarest;
             and all of `kerasos.list_methods()`, "random" (copies) and "smote" among
             them, by `DeepOverSampler` with its defaults.
         classifiers: List of "logistic_regression", "gradient_boosting" (scikit-learn's
-            histogram one) and "mlp" (default: all), or dict of name to classifier with
-            `predict_proba`. They get one-hot categories and standardised numbers, a
-            `Pipeline` the frame as it is.
+            histogram one), "mlp" (default: these three), and of imbalanced-learn's
+            "balanced_random_forest", "easy_ensemble" and "rus_boost", which balance by
+            themselves; or dict of name to classifier with `predict_proba`. They get
+            one-hot categories and standardised numbers, a `Pipeline` the frame as it
+            is.
         cv: None: five folds, five times, stratified (`benchmarks/compare_power.py`
             says what gains they find); an integer: folds, once; one of scikit-learn's
             splitters; or a list of pairs of row numbers, to train on and to test on.

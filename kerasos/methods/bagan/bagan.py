@@ -41,8 +41,7 @@ from kerasos.data.pipeline import every_row
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.bagan import networks
 from kerasos.methods.bagan.class_gaussian import ClassGaussian, ClassMoments
-from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
-from kerasos.optimizers import Adam
+from kerasos.methods.base import Adam, OversamplingModel, num_rows, read_data, watching
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 

@@ -37,10 +37,9 @@ import tensorflow as tf
 from kerasos.checks import Count, Seed, Whole, checked
 from kerasos.layers import gaussian
 from kerasos.layers.gaussian import reparameterize
-from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, ConditionalModel
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import mean_over_replicas
 from kerasos.registry import register_method
 

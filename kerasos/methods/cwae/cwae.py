@@ -49,13 +49,12 @@ from kerasos.checks import (
 )
 from kerasos.losses.adversarial import cross_entropy_source_loss
 from kerasos.losses.mmd import class_mmd, imq_mmd
-from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.cwae import networks as cwae_networks
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.networks import dgc
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import all_rows
 from kerasos.registry import register_method
 

@@ -32,13 +32,12 @@ import tensorflow as tf
 
 from kerasos.checks import Count, Seed, checked
 from kerasos.layers.resting_weight import resting_weight
-from kerasos.methods.base import read_data, watching
+from kerasos.methods.base import Adam, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.deepsmote import networks
 from kerasos.methods.deepsmote.latent_smote import LatentSMOTE
 from kerasos.methods.shared.row_bank import RowBank
 from kerasos.networks.mlp import leaky_mlp
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import portable_uniform, replica_context
 from kerasos.registry import register_method
 

@@ -38,14 +38,13 @@ from kerasos.checks import Count, Integer, NonNegative, Positive, Seed, Whole, c
 from kerasos.layers.gaussian import reparameterize
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.losses.mmd import imq_mmd
-from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.dgc.prediction import GenerativePrediction
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.row_bank import RowBank
 from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.networks import dgc as networks
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import all_rows, replica_context
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import register_method

@@ -30,7 +30,7 @@ from kerasos.checks import Count, NonNegative, Seed, Whole, checked
 from kerasos.data.pipeline import every_row, overloaded
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses import classification
-from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
+from kerasos.methods.base import Adam, OversamplingModel, num_rows, read_data, watching
 from kerasos.methods.dos.neighbours import NeighbourBank
 from kerasos.methods.shared.validation import (
     check_imbalance,
@@ -40,7 +40,6 @@ from kerasos.methods.shared.validation import (
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES, feature_extractor
 from kerasos.networks.mlp import leaky_mlp, linear_head
-from kerasos.optimizers import Adam
 from kerasos.registry import register_method
 
 LOSSES = {

@@ -28,10 +28,9 @@ import tensorflow as tf
 from keras import ops
 
 from kerasos.checks import Count, Seed, checked
-from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.flow.networks import velocity_mlp
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 

@@ -36,14 +36,13 @@ import tensorflow as tf
 from kerasos.checks import Count, Number, Positive, Seed, Share, Whole, checked
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses import adversarial, classification
-from kerasos.methods.base import OversamplingModel, num_rows, read_data, watching
+from kerasos.methods.base import Adam, OversamplingModel, num_rows, read_data, watching
 from kerasos.methods.gamo.build import build
 from kerasos.methods.gamo.generators import ConvexGenerator, one_hot_of_sizes
 from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.methods.training import DEFAULT_BATCH_SIZE
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 

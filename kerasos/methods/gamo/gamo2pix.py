@@ -38,7 +38,7 @@ from kerasos.layers.gaussian import (
     scale_of,
     squared_loss,
 )
-from kerasos.methods.base import OversamplingModel, read_data, watching
+from kerasos.methods.base import Adam, OversamplingModel, read_data, watching
 from kerasos.methods.gamo import gamo2pix_networks as networks
 from kerasos.methods.gamo.began import BeganDecoders
 from kerasos.methods.gamo.build import build
@@ -51,7 +51,6 @@ from kerasos.methods.gamo.gamo import (
     gamo_optimizers,
 )
 from kerasos.networks.gamo import FEATURES
-from kerasos.optimizers import Adam
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.registry import register_method

@@ -40,12 +40,11 @@ import tensorflow as tf
 from kerasos.checks import Count, Integer, Listed, Number, Positive, Seed, checked
 from kerasos.layers import gaussian
 from kerasos.layers.gaussian import reparameterize
-from kerasos.methods.base import num_rows, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.methods.two_stage_cvae import networks as second_stage
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
-from kerasos.optimizers import Adam
 from kerasos.registry import register_method
 
 LATENT_DIM = 64

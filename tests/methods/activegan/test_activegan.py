@@ -15,6 +15,7 @@ import kerasos
 from kerasos import ActiveGAN
 from kerasos.methods.activegan.policy import POLICIES
 from kerasos.methods.activegan.reward import uncertainty_reward
+from kerasos.methods.base import Adam
 
 COUNTS = (20, 8, 4)
 SVM = {"kernel": "rbf", "C": 10.0}
@@ -68,7 +69,7 @@ def acgan_by_hand(model, batches, lr=2e-4, g_steps=2):
         *class_head.trainable_variables,
     ]
     g_variables = generator.trainable_variables
-    optimizers = [keras.optimizers.Adam(lr, beta_1=0.5) for _ in range(2)]
+    optimizers = [Adam(lr, beta_1=0.5) for _ in range(2)]
     binary = tf.nn.sigmoid_cross_entropy_with_logits
 
     def loss_of(x, one_hot, target):

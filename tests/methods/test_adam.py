@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.optimizers import Adam
+from kerasos.methods.base import Adam
 
 RATE = keras.optimizers.schedules.ExponentialDecay(0.02, 3, 0.5)
 
