@@ -257,8 +257,10 @@ def test_each_class_keeps_the_decoder_of_its_lowest_convergence(gamo):
     # And samples are theirs.
     latent = tf.zeros((1, model.latent_dim))
     features = model.generator(latent, tf.constant([1]))
-    np.testing.assert_allclose(
-        model.generate(latent, tf.constant([1])), model.kept_decoders[0](features)
+    np.testing.assert_allclose(  # sums of 512 in float32, in another order
+        model.generate(latent, tf.constant([1])),
+        model.kept_decoders[0](features),
+        rtol=1e-6,
     )
 
 
