@@ -313,7 +313,8 @@ class _Words:
         return sentences
 
     def _untold(self, classifier, name, main):
-        best = next(m for m in self._ordered(main) if m != REFERENCE)
+        open_ones = self._ordered(main[~main.excluded])
+        best = next(m for m in open_ones if m != REFERENCE)
         row = main.loc[best]
         return (
             f"With {name}, the nearest is {_named(main, [best])}, 95 % interval "
@@ -339,8 +340,8 @@ class _Words:
         left = (gain / unit) ** 2 - ratio if unit else math.inf
         if 1 / (10 * folds) < left < 1 / folds:
             return f"{told} {math.ceil(1 / left)} folds"
-        times = (unit / gain) ** 2 * (1 / folds + ratio)
-        return f"{told} {max(times, 1.1):.1f} times as many rows"
+        times = max((unit / gain) ** 2 * (1 / folds + ratio), 1.1)
+        return f"{told} {times:.{1 if times < 10 else 0}f} times as many rows"
 
     def _told(self, name, main, better):
         verb = "are" if len(better) > 1 else "is"

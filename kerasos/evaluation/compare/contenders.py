@@ -41,6 +41,7 @@ CLASSIFIERS = {
     "easy_ensemble": EasyEnsembleClassifier(),
     "rus_boost": RUSBoostClassifier(),
 }
+LARGEST = 1e150  # of a number, so that its variance is one
 DEFAULT_CLASSIFIERS = tuple(CLASSIFIERS)[:3]
 
 
@@ -62,7 +63,18 @@ class Contender:
         """Returns a balanced `(X, y)`; the same where nothing is sampled."""
         if self.sampler is None:
             return X, y
-        return seeded(self.sampler, seed).fit_resample(X, y)
+        X_res, y_res = seeded(self.sampler, seed).fit_resample(X, y)
+        if not isinstance(X_res, pd.DataFrame) or list(X_res) != list(X):
+            received = type(X_res).__name__
+            if isinstance(X_res, pd.DataFrame):
+                received = f"columns {list(X_res)}"
+            raise TypeError(
+                "A sampler must give back a frame with the columns that it got, whose "
+                "values mean what those of the test rows mean. Expected columns "
+                f"{list(X)}. Received: {received}. Scaling and encoding go into the "
+                "classifier, `make_pipeline(StandardScaler(), classifier)`."
+            )
+        return X_res, y_res
 
 
 def make_contenders(methods):
@@ -102,6 +114,7 @@ def make_contenders(methods):
 
 def _contender(name, value):
     if not isinstance(value, str):
+        _refuse_class("method", name, value)
         if not hasattr(value, "fit_resample"):
             raise TypeError(
                 f"The method {name!r} must be a name or a sampler with "
@@ -133,6 +146,13 @@ def make_classifiers(classifiers, contenders):
         classifiers = [classifiers]
     if not isinstance(classifiers, dict):
         names = DEFAULT_CLASSIFIERS if classifiers is None else list(classifiers)
+        unnamed = [type(c).__name__ for c in names if not isinstance(c, str)]
+        if unnamed:
+            raise TypeError(
+                "Classifiers need a name. Expected a list of names, or a dict of name "
+                f"to classifier. Received objects in a list: {unnamed}. Use "
+                "`{'my classifier': classifier}`."
+            )
         for name in names:
             check_choice("classifier", name, CLASSIFIERS)
         classifiers = {name: CLASSIFIERS[name] for name in names}
@@ -140,6 +160,7 @@ def make_classifiers(classifiers, contenders):
         raise ValueError("There is no classifier. Expected one at least.")
     weighted = any(each.kind == "class_weights" for each in contenders)
     for name, classifier in classifiers.items():
+        _refuse_class("classifier", name, classifier)
         if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
             raise TypeError(
                 f"The classifier {name!r} must have `fit` and `predict_proba`. "
@@ -153,6 +174,14 @@ def make_classifiers(classifiers, contenders):
                 "not. Leave out one of the two."
             )
     return classifiers
+
+
+def _refuse_class(what, name, value):
+    if isinstance(value, type):
+        raise TypeError(
+            f"The {what} {name!r} must be an object. Received: the class "
+            f"{value.__name__}. Make one, `{value.__name__}()`."
+        )
 
 
 def _last(classifier):
@@ -197,12 +226,13 @@ def check_columns(X, classifiers):
 
     Raises:
         TypeError: If a column holds dates or objects.
+        ValueError: If a number is infinite, or its square is.
     """
     if all(isinstance(classifier, Pipeline) for classifier in classifiers.values()):
         return
     for name in X:
         try:
-            column_kind(X[name], name)
+            kind = column_kind(X[name], name)
         except TypeError as error:
             received = pd.api.types.infer_dtype(X[name], skipna=True)
             raise TypeError(
@@ -211,6 +241,14 @@ def check_columns(X, classifiers):
                 "by numbers that matter, such as `.dt.month`, drop the column, or give "
                 "classifiers that are pipelines with an encoder of their own."
             ) from error
+        if kind != "categorical":
+            values = _to_float(X[[name]])
+            far = values[np.abs(values) > LARGEST]
+            if len(far):
+                raise ValueError(
+                    f"Numbers must be finite, and so must their squares. Received: "
+                    f"{far[0]:g} in column {name!r}. Clip it, or mark it as missing."
+                )
 
 
 def _to_float(frame):

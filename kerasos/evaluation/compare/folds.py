@@ -68,6 +68,8 @@ def _checked_groups(groups, length):
     import pandas as pd
 
     groups = np.asarray(groups)
+    if groups.ndim == 2 and groups.shape[1] == 1:
+        groups = groups[:, 0]
     if groups.shape != (length,) or pd.isna(groups).any():
         raise ValueError(
             "`groups` must name the group of each row. Expected an array of shape "
@@ -112,16 +114,18 @@ def _own_splits(codes, classes, cv, groups, equal, seed):
     if folds * repeats < 3:
         raise ValueError(_too_few(cv))
     if smallest < folds:
-        unit = "row" if together is None else "group of rows"
+        unit, units = "row", "rows"
+        if together is not None:
+            unit, units = "group of rows", "groups of rows"
         way = (
             " or join such classes"
             if folds == 2
             else " or join such classes, or use fewer folds"
         )
         raise ValueError(
-            f"Every fold needs a {unit} of each class. Expected {folds} {unit}s a "
+            f"Every fold needs a {unit} of each class. Expected {folds} {units} a "
             f"class at least. Received: {smallest} of "
-            f"{classes[available.argmin()]!r}. Drop{way}."
+            f"{classes.tolist()[available.argmin()]!r}. Drop{way}."
         )
     zeros = np.zeros(len(codes))
     if together is None:
@@ -147,8 +151,16 @@ def _given_splits(X, codes, cv, groups):
         with warnings.catch_warnings():
             # Whether groups are kept together is looked at afterwards.
             warnings.filterwarnings("ignore", "The groups parameter is ignored")
-            given = cv.split(X, codes) if groups is None else cv.split(X, codes, groups)
-            return [(np.asarray(train), np.asarray(test)) for train, test in given]
+            try:
+                pairs = list(cv.split(X, codes, groups))
+            except ValueError as error:
+                if groups is None and "groups" in str(error):
+                    raise ValueError(
+                        f"{type(cv).__name__} needs to know the group of each row. "
+                        "Received: groups=None. Give `groups`, or leave `cv` out."
+                    ) from error
+                raise
+        return [(np.asarray(train), np.asarray(test)) for train, test in pairs]
     message = (
         "`cv` must be an integer, one of scikit-learn's splitters, or a list of pairs "
         "of row numbers, `(to train on, to test on)`. Received: {}."
@@ -161,13 +173,23 @@ def _given_splits(X, codes, cv, groups):
             raise TypeError(message.format(f"{len(pair)} parts"))
         parts = [np.asarray(part) for part in pair]
         parts = [np.flatnonzero(p) if p.dtype == bool else p for p in parts]
-        for part in parts:
-            whole = np.issubdtype(part.dtype, np.integer) and part.ndim == 1
-            if not whole or not len(part) or part.min() < 0 or part.max() >= len(X):
+        for part, use in zip(parts, ("to train on", "to test on"), strict=True):
+            where = f"fold {len(splits)} of `cv`, rows {use}"
+            if part.ndim != 1 or not len(part):
                 raise ValueError(
-                    f"Row numbers in `cv` must lie in 0..{len(X) - 1}. Received: "
-                    f"{part!r} in fold {len(splits)}. Use positions, not labels of "
-                    "an index."
+                    f"Each part of a fold must have rows. Received: {where}, of shape "
+                    f"{part.shape}. Leave such folds out."
+                )
+            if not np.issubdtype(part.dtype, np.integer):
+                raise TypeError(
+                    "Row numbers must be integers, or booleans for all rows. Received: "
+                    f"{where}, of dtype {part.dtype}. Convert them."
+                )
+            outside = part[(part < 0) | (part >= len(X))]
+            if len(outside):
+                raise ValueError(
+                    f"Row numbers must lie in 0..{len(X) - 1}. Received: {where}, "
+                    f"among them {outside[0]}. Use positions, not labels of an index."
                 )
         both = np.intersect1d(*parts)
         if len(both):
@@ -192,7 +214,7 @@ def _crossing(splits, equal, groups):
                     "`cv` out, or use a splitter that looks at groups, such as "
                     "`StratifiedGroupKFold`."
                 )
-    crossing = np.mean(
+    crossing = splits and np.mean(
         [np.isin(equal[test], equal[train]).mean() for train, test in splits]
     )
     if not crossing:
@@ -213,7 +235,14 @@ def _too_few(cv):
 def _check(splits, codes, classes, cv):
     if len(splits) < 3:
         raise ValueError(_too_few(cv))
+    seen = {}
     for number, (train, test) in enumerate(splits):
+        same = seen.setdefault(np.sort(test).tobytes(), number)
+        if same != number and np.array_equal(np.sort(splits[same][0]), np.sort(train)):
+            raise ValueError(
+                "Folds must differ, or their agreement says nothing. Received: folds "
+                f"{same} and {number} with the same rows. Give each once."
+            )
         for part, rows in (("training", train), ("test", test)):
             absent = np.setdiff1d(np.arange(len(classes)), codes[rows])
             if len(absent):

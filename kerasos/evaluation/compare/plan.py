@@ -221,6 +221,8 @@ class _Plan:
         """Yields a row for each classifier; resamples once."""
         train, test = self.folds[fold]
         seed = derive_seed(self.seed, "compare", fold)
+        place = f"In fold {fold} of `compare`, method {contender.name!r}"
+        of_classifier = ""
         try:
             X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
             start = time.perf_counter()
@@ -230,6 +232,7 @@ class _Plan:
             resample_seconds = time.perf_counter() - start
             codes = np.searchsorted(self.classes, np.asarray(y_res))
             for name in classifiers:
+                of_classifier = f", classifier {name!r}"
                 scores, seconds = self._evaluate(X, X_res, codes, test, contender, name)
                 yield {
                     "fold": fold,
@@ -245,7 +248,7 @@ class _Plan:
                     "versions": versions(),
                 }
         except Exception as error:
-            error.add_note(f"In fold {fold} of `compare`, method {contender.name!r}.")
+            error.add_note(f"{place}{of_classifier}.")
             raise
 
     def _evaluate(self, X, X_res, codes, test, contender, name):

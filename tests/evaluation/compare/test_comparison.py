@@ -126,6 +126,27 @@ def test_words_where_the_data_cannot_tell():
     )
 
 
+def test_what_cannot_change_a_score_is_not_the_nearest():
+    """A threshold leaves log loss as it is: no number of rows would tell a gain."""
+    result = made_up({"threshold": 0.0, "a": -0.02}, metrics=["mcc"])
+    rows = result.rows.copy()
+    none = rows[rows.method == "none"].mcc.to_numpy()
+    rows.loc[rows.method == "threshold", "mcc"] = none
+    noise = np.random.default_rng(0).normal(0, 0.05, len(none))
+    rows.loc[rows.method == "a", "mcc"] = none - 0.02 + noise
+    again = Comparison.of_rows(
+        rows.to_dict("records"),
+        metrics=["mcc"],
+        methods=result.methods,
+        classifiers=result.classifiers,
+        counts={},
+    )
+    excluded = again.summary.set_index(["classifier", "method"]).excluded["mlp"]
+    assert excluded["threshold"] and not excluded["a"]
+    assert "the nearest is `a`" in again.verdict
+    assert "nearest is `threshold`" not in again.verdict
+
+
 def test_more_folds_are_named_where_they_would_do():
     result = made_up({"a": 0.0025}, classifiers=["mlp"], rows=(90, 10))
     wide = result.rows.pivot(index="fold", columns="method", values="g_mean")

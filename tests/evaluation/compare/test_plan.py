@@ -7,12 +7,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.pipeline import make_pipeline as make_sampling_pipeline
 from joblib._parallel_backends import ThreadingBackend
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
+    GroupKFold,
     KFold,
     RepeatedStratifiedKFold,
     StratifiedGroupKFold,
@@ -102,6 +104,7 @@ class Limited(LogisticRegression):
         return super().fit(X, y, sample_weight)
 
 
+SCALED = make_sampling_pipeline(StandardScaler(), SMOTE())
 LIMITED = {"logistic_regression": Limited(max_iter=1000)}
 
 
@@ -345,6 +348,25 @@ def test_an_error_says_where_it_came_from():
     assert caught.value.__notes__ == ["In fold 0 of `compare`, method 'broken'."]
 
 
+def test_a_sampler_must_give_back_the_columns():
+    """Scaled rows beside rows to test on that are not would be scored in silence."""
+    with pytest.raises(TypeError, match="Scaling and encoding go into the") as caught:
+        run({"scaled": SCALED}, data=numbers())
+    assert "Received: ndarray" in str(caught.value)
+
+
+def test_a_classifier_that_fails_is_named():
+    class Silent(Recorder):
+        def predict_proba(self, X):
+            raise RuntimeError("no luck")
+
+    with pytest.raises(RuntimeError) as caught:
+        run(["random"], {"silent": make_pipeline(Silent())})
+    assert caught.value.__notes__ == [
+        "In fold 0 of `compare`, method 'none', classifier 'silent'."
+    ]
+
+
 # What is refused before anything is trained.
 
 
@@ -380,7 +402,21 @@ def test_an_error_says_where_it_came_from():
         ({"y": np.linspace(0, 1, 90)}, ValueError, "continuous target"),
         ({"y": np.zeros(89)}, ValueError, r"Expected shape \(90,\)"),
         ({"y": np.array([None] + ["a"] * 89)}, ValueError, "1 missing labels"),
+        ({"methods": {"a": RandomOverSampler}}, TypeError, r"`RandomOverSampler\(\)`"),
+        ({"classifiers": {"a": GaussianNB}}, TypeError, r"Make one, `GaussianNB\(\)`"),
+        ({"classifiers": [GaussianNB()]}, TypeError, "Classifiers need a name"),
+        (
+            {"X": table()[0].replace({"age": {18: np.inf}}).assign(size=np.inf)},
+            ValueError,
+            "inf in column 'size'",
+        ),
+        ({"X": table()[0].assign(age=1e300)}, ValueError, r"1e\+300 in column 'age'"),
         ({"cv": np.inf}, TypeError, "list of pairs"),
+        ({"cv": []}, ValueError, "three folds at least"),
+        ({"cv": [([0, 1], [])]}, ValueError, "rows to test on, of shape"),
+        ({"cv": [([0, 1.5], [3])]}, TypeError, "of dtype float64"),
+        ({"cv": list(FOLDS.split(*table())) * 2}, ValueError, "folds 0 and 3"),
+        ({"cv": GroupKFold(3)}, ValueError, "GroupKFold needs to know the group"),
         ({"cv": [([0], [1]), ([1], [2], [3])]}, TypeError, "list of pairs"),
         ({"cv": [([0, 1], [1, 2])]}, ValueError, "rows are both, such as row 1"),
         ({"cv": [([0, 1], [90])]}, ValueError, r"must lie in 0\.\.89"),
