@@ -139,7 +139,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             "linear" for a method whose samples lie between real ones.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
-            over the data, within these bounds of steps.
+            over the data, within these bounds of steps; `default_row_steps` are the
+            bounds for tables, where they are others.
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
@@ -154,6 +155,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50
+    default_row_steps = None
     model_range = (-1.0, 1.0)
     stages = ("train",)
     pre_oversample = False

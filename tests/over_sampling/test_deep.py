@@ -583,6 +583,14 @@ def test_the_rule_is_what_trains(monkeypatch):
     sampler.fit_resample(X, y)
     assert sampler.model_.steps_done.numpy() == 30
     assert len(sampler.history_["c_loss"]) == 3
+    monkeypatch.setattr(kerasos.GAMO, "default_row_steps", (5, 20))
+    sampler.fit_resample(X, y)
+    assert sampler.model_.steps_done.numpy() == 20
+    monkeypatch.setattr(kerasos.CVAE, "default_steps", (2, 3))
+    images = np.zeros((33, 8, 8), "uint8") + np.arange(33, dtype="uint8")[:, None, None]
+    sampler = DeepOverSampler("cvae", random_state=0, method_params={"latent_dim": 2})
+    sampler.fit_resample(images, y)
+    assert sampler.model_.steps_done.numpy() == 3
 
 
 def test_steps_at_once_change_nothing(monkeypatch):

@@ -96,6 +96,8 @@ class CVAE(ConditionalModel):
         Conditional Generative Models, NeurIPS 2015.
     """
 
+    default_row_steps = (1_000, 5_000)  # more make rows no more like the data
+
     @checked
     def __init__(
         self,
