@@ -1,9 +1,14 @@
 """The simulation behind the folds of `compare`: both kinds of error."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 import script_module
 from scipy import stats
+
+RESULTS = script_module.ROOT / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +38,19 @@ def test_the_default_finds_gains_and_names_no_others(script):
     assert gained["power"] > 0.6 and gained["power"] > halves["power"] + 0.15
     assert none["family_wise_error"] <= 0.05 and none["power"] <= 0.05
     assert gained["found_gain"] == pytest.approx(0.15, abs=0.03)
+
+
+def test_the_table_of_the_results_is_that_of_the_stored_rows():
+    found = pd.read_csv(RESULTS / "results" / "compare_power.csv")
+    page = (RESULTS / "RESULTS.md").read_text("utf-8")
+    text = page.split("### What `compare` finds")[1].split("###")[0]
+    lines = [line for line in text.splitlines() if re.match(r"\| \d+x\d+ ", line)]
+    assert len(lines) == 5 and set(found.tables) == {200}
+    for line in lines:
+        design, *cells, error = [part.strip() for part in line.strip("|").split("|")]
+        folds, repeats = map(int, design.split("x"))
+        part = found[(found.folds == folds) & (found.repeats == repeats)]
+        assert float(error) == pytest.approx(part.family_wise_error.max(), abs=5e-4)
+        gained = part[part.gain > 0].sort_values(["rows", "gain"]).power.to_numpy()
+        told = [float(value) for cell in cells for value in cell.split(",")]
+        np.testing.assert_allclose(told, gained, atol=0.0051)
