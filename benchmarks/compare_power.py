@@ -80,9 +80,7 @@ def tested(x, y, folds, repeats, seed):
     scores = np.array([scores_of(x, y, *split) for split in cv.split(x, y)]).T
     ratio = 1.0 / (folds - 1)
     tests = [paired_t_test(own, scores[0], ratio) for own in scores[1:]]
-    half = stats.t.ppf(0.975, folds * repeats - 1)
-    half *= np.sqrt(1 / (folds * repeats) + ratio)
-    lengths = 2 * half * (scores[1:] - scores[0]).std(axis=1, ddof=1)
+    lengths = [np.ptp(test.interval()) for test in tests]
     adjusted = holm([test.p_value for test in tests])
     return [t.mean_difference for t in tests], lengths, adjusted
 

@@ -5,7 +5,9 @@
 Two classes of Gaussian columns, skewed and correlated, `--minority` of the rows in the
 rarer; the result is balanced. Adds a row to the CSV file: wall and processor seconds of
 the one call with the sampler's defaults, the resident memory before it (Python and
-TensorFlow) and its peak.
+TensorFlow) and its peak; and what the rows are like, on 3,000 of them and as many real
+ones of their class (`kerasos.evaluation.quality`): how well boosting tells the two
+apart (`auc`, 0.5 is best), and the mean difference of the columns' correlations.
 """
 
 import time
@@ -14,6 +16,7 @@ import numpy as np
 from absl import app, flags, logging
 from timing import add_row, machine, peak_mb
 
+from kerasos.evaluation import quality
 from kerasos.over_sampling import DeepOverSampler
 
 _METHOD = flags.DEFINE_string("method", "cvae", "Name of the method.")
@@ -37,6 +40,16 @@ def table(rows, columns, minority, seed):
     return x.astype("float32"), y
 
 
+def likeness(real, new, seed):
+    """Returns what `quality` says of as many rows of both."""
+    source = np.random.default_rng(seed)
+    most = min(3_000, len(real), len(new))
+    parts = (source.permutation(rows)[:most] for rows in (real, new))
+    summary = quality(*parts, random_state=seed).tables["summary"]
+    values = summary.set_index("measure").synthetic
+    return {name: round(values[name], 3) for name in ("auc", "pair_difference")}
+
+
 def main(_):
     logging.set_verbosity(logging.ERROR)
     X, y = table(_ROWS.value, _COLUMNS.value, _MINORITY.value, _SEED.value)
@@ -56,6 +69,7 @@ def main(_):
     row["added"] = len(X_res) - len(X)
     row["steps"] = int(np.asarray(getattr(sampler.model_, "steps_done", 0)))
     row["peak_mb"] = round(peak_mb())
+    row |= likeness(X[y == 1], X_res[len(X) :], _SEED.value)
     add_row(_OUTPUT.value, row)
 
 

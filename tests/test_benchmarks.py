@@ -114,6 +114,7 @@ def test_fit_resample_time_adds_a_row(tmp_path):
     assert (row.added, row.steps, row.method) == (240, 18, "cvae")
     assert row.wall_seconds > 0 and row.cpu_seconds > 0
     assert 100 < row.start_mb <= row.peak_mb
+    assert 0.5 < row.auc <= 1 and 0 < row.pair_difference < 1
 
 
 def test_the_generator_that_folding_is_held_against_makes_the_same_images():

@@ -780,17 +780,17 @@ def moved_by(model, dataset, **options):
     return values(model) + [v.numpy() for o in optimizers for v in o.variables]
 
 
+@pytest.mark.parametrize("first", [0, 3])
 @pytest.mark.parametrize(
-    ("cls", "options", "replicas", "first"),
+    ("cls", "options", "replicas"),
     [
-        (Drawing, {}, 1, 0),
-        (Drawing, {}, 1, 3),
-        (Drawing, {"steps_per_execution": 2}, 1, 0),
-        (Drawing, {"steps_per_execution": 2}, 1, 3),
-        (OneStage, {"jit_compile": True, "steps_per_execution": 3}, 1, 3),
-        (Drawing, {"run_eagerly": True}, 1, 0),
-        (OneStage, {}, 2, 3),
+        (Drawing, {}, 1),
+        (Drawing, {"steps_per_execution": 2}, 1),
+        (OneStage, {"jit_compile": True, "steps_per_execution": 3}, 1),
+        (Drawing, {"run_eagerly": True}, 1),
+        (OneStage, {}, 2),
     ],
+    ids=["graph", "many_steps", "xla", "eager", "replicas"],
 )
 def test_training_stops_before_a_batch_that_does_not_fit(
     toy, data, two_replicas, cls, options, replicas, first

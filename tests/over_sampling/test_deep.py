@@ -22,11 +22,12 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import kerasos
 from kerasos.over_sampling import DeepOverSampler, deep, schedule
 
-# The smallest configuration of each method that goes through every check: the default
-# of tables, and one that refuses balanced classes and trains two networks.
+# The smallest configuration of each method that goes through every check.
 FAST = {
     "gamo": {"latent_dim": 4, "discriminator": False, "g_update": "joint"},
     "flow": {"width": 8, "blocks": 1, "draws": 1, "sampling_steps": 2},
+    "cvae": {"latent_dim": 2},
+    "cgan": {"latent_dim": 2},
 }
 # Points between two rows of the class: GAMO's generator that needs no training.
 PAIRS = {"generator": "pairs", "discriminator": False}
@@ -34,7 +35,7 @@ PAIRS = {"generator": "pairs", "discriminator": False}
 
 def fast(method, **params):
     settings = {"epochs": 1, "batch_size": 500, "random_state": 0}
-    settings["method_params"] = FAST.get(method, {"latent_dim": 2})
+    settings["method_params"] = FAST[method]
     return DeepOverSampler(method, **{**settings, **params})
 
 
@@ -286,7 +287,7 @@ def test_tables_are_learnt_from_balanced_batches_unless_told_otherwise(method):
     sampler.fit_resample(X, y)
     assert sampler.model_.pre_oversample is True
     assert sampler.model_.batch_balance == "copies"
-    told = fast(method, method_params={"latent_dim": 2, "pre_oversample": False})
+    told = fast(method, method_params={**FAST[method], "pre_oversample": False})
     told.fit_resample(X, y)
     assert told.model_.pre_oversample is False
     images = np.zeros((33, 8, 8), "uint8") + np.arange(33, dtype="uint8")[:, None, None]

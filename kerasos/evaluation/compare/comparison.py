@@ -4,16 +4,13 @@ import dataclasses
 import math
 import pathlib
 
-import numpy as np
-
 from kerasos.evaluation.compare.scores import GUARD, METRICS, RAISED_BY_CHANCE
 from kerasos.evaluation.compare.significance import holm, paired_t_test
 
 LEVEL = 0.05
 REFERENCE = "none"
-CHEAP = ("class_weights", "threshold")
-# Where several are as good: what leaves the probabilities as they are, then what
-# generates no rows, then what generates none of its own, then the rest by score.
+# Where several are as good: what leaves the probabilities as they are, what adds no
+# rows, and what takes the least to add them; then the rest by score.
 PLAINEST = ("threshold", "class_weights", "random", "smote")
 
 
@@ -143,12 +140,7 @@ def summarize(rows, metrics, methods, classifiers, smallest_gain):
                 }
                 if method in tests:
                     row |= _tested(
-                        tests[method],
-                        adjusted[method],
-                        METRICS[metric],
-                        (scores[method] - scores[REFERENCE]).std(),
-                        ratio,
-                        smallest_gain,
+                        tests[method], adjusted[method], METRICS[metric], smallest_gain
                     )
                 else:
                     row |= dict.fromkeys(("difference", "low", "high"), 0.0)
@@ -177,30 +169,21 @@ def _ratio(rows):
     return float((rows.n_test / rows.n_train).mean())
 
 
-def _tested(test, adjusted_p, more_is_better, deviation, ratio, smallest_gain):
-    from scipy import stats
-
-    folds = test.degrees_of_freedom + 1
-    half = stats.t.ppf(0.975, test.degrees_of_freedom)
-    half *= deviation * np.sqrt(1.0 / folds + ratio)
+def _tested(test, adjusted_p, more_is_better, smallest_gain):
+    low, high = test.interval(LEVEL)
     outcome = ""
     if adjusted_p < LEVEL:
         ahead = (test.mean_difference > 0) == more_is_better
         outcome = "better" if ahead else "worse"
     return {
         "difference": test.mean_difference,
-        "low": test.mean_difference - half,
-        "high": test.mean_difference + half,
+        "low": low,
+        "high": high,
         "p_value": test.p_value,
         "adjusted_p": float(adjusted_p),
         "outcome": outcome,
-        "excluded": _gain(test.mean_difference, half, more_is_better) < smallest_gain,
+        "excluded": (high if more_is_better else -low) < smallest_gain,
     }
-
-
-def _gain(difference, half, more_is_better):
-    """The largest gain in the interval `difference` plus or minus `half`."""
-    return (difference if more_is_better else -difference) + half
 
 
 class _Words:
@@ -210,6 +193,7 @@ class _Words:
         self.rows, self.summary, self.metric = rows, summary, metric
         self.classifiers, self.smallest_gain = classifiers, smallest_gain
         self.sign = 1.0 if METRICS[metric] else -1.0
+        self.adds_rows = rows.groupby("method").n_added.max() > 0
         self.main = {
             name: summary[
                 (summary.classifier == name) & (summary.metric == metric)
@@ -269,8 +253,11 @@ class _Words:
         others = [cell for cell in as_good if cell != chosen]
         sentences = [f"{text}."]
         if others:
-            told = ", ".join(f"`{m}` with {_spoken(c)}" for c, m in others)
-            sentences.append(f"Not told apart from the best: {told}.")
+            told = ", ".join(
+                f"`{cell[1]}` with {_spoken(cell[0])} ({self._mean(cell):.3f})"
+                for cell in others
+            )
+            sentences.append(f"Not told apart from the best mean: {told}.")
         return chosen, sentences
 
     def _order(self, cell):
@@ -288,8 +275,10 @@ class _Words:
         return rows.sort_values("fold")[self.metric].to_numpy()
 
     def _as_good(self, cell, best):
-        test = paired_t_test(self._scores(cell), self._scores(best), _ratio(self.rows))
-        return cell == best or test.p_value >= LEVEL
+        return cell == best or self._test(cell, best).p_value >= LEVEL
+
+    def _test(self, cell, other):
+        return paired_t_test(self._scores(cell), self._scores(other), _ratio(self.rows))
 
     def _all_excluded(self, classifiers):
         return all(self.main[name].excluded.all() for name in classifiers)
@@ -331,16 +320,15 @@ class _Words:
         from scipy import stats
 
         gain = max(self.sign * row.difference, self.smallest_gain)
-        scores = (self._scores((classifier, m)) for m in (method, REFERENCE))
-        differences = np.subtract(*scores)
-        folds, ratio = len(differences), _ratio(self.rows)
+        test = self._test((classifier, method), (classifier, REFERENCE))
+        folds, ratio = test.degrees_of_freedom + 1, _ratio(self.rows)
         quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
-        unit = quantiles * differences.std(ddof=1)
+        needed = (quantiles * test.standard_error / gain) ** 2
         told = f"a gain of {gain:.3f} would be told by about"
-        left = (gain / unit) ** 2 - ratio if unit else math.inf
+        left = (1 / folds + ratio) / needed - ratio
         if 1 / (10 * folds) < left < 1 / folds:
             return f"{told} {math.ceil(1 / left)} folds"
-        times = max((unit / gain) ** 2 * (1 / folds + ratio), 1.1)
+        times = max(needed, 1.1)
         return f"{told} {times:.{1 if times < 10 else 0}f} times as many rows"
 
     def _told(self, name, main, better):
@@ -349,8 +337,8 @@ class _Words:
             f"With {name}, better than `none` ({main['mean'][REFERENCE]:.3f}) {verb} "
             f"{_named(main, better)}."
         )
-        cheap = [m for m in better if m in CHEAP]
-        generated = [m for m in better if m not in CHEAP]
+        cheap = [m for m in better if not self.adds_rows[m]]
+        generated = [m for m in better if self.adds_rows[m]]
         if cheap and generated:
             gain = self.sign * (main["mean"][generated[0]] - main["mean"][cheap[0]])
             if gain <= 0:

@@ -90,13 +90,7 @@ def make_contenders(methods):
     if isinstance(methods, str):
         methods = [methods]
     if not isinstance(methods, dict):
-        unnamed = [type(m).__name__ for m in methods if not isinstance(m, str)]
-        if unnamed:
-            raise TypeError(
-                "Samplers need a name. Expected a list of names, or a dict of name to "
-                f"sampler. Received objects in a list: {unnamed}. Use "
-                "`{'my sampler': sampler}`."
-            )
+        _refuse_unnamed("sampler", methods)
         methods = {name: name for name in methods}
     methods = {REFERENCE: REFERENCE, **methods}  # the first, wherever it was named
     if methods[REFERENCE] != REFERENCE:
@@ -146,13 +140,7 @@ def make_classifiers(classifiers, contenders):
         classifiers = [classifiers]
     if not isinstance(classifiers, dict):
         names = DEFAULT_CLASSIFIERS if classifiers is None else list(classifiers)
-        unnamed = [type(c).__name__ for c in names if not isinstance(c, str)]
-        if unnamed:
-            raise TypeError(
-                "Classifiers need a name. Expected a list of names, or a dict of name "
-                f"to classifier. Received objects in a list: {unnamed}. Use "
-                "`{'my classifier': classifier}`."
-            )
+        _refuse_unnamed("classifier", names)
         for name in names:
             check_choice("classifier", name, CLASSIFIERS)
         classifiers = {name: CLASSIFIERS[name] for name in names}
@@ -174,6 +162,16 @@ def make_classifiers(classifiers, contenders):
                 "not. Leave out one of the two."
             )
     return classifiers
+
+
+def _refuse_unnamed(what, given):
+    unnamed = [type(each).__name__ for each in given if not isinstance(each, str)]
+    if unnamed:
+        raise TypeError(
+            f"{what.capitalize()}s need a name. Expected a list of names, or a dict of "
+            f"name to {what}. Received objects in a list: {unnamed}. Use "
+            f"`{{'my {what}': {what}}}`."
+        )
 
 
 def _refuse_class(what, name, value):

@@ -51,8 +51,9 @@ def make_folds(X, codes, classes, cv, groups, random_state):
         splits, note = _own_splits(codes, classes, cv, groups, equal, seed)
     else:
         splits = _given_splits(X, codes, cv, groups)
+        _check_number(len(splits), cv)
         note = _crossing(splits, equal, groups)
-    _check(splits, codes, classes, cv)
+    _check(splits, codes, classes)
     return Folds(splits, note)
 
 
@@ -99,8 +100,9 @@ def _own_splits(codes, classes, cv, groups, equal, seed):
     available = np.bincount(codes) if groups is None else _sets(groups, codes)
     if groups is not None:
         note = f"Rows are of {groups.max() + 1} groups; each stays in one fold."
-    folds, repeats = (cv, 1) if cv is not None else (FOLDS, REPEATS)
-    folds = folds if cv is not None else max(2, min(folds, available.min()))
+    folds, repeats = cv, 1
+    if cv is None:
+        folds, repeats = max(2, min(FOLDS, available.min())), REPEATS
     repeated = int(np.sum(np.bincount(equal)[equal] > 1))
     if repeated:
         note += f" {repeated} rows have the same values as another; equal rows "
@@ -111,21 +113,17 @@ def _own_splits(codes, classes, cv, groups, equal, seed):
         else:
             note += "are not kept together, since too few would be left."
     note, smallest = note.strip(), int(available.min())
-    if folds * repeats < 3:
-        raise ValueError(_too_few(cv))
+    _check_number(folds * repeats, cv)
     if smallest < folds:
         unit, units = "row", "rows"
         if together is not None:
             unit, units = "group of rows", "groups of rows"
-        way = (
-            " or join such classes"
-            if folds == 2
-            else " or join such classes, or use fewer folds"
-        )
+        way = "" if folds == 2 else ", or use fewer folds"
         raise ValueError(
             f"Every fold needs a {unit} of each class. Expected {folds} {units} a "
             f"class at least. Received: {smallest} of "
-            f"{classes.tolist()[available.argmin()]!r}. Drop{way}."
+            f"{classes.tolist()[available.argmin()]!r}. Drop or join such "
+            f"classes{way}."
         )
     zeros = np.zeros(len(codes))
     if together is None:
@@ -214,7 +212,7 @@ def _crossing(splits, equal, groups):
                     "`cv` out, or use a splitter that looks at groups, such as "
                     "`StratifiedGroupKFold`."
                 )
-    crossing = splits and np.mean(
+    crossing = np.mean(
         [np.isin(equal[test], equal[train]).mean() for train, test in splits]
     )
     if not crossing:
@@ -225,16 +223,15 @@ def _crossing(splits, equal, groups):
     )
 
 
-def _too_few(cv):
-    return (
-        "Methods are tested over three folds at least, better over ten. Received: "
-        f"cv={cv!r}. Leave `cv` out for five folds, five times."
-    )
+def _check_number(folds, cv):
+    if folds < 3:
+        raise ValueError(
+            "Methods are tested over three folds at least, better over ten. Received: "
+            f"cv={cv!r}. Leave `cv` out for five folds, five times."
+        )
 
 
-def _check(splits, codes, classes, cv):
-    if len(splits) < 3:
-        raise ValueError(_too_few(cv))
+def _check(splits, codes, classes):
     seen = {}
     for number, (train, test) in enumerate(splits):
         same = seen.setdefault(np.sort(test).tobytes(), number)

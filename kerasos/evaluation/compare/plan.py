@@ -73,7 +73,8 @@ def compare(
         cv: None: five folds, five times, stratified (`benchmarks/compare_power.py`
             says what gains they find); an integer: folds, once; one of scikit-learn's
             splitters; or a list of pairs of row numbers, to train on and to test on.
-            Where it is None or an integer, rows with the same values stay in one fold.
+            Where it is None or an integer, rows with the same values stay in one fold,
+            unless too few of a class would be left; the verdict says so.
         groups: Array `(n,)` that names what each row belongs to, a patient say. All
             rows of a group stay in one fold.
         metrics: Of "balanced_accuracy", "g_mean", "macro_f1", "average_precision"

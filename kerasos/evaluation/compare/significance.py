@@ -6,12 +6,21 @@ import numpy as np
 
 
 class PairedTest(NamedTuple):
-    """Result of `paired_t_test`: mean difference, t, p and degrees of freedom."""
+    """Result of `paired_t_test`: mean difference, t, p, degrees of freedom, error."""
 
     mean_difference: float
     statistic: float
     p_value: float
     degrees_of_freedom: int
+    standard_error: float = 0.0
+
+    def interval(self, level=0.05):
+        """Returns `(low, high)`, which hold the true difference in 1 - `level`."""
+        from scipy import stats
+
+        quantile = stats.t.ppf(1.0 - level / 2.0, self.degrees_of_freedom)
+        half = float(quantile) * self.standard_error
+        return self.mean_difference - half, self.mean_difference + half
 
     def significant(self, level=0.05):
         """Whether p is below `level`; 0.05 is 95 % as in He et al. (IJCAI 2021)."""
@@ -83,7 +92,8 @@ def paired_t_test(scores, reference, test_ratio=0.0):
 
     error = differences.std(ddof=1) * np.sqrt(1.0 / len(differences) + test_ratio)
     statistic = float(mean / error)
-    return PairedTest(mean, statistic, float(2 * stats.t.sf(abs(statistic), df)), df)
+    p_value = float(2 * stats.t.sf(abs(statistic), df))
+    return PairedTest(mean, statistic, p_value, df, float(error))
 
 
 def holm(p_values):

@@ -96,7 +96,8 @@ class CVAE(ConditionalModel):
         Conditional Generative Models, NeurIPS 2015.
     """
 
-    default_row_steps = (1_000, 5_000)  # more make rows no more like the data
+    # More do not help (benchmarks/fit_resample_time.py).
+    default_row_steps = (1_000, 5_000)
 
     @checked
     def __init__(

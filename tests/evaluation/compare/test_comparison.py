@@ -9,6 +9,7 @@ from kerasos.evaluation import holm, paired_t_test
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.scores import DEFAULT_METRICS, METRICS
 
+NO_ROWS = ("none", "class_weights", "threshold", "under_sampling")
 CLASSIFIERS = ["logistic_regression", "mlp"]
 
 
@@ -30,7 +31,8 @@ def made_up(
                     {"fold": fold, "method": method, "classifier": classifier}
                     | dict.fromkeys(METRICS, score)
                     | {"brier": 0.1 + brier.get(method, 0.0) + 0.002 * rng.normal()}
-                    | {"n_train": rows[0], "n_test": rows[1], "n_added": 0}
+                    | {"n_train": rows[0], "n_test": rows[1]}
+                    | {"n_added": 0 if method in NO_ROWS else 40}
                     | {"versions": "v 1"}
                     | {"resample_seconds": 2.0, "fit_seconds": 0.5}
                 )
@@ -40,6 +42,18 @@ def made_up(
         methods=["none", *shifts],
         classifiers=list(classifiers),
         counts={"no": 80, "<b>|yes": 20},
+    )
+
+
+def rebuilt(result, rows, **options):
+    """The `Comparison` of other rows with the same names."""
+    options = {"metrics": result.metrics, **options}
+    return Comparison.of_rows(
+        rows.to_dict("records"),
+        methods=result.methods,
+        classifiers=result.classifiers,
+        counts={},
+        **options,
     )
 
 
@@ -74,13 +88,7 @@ def test_the_summary_is_the_tests_it_names(rows, ratio):
 def test_ties_share_a_rank():
     result = made_up({"a": 0.0})
     result.rows.loc[:, "g_mean"] = 0.5
-    same = Comparison.of_rows(
-        result.rows.to_dict("records"),
-        metrics=["g_mean"],
-        methods=result.methods,
-        classifiers=result.classifiers,
-        counts={},
-    )
+    same = rebuilt(result, result.rows, metrics=["g_mean"])
     assert same.mean_ranks() == {"a": 1.5, "none": 1.5}
     assert set(same.summary.outcome) == {""} and set(same.summary.p_value) == {1.0}
 
@@ -134,13 +142,7 @@ def test_what_cannot_change_a_score_is_not_the_nearest():
     rows.loc[rows.method == "threshold", "mcc"] = none
     noise = np.random.default_rng(0).normal(0, 0.05, len(none))
     rows.loc[rows.method == "a", "mcc"] = none - 0.02 + noise
-    again = Comparison.of_rows(
-        rows.to_dict("records"),
-        metrics=["mcc"],
-        methods=result.methods,
-        classifiers=result.classifiers,
-        counts={},
-    )
+    again = rebuilt(result, rows, metrics=["mcc"])
     excluded = again.summary.set_index(["classifier", "method"]).excluded["mlp"]
     assert excluded["threshold"] and not excluded["a"]
     assert "the nearest is `a`" in again.verdict
@@ -148,16 +150,25 @@ def test_what_cannot_change_a_score_is_not_the_nearest():
 
 
 def test_more_folds_are_named_where_they_would_do():
-    result = made_up({"a": 0.0025}, classifiers=["mlp"], rows=(90, 10))
-    wide = result.rows.pivot(index="fold", columns="method", values="g_mean")
-    unit = 3.1038 * (wide.a - wide.none).std()
-    folds = 1 / ((0.01 / unit) ** 2 - 1 / 9)
-    if "folds" in result.verdict:
-        assert f"by about {int(np.ceil(folds))} folds" in result.verdict
-    else:
-        assert "are excluded for every method" in result.verdict or not (
-            10 < folds < 100
-        )
+    """Differences of mean .002 and deviation .00805, ten folds of a tenth each.
+
+    By hand: (.01 / (3.1038 x .00805))^2 - 1 / 9 = .0491, so 21 folds.
+    """
+    result = made_up({"a": 0.0}, classifiers=["mlp"], rows=(90, 10))
+    rows = result.rows.copy()
+    noise = np.random.default_rng(0).normal(size=10)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    none = rows[rows.method == "none"].mcc.to_numpy()
+    rows.loc[rows.method == "a", "mcc"] = none + 0.002 + 0.00805 * noise
+    again = rebuilt(result, rows, metrics=["mcc"])
+    assert "a gain of 0.010 would be told by about 21 folds." in again.verdict
+
+
+def test_what_takes_rows_away_generates_none():
+    result = made_up({"under_sampling": 0.06, "cvae": 0.04}, classifiers=["mlp"])
+    assert "No generated rows beat `under_sampling`, which generates none." in (
+        result.verdict
+    )
 
 
 def test_a_threshold_that_is_as_good_is_shipped():
@@ -170,10 +181,10 @@ def test_a_threshold_that_is_as_good_is_shipped():
         f"Ship `threshold` with mlp: {row['mean']:.3f} by balanced accuracy, "
         f"{row.difference:+.3f} to `none` (95 % interval {row.low:+.3f} to "
         f"{row.high:+.3f}), and the probabilities stay as they are. Not told apart "
-        "from the best: "
+        "from the best mean: "
     )
-    told = result.verdict.split("best: ")[1].split(". With")[0]
-    assert "`cvae` with mlp" in told and "`random`" not in told
+    told = result.verdict.split("best mean: ")[1].split(". With")[0]
+    assert "`cvae` with mlp (0.7" in told and "`random`" not in told
     far = made_up({"cvae": 0.12, "threshold": 0.04}, classifiers=["mlp"])
     assert far.shipped == ("mlp", "cvae") and "Not told apart" not in far.verdict
 
@@ -184,14 +195,7 @@ def test_a_classifier_that_needs_no_help_is_shipped_as_it_is():
     rows.loc[rows.classifier == "mlp", "balanced_accuracy"] += 0.2
     mine = (rows.classifier == "mlp") & (rows.method == "smote")
     rows.loc[mine, "balanced_accuracy"] -= 0.1
-    again = Comparison.of_rows(
-        rows.to_dict("records"),
-        metrics=["balanced_accuracy"],
-        methods=result.methods,
-        classifiers=result.classifiers,
-        counts={},
-        note="A note.",
-    )
+    again = rebuilt(result, rows, metrics=["balanced_accuracy"], note="A note.")
     assert again.shipped == ("mlp", "none")
     assert again.verdict.startswith("Ship mlp on the data as they are, 0.9")
     assert again.verdict.endswith(" A note.")
@@ -208,13 +212,7 @@ def test_a_gain_that_chance_can_make_is_none(metric):
     rows.loc[mine, "balanced_accuracy"] = np.random.default_rng(1).normal(
         0.6, 0.01, mine.sum()
     )
-    again = Comparison.of_rows(
-        rows.to_dict("records"),
-        metrics=[metric, "mcc"],
-        methods=result.methods,
-        classifiers=result.classifiers,
-        counts={},
-    )
+    again = rebuilt(result, rows, metrics=[metric, "mcc"])
     outcome = again.summary.set_index(["metric", "classifier", "method"]).outcome
     assert outcome[metric, "mlp", "a"] == "" and outcome[metric, "mlp", "b"] == "better"
     assert outcome["mcc", "mlp", "a"] == "better"

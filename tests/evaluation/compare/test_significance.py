@@ -89,3 +89,16 @@ def test_holm_by_hand():
     # Never smaller than one that came before it.
     np.testing.assert_allclose(holm([0.01, 0.011]), [0.02, 0.02])
     assert holm([]).shape == (0,)
+
+
+def test_the_interval_is_that_of_the_test():
+    """It ends at 0 where p is its level; without the ratio it is SciPy's."""
+    rng = np.random.default_rng(0)
+    scores, reference = rng.normal(0.8, 0.02, 10), rng.normal(0.79, 0.02, 10)
+    plain = paired_t_test(scores, reference)
+    expected = stats.ttest_rel(scores, reference).confidence_interval(0.95)
+    np.testing.assert_allclose(plain.interval(), expected)
+    corrected = paired_t_test(scores, reference, 0.25)
+    low, high = corrected.interval(corrected.p_value)
+    assert min(abs(low), abs(high)) == pytest.approx(0.0, abs=1e-12)
+    assert paired_t_test([0.9, 0.8], [0.8, 0.7]).interval() == pytest.approx((0.1, 0.1))
