@@ -2,19 +2,6 @@
 
 import numpy as np
 
-from kerasos.checks import check_choice
-from kerasos.evaluation.compare.scores import METRICS
-
-
-def check_metrics(metrics):
-    """Returns a list of known names, each once."""
-    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    if not metrics:
-        raise ValueError(f"`metrics` is empty. Expected some of {list(METRICS)}.")
-    for name in metrics:
-        check_choice("metric", name, METRICS)
-    return list(dict.fromkeys(metrics))
-
 
 def check_data(X, y):
     """Returns the labels in order, and the place of each row's label there."""

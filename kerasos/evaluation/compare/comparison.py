@@ -4,14 +4,21 @@ import dataclasses
 import math
 import pathlib
 
-from kerasos.evaluation.compare.scores import GUARD, METRICS, RAISED_BY_CHANCE
+from kerasos.evaluation.compare.scores import (
+    COST,
+    GUARD,
+    IDEALS,
+    more_is_better,
+    written,
+)
 from kerasos.evaluation.compare.significance import holm, paired_t_test
 
 LEVEL = 0.05
 REFERENCE = "none"
 # Where several are as good: what leaves the probabilities as they are, what adds no
 # rows, and what takes the least to add them; then the rest by score.
-PLAINEST = ("threshold", "class_weights", "random", "smote")
+PLAINEST = ("threshold", "class_weights", "cost_weights", "random", "smote")
+PROBABILITIES = ("brier", "log_loss", "calibration_error")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Comparison:
         shipped: `(classifier, method)`, what the verdict begins with.
         metrics, methods, classifiers: Names, in order.
         counts: Dict of rows by class.
+        models: Dict of `(classifier, method)` to what was evaluated, unfitted; see
+            `estimator`.
     """
 
     rows: object
@@ -39,6 +48,7 @@ class Comparison:
     classifiers: list
     counts: dict
     shipped: tuple
+    models: dict = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
     def of_rows(
@@ -51,22 +61,61 @@ class Comparison:
         counts,
         smallest_gain=0.01,
         note="",
+        guarded=(),
+        models=None,
     ):
         """Builds the result from dicts; all folds must have all combinations.
 
-        `note` ends the verdict.
+        `note` ends the verdict. A gain in the metrics `guarded` counts only with one
+        in balanced accuracy.
         """
         import pandas as pd
 
         rows = pd.DataFrame(rows)
-        summary = summarize(rows, metrics, methods, classifiers, smallest_gain)
+        summary = summarize(rows, metrics, methods, classifiers, smallest_gain, guarded)
         words = _Words(rows, summary, metrics[0], classifiers, smallest_gain)
         shipped, verdict = words.verdict()
         if note:
             verdict += f" {note}"
         return cls(
-            rows, summary, verdict, metrics, methods, classifiers, counts, shipped
+            rows,
+            summary,
+            verdict,
+            metrics,
+            methods,
+            classifiers,
+            counts,
+            shipped,
+            models or {},
         )
+
+    def estimator(self, classifier=None, method=None):
+        """Returns what to ship, unfitted: it does all that `compare` evaluated.
+
+        A classifier of scikit-learn's interface from the frame or array as it is to
+        labels and probabilities: resampling, encoding, weights, threshold and
+        recalibration included. Fit it on all rows, and keep it by `joblib.dump`.
+
+        Args:
+            classifier, method: Names. Default: those that the verdict begins with.
+
+        Raises:
+            ValueError: If they were not compared.
+
+        Example:
+
+        >>> model = result.estimator().fit(frame, target)
+        >>> model.predict(new_rows)
+        """
+        from sklearn.base import clone
+
+        names = classifier or self.shipped[0], method or self.shipped[1]
+        if names not in self.models:
+            raise ValueError(
+                f"There is no model of {names}. Expected one of {self.classifiers} and "
+                f"one of {self.methods}."
+            )
+        return clone(self.models[names], safe=False)
 
     def to_frame(self):
         """Returns the means: a row for each classifier and method, metrics beside."""
@@ -106,18 +155,18 @@ class Comparison:
         return path
 
 
-def summarize(rows, metrics, methods, classifiers, smallest_gain):
+def summarize(rows, metrics, methods, classifiers, smallest_gain, guarded):
     """Returns the frame `Comparison.summary`."""
     import pandas as pd
 
-    ratio = _ratio(rows)
-    guarded = [metric for metric in metrics if metric in RAISED_BY_CHANCE]
+    rows, ratio = _judged(rows), _ratio(rows)
     found = []
     for metric in dict.fromkeys([*metrics, *([GUARD] if guarded else [])]):
         for classifier in classifiers:
             part = rows[rows.classifier == classifier]
             scores = part.pivot(index="fold", columns="method", values=metric)[methods]
-            sign = -1.0 if METRICS[metric] else 1.0
+            worth = _worth(metric, smallest_gain, scores[REFERENCE].mean())
+            sign = -1.0 if more_is_better(metric) else 1.0
             ranks = (sign * scores).round(12).rank(axis=1).mean()
             others = [method for method in methods if method != REFERENCE]
             tests = {
@@ -140,7 +189,7 @@ def summarize(rows, metrics, methods, classifiers, smallest_gain):
                 }
                 if method in tests:
                     row |= _tested(
-                        tests[method], adjusted[method], METRICS[metric], smallest_gain
+                        tests[method], adjusted[method], more_is_better(metric), worth
                     )
                 else:
                     row |= dict.fromkeys(("difference", "low", "high"), 0.0)
@@ -165,15 +214,26 @@ def _without_guard(summary, guarded):
     return gains & ~keys.isin(sure)
 
 
+def _judged(rows):
+    """The rows with distances from the ideal where neither more nor less is better."""
+    distances = {name: (rows[name] - ideal).abs() for name, ideal in IDEALS.items()}
+    return rows.assign(**distances)
+
+
+def _worth(metric, smallest_gain, reference):
+    """A gain worth having, in units of the metric."""
+    return smallest_gain * (reference if metric == COST else 1.0)
+
+
 def _ratio(rows):
     return float((rows.n_test / rows.n_train).mean())
 
 
-def _tested(test, adjusted_p, more_is_better, smallest_gain):
+def _tested(test, adjusted_p, more, worth):
     low, high = test.interval(LEVEL)
     outcome = ""
     if adjusted_p < LEVEL:
-        ahead = (test.mean_difference > 0) == more_is_better
+        ahead = (test.mean_difference > 0) == more
         outcome = "better" if ahead else "worse"
     return {
         "difference": test.mean_difference,
@@ -182,7 +242,7 @@ def _tested(test, adjusted_p, more_is_better, smallest_gain):
         "p_value": test.p_value,
         "adjusted_p": float(adjusted_p),
         "outcome": outcome,
-        "excluded": (high if more_is_better else -low) < smallest_gain,
+        "excluded": (high if more else -low) < worth,
     }
 
 
@@ -190,9 +250,9 @@ class _Words:
     """The sentences of `Comparison.verdict`."""
 
     def __init__(self, rows, summary, metric, classifiers, smallest_gain):
-        self.rows, self.summary, self.metric = rows, summary, metric
+        self.rows, self.summary, self.metric = _judged(rows), summary, metric
         self.classifiers, self.smallest_gain = classifiers, smallest_gain
-        self.sign = 1.0 if METRICS[metric] else -1.0
+        self.sign = 1.0 if more_is_better(metric) else -1.0
         self.adds_rows = rows.groupby("method").n_added.max() > 0
         self.main = {
             name: summary[
@@ -209,7 +269,8 @@ class _Words:
         """Returns `((classifier, method), text)`."""
         shipped, sentences = self._shipped()
         for classifier in self.classifiers:
-            sentences += self._of_classifier(classifier)
+            mine = shipped[1] if shipped[0] == classifier else None
+            sentences += self._of_classifier(classifier, mine)
         return shipped, " ".join(sentences)
 
     def _shipped(self):
@@ -220,13 +281,13 @@ class _Words:
             for method in (REFERENCE, *self.better[classifier])
         ]
         best = max(cells, key=lambda cell: self.sign * self._mean(cell))
-        name = self.metric.replace("_", " ")
+        name = _spoken(self.metric)
         if not any(self.better.values()):
-            plain = f"Ship {_spoken(best[0])} on the data as they are"
+            plain = f"Ship {_spoken(best[0])} {self._as_they_are()}"
             if self._all_excluded(self.classifiers):
                 return best, [
                     f"{plain}: nothing beats doing nothing here. By {name}, gains of "
-                    f"{self.smallest_gain:g} or more are excluded for every method."
+                    f"{self._smallest()} or more are excluded for every method."
                 ]
             return best, [
                 f"{plain}: by {name}, no method could be told apart from doing "
@@ -234,9 +295,9 @@ class _Words:
             ]
         if best[1] == REFERENCE:
             return best, [
-                f"Ship {_spoken(best[0])} on the data as they are, "
-                f"{self._mean(best):.3f} by {name}: what helps the others does not "
-                "bring them so far."
+                f"Ship {_spoken(best[0])} {self._as_they_are()}, "
+                f"{self._written(self._mean(best))} by {name}: what helps the others "
+                "does not bring them so far."
             ]
         as_good = [
             cell for cell in cells if cell[1] != REFERENCE and self._as_good(cell, best)
@@ -244,9 +305,8 @@ class _Words:
         chosen = min(as_good, key=self._order)
         row = self.main[chosen[0]].loc[chosen[1]]
         text = (
-            f"Ship `{chosen[1]}` with {_spoken(chosen[0])}: {row['mean']:.3f} by "
-            f"{name}, {row.difference:+.3f} to `none` (95 % interval {row.low:+.3f} "
-            f"to {row.high:+.3f})"
+            f"Ship `{chosen[1]}` with {_spoken(chosen[0])}: "
+            f"{self._written(row['mean'])} by {name}, {self._changed(row)}"
         )
         if chosen[1] == "threshold":
             text += ", and the probabilities stay as they are"
@@ -254,11 +314,61 @@ class _Words:
         sentences = [f"{text}."]
         if others:
             told = ", ".join(
-                f"`{cell[1]}` with {_spoken(cell[0])} ({self._mean(cell):.3f})"
+                f"`{cell[1]}` with {_spoken(cell[0])} "
+                f"({self._written(self._mean(cell))})"
                 for cell in others
             )
             sentences.append(f"Not told apart from the best mean: {told}.")
-        return chosen, sentences
+        return chosen, sentences + self._price(*chosen)
+
+    def _price(self, classifier, method):
+        """What gets worse by what is shipped, and a way to mend it."""
+        part = self.summary[self.summary.classifier == classifier]
+        mine = part[(part.method == method) & (part.metric != self.metric)]
+        mine = mine[mine.outcome == "worse"]
+        if mine.empty:
+            return []
+        told = ", ".join(
+            f"{_spoken(row.metric)} ({written(row.metric, row.difference, '+')})"
+            for row in mine.itertuples()
+        )
+        mended = [
+            name for name in self.adds_rows.index if name.startswith(f"{method}+")
+        ]
+        sentences = [f"The price: worse {told}."]
+        if set(mine.metric) & set(PROBABILITIES) and "+" not in method and not mended:
+            sentences.append(
+                f"`{method}+isotonic` among the methods would say whether mended "
+                "probabilities are worth it."
+            )
+        return sentences
+
+    def _written(self, value, sign=""):
+        return written(self.metric, value, sign)
+
+    def _changed(self, row):
+        low, high = (self._written(end, "+") for end in (row.low, row.high))
+        return (
+            f"{self._written(row.difference, '+')} to `none` (95 % interval {low} to "
+            f"{high})"
+        )
+
+    def _as_they_are(self):
+        return "on the data as they are" + (
+            ", its decisions those of least expected cost"
+            if self.metric == COST
+            else ""
+        )
+
+    def _smallest(self):
+        if self.metric == COST:
+            return f"{100 * self.smallest_gain:g} %"
+        return f"{self.smallest_gain:g}"
+
+    def _named(self, main, names):
+        return ", ".join(
+            f"`{name}` ({self._written(main.difference[name], '+')})" for name in names
+        )
 
     def _order(self, cell):
         """Plainest first, then the better."""
@@ -283,22 +393,21 @@ class _Words:
     def _all_excluded(self, classifiers):
         return all(self.main[name].excluded.all() for name in classifiers)
 
-    def _of_classifier(self, classifier):
+    def _of_classifier(self, classifier, shipped):
         main, better = self.main[classifier], self.better[classifier]
         name = _spoken(classifier)
         if better:
             sentences = [self._told(name, main, better)]
         elif self._all_excluded([classifier]):
             sentences = [
-                f"With {name}, every interval ends below a gain of "
-                f"{self.smallest_gain:g}."
+                f"With {name}, every interval ends below a gain of {self._smallest()}."
             ]
         else:
             sentences = [self._untold(classifier, name, main)]
-        sentences += self._costs(classifier, better)
+        sentences += self._prices(classifier, [m for m in better if m != shipped])
         worse = self._ordered(main[main.outcome == "worse"])
         if worse:
-            sentences.append(f"Worse than `none` there: {_named(main, worse)}.")
+            sentences.append(f"Worse than `none` there: {self._named(main, worse)}.")
         return sentences
 
     def _untold(self, classifier, name, main):
@@ -306,8 +415,8 @@ class _Words:
         best = next(m for m in open_ones if m != REFERENCE)
         row = main.loc[best]
         return (
-            f"With {name}, the nearest is {_named(main, [best])}, 95 % interval "
-            f"{row.low:+.3f} to {row.high:+.3f}, adjusted p = {row.adjusted_p:.2g}; "
+            f"With {name}, the nearest is `{best}`, {self._changed(row)}, adjusted p = "
+            f"{row.adjusted_p:.2g}; "
             f"{self._what_would_tell(classifier, best, row)}."
         )
 
@@ -319,12 +428,15 @@ class _Words:
         """
         from scipy import stats
 
-        gain = max(self.sign * row.difference, self.smallest_gain)
+        least = _worth(
+            self.metric, self.smallest_gain, self._mean((classifier, REFERENCE))
+        )
+        gain = max(self.sign * row.difference, least)
         test = self._test((classifier, method), (classifier, REFERENCE))
         folds, ratio = test.degrees_of_freedom + 1, _ratio(self.rows)
         quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
         needed = (quantiles * test.standard_error / gain) ** 2
-        told = f"a gain of {gain:.3f} would be told by about"
+        told = f"a gain of {self._written(gain)} would be told by about"
         left = (1 / folds + ratio) / needed - ratio
         if 1 / (10 * folds) < left < 1 / folds:
             return f"{told} {math.ceil(1 / left)} folds"
@@ -333,9 +445,10 @@ class _Words:
 
     def _told(self, name, main, better):
         verb = "are" if len(better) > 1 else "is"
+        reference = self._written(main["mean"][REFERENCE])
         text = (
-            f"With {name}, better than `none` ({main['mean'][REFERENCE]:.3f}) {verb} "
-            f"{_named(main, better)}."
+            f"With {name}, better than `none` ({reference}) {verb} "
+            f"{self._named(main, better)}."
         )
         cheap = [m for m in better if not self.adds_rows[m]]
         generated = [m for m in better if self.adds_rows[m]]
@@ -345,15 +458,15 @@ class _Words:
                 text += f" No generated rows beat `{cheap[0]}`, which generates none."
             else:
                 text += (
-                    f" `{generated[0]}` is {gain:.3f} ahead of `{cheap[0]}`, which "
-                    "generates no rows."
+                    f" `{generated[0]}` is {self._written(gain)} ahead of "
+                    f"`{cheap[0]}`, which generates no rows."
                 )
         elif cheap:
             text += " Nothing that generates rows is."
         return text
 
-    def _costs(self, classifier, better):
-        """Other scores that the winners make worse."""
+    def _prices(self, classifier, better):
+        """Other scores that the winners that are not shipped make worse."""
         part = self.summary[self.summary.classifier == classifier]
         found = []
         for other in dict.fromkeys(part.metric):
@@ -361,9 +474,15 @@ class _Words:
                 scores = part[part.metric == other].set_index("method")
                 worse = [m for m in better if scores.outcome[m] == "worse"]
                 if worse:
-                    label = other.replace("_", " ")
-                    found.append(f"{label} gets worse with {_named(scores, worse)}")
-        return [f"The price: {'; '.join(found)}."] if found else []
+                    told = ", ".join(
+                        f"`{m}` ({written(other, scores.difference[m], '+')})"
+                        for m in worse
+                    )
+                    found.append(f"{_spoken(other)} gets worse with {told}")
+        if not found:
+            return []
+        told = "; ".join(found)
+        return [f"{told[0].upper()}{told[1:]}."]
 
     def _ordered(self, part):
         """Names of methods, the best first."""
@@ -372,9 +491,5 @@ class _Words:
         ).index.tolist()
 
 
-def _named(main, names):
-    return ", ".join(f"`{name}` ({main.difference[name]:+.3f})" for name in names)
-
-
-def _spoken(classifier):
-    return classifier.replace("_", " ")
+def _spoken(name):
+    return name.replace("_", " ")

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import json
 import pathlib
 import time
 import warnings
@@ -10,20 +11,26 @@ import warnings
 import numpy as np
 
 from kerasos.checks import check_number
-from kerasos.evaluation.compare.checks import check_data, check_metrics
+from kerasos.evaluation.compare.checks import check_data
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
-from kerasos.evaluation.compare.scores import DEFAULT_METRICS, METRICS, score_all
+from kerasos.evaluation.compare.scores import (
+    DEFAULT_METRICS,
+    METRICS,
+    reliability,
+    score_all,
+)
 from kerasos.randomness.seeds import derive_seed
 from kerasos.version import __version__
 
 ROWS_FILE = "rows.csv"
-COLUMNS = (
-    "fold,method,classifier,"
-    + ",".join(METRICS)
-    + ",n_train,n_added,n_test,resample_seconds,fit_seconds,seed,versions,config"
-).split(",")
+COLUMNS = [
+    *("fold", "method", "classifier", *METRICS),
+    *("others", "reliability", "reliability_corrected"),
+    *("n_train", "n_added", "n_test", "resample_seconds", "fit_seconds"),
+    *("seed", "versions", "config"),
+]
 
 
 def compare(
@@ -34,6 +41,7 @@ def compare(
     cv=None,
     *,
     groups=None,
+    objective=None,
     metrics=DEFAULT_METRICS,
     smallest_gain=0.01,
     n_jobs=None,
@@ -57,13 +65,20 @@ def compare(
             every training and test part.
         methods: List of names, or dict of a name of yours to a name or to a sampler
             (any object with `fit_resample`). Names: "none", always compared with;
-            "class_weights", weights inverse to the classes' frequencies; "threshold",
-            the decision threshold moved to the best balanced accuracy by
-            cross-validation inside the training rows (of more than two classes:
-            probabilities over the classes' frequencies), probabilities as they were;
-            "under_sampling", as many rows of each class as of the rarest;
-            and all of `kerasos.list_methods()`, "random" (copies) and "smote" among
-            them, by `DeepOverSampler` with its defaults.
+            "class_weights", weights inverse to the classes' frequencies;
+            "threshold", the decision threshold moved to the best value of the
+            objective by cross-validation inside the training rows (of more than two
+            classes: probabilities over the classes' frequencies), probabilities as
+            they were; with costs "cost_weights", rows weighted by what their mistakes
+            cost; "under_sampling", as many rows of each class as of the rarest,
+            "near_miss" and "edited_nearest_neighbours", by distances of encoded rows;
+            "balanced_bagging", the classifier in ten balanced bags; and all of
+            `kerasos.list_methods()`, "random" (copies) and "smote" among them, by
+            `DeepOverSampler` with its defaults.
+            "+prior_corrected", "+isotonic" or "+platt" behind a name ("smote+platt",
+            also behind one of yours) mends its probabilities: by the classes' shares,
+            or on real rows left out, for which it is trained five times more. The
+            decision is then for the likeliest class, or for the least expected cost.
         classifiers: List of "logistic_regression", "gradient_boosting" (scikit-learn's
             histogram one), "mlp" (default: these three), and of imbalanced-learn's
             "balanced_random_forest", "easy_ensemble" and "rus_boost", which balance by
@@ -77,14 +92,24 @@ def compare(
             unless too few of a class would be left; the verdict says so.
         groups: Array `(n,)` that names what each row belongs to, a patient say. All
             rows of a group stay in one fold.
-        metrics: Of "balanced_accuracy", "g_mean", "macro_f1", "average_precision"
+        objective: What the verdict is about. Default: the first of `metrics`. A
+            metric; `{"miss": 100, "false_alarm": 1}`, what mistakes about the rarer
+            of two classes cost, or costs `(num_classes, num_classes)` of each class
+            decided as each: "cost" is their mean over rows, and `none` decides for the
+            least expected cost; or "recall at precision 0.9", the largest recall at
+            which the precision is at least that.
+        metrics: List of what else is reported, or dict of a name of yours to a scorer:
+            "balanced_accuracy", "g_mean", "macro_f1", "average_precision"
             (the rarer of two classes, or the mean over classes), "brier" (smaller is
-            better, as for the last two), "mcc", "roc_auc", "log_loss" and
-            "calibration_error". The verdict is about the first. A gain in "g_mean" or
-            "macro_f1", which decisions at random can raise, counts only where there
-            is one in "balanced_accuracy".
-        smallest_gain: Float, at least 0, the gain in the first metric that is worth
-            having. That nothing helps is said only where larger ones are excluded.
+            better, as for the next three), "log_loss", "calibration_error",
+            "mcc", "roc_auc"; "calibration_slope" and "calibration_intercept", tested
+            by their distance from 1 and 0; and scorers of scikit-learn, by name or
+            from `make_scorer`. A gain in what decisions at random can raise ("g_mean",
+            "macro_f1", "f1", "recall", ...) counts only where there is one in
+            "balanced_accuracy".
+        smallest_gain: Float, at least 0, the gain in the objective that is worth
+            having; of a cost, as a share of that of `none`. That nothing helps is
+            said only where larger ones are excluded.
         n_jobs: Integer, how many folds and methods run at once, or None for one, or
             for what `joblib.parallel_config` says, also on other machines ("dask",
             "ray"). Rows are the same as with one.
@@ -114,22 +139,25 @@ def compare(
         Holm. A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
     from kerasos.evaluation.compare.contenders import (
-        as_frame,
-        check_columns,
+        check_recalibration,
         make_classifiers,
         make_contenders,
     )
+    from kerasos.evaluation.compare.encoding import as_frame, check_columns
+    from kerasos.evaluation.compare.objectives import make_metrics
 
-    metrics = check_metrics(metrics)
     check_number("smallest_gain", smallest_gain, 0.0)
-    contenders = make_contenders(methods)
-    classifiers = make_classifiers(classifiers, contenders)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         y = np.ravel(y)
     classes, codes = check_data(X, y)
+    metrics = make_metrics(metrics, objective, classes, codes)
+    contenders = make_contenders(methods, metrics.costs)
+    classifiers = make_classifiers(classifiers, contenders)
     X = as_frame(X)
     check_columns(X, classifiers)
     folds = make_folds(X, codes, classes, cv, groups, random_state)
+    fewest = min(np.bincount(codes[train]).min() for train, _ in folds.splits)
+    check_recalibration(contenders, fewest)
     plan = _Plan(
         X,
         np.asarray(y),
@@ -138,17 +166,24 @@ def compare(
         folds.splits,
         contenders,
         classifiers,
+        metrics,
         random_state,
     )
     path = None if output_dir is None else pathlib.Path(output_dir) / ROWS_FILE
     return Comparison.of_rows(
         plan.run(path, verbose, n_jobs),
-        metrics=metrics,
+        metrics=metrics.names,
         methods=[contender.name for contender in contenders],
         classifiers=list(classifiers),
         counts=dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True)),
         smallest_gain=smallest_gain,
         note=folds.note,
+        guarded=metrics.guarded,
+        models={
+            (name, contender.name): plan.model(contender, name)
+            for name in classifiers
+            for contender in contenders
+        },
     )
 
 
@@ -163,6 +198,7 @@ class _Plan:
     folds: list
     contenders: list
     classifiers: dict
+    metrics: object
     seed: int
 
     def run(self, path, verbose, n_jobs):
@@ -193,7 +229,7 @@ class _Plan:
                 done[row["config"]] = row
                 bar.set_postfix_str(f"fold {row['fold']}, {row['method']}", False)
                 bar.update()
-        return [done[config] for config in configs.values()]
+        return [_unpacked(done[config]) for config in configs.values()]
 
     def _rows_of_all(self, tasks, n_jobs):
         """Yields rows as they are finished, in any order."""
@@ -220,28 +256,36 @@ class _Plan:
 
     def _rows_of(self, fold, contender, classifiers):
         """Yields a row for each classifier; resamples once."""
+        from sklearn.exceptions import ConvergenceWarning
+
         train, test = self.folds[fold]
         seed = derive_seed(self.seed, "compare", fold)
         place = f"In fold {fold} of `compare`, method {contender.name!r}"
         of_classifier = ""
         try:
             X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
+            sampling = self.model(contender, classifiers[0])
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Classes .* have one sample each")
-                X_res, y_res = contender.resample(X, y, seed)
+                resampled = sampling.resample(X, y, seed)
+                inner = sampling.resample_inner(X, y, seed)
             resample_seconds = time.perf_counter() - start
-            codes = np.searchsorted(self.classes, np.asarray(y_res))
             for name in classifiers:
                 of_classifier = f", classifier {name!r}"
-                scores, seconds = self._evaluate(X, X_res, codes, test, contender, name)
+                start = time.perf_counter()
+                model = self.model(contender, name)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    model.fit_resampled(X, y, *resampled, inner)
+                seconds = time.perf_counter() - start
                 yield {
                     "fold": fold,
                     "method": contender.name,
                     "classifier": name,
-                    **scores,
+                    **self._scores(model, test),
                     "n_train": len(train),
-                    "n_added": len(codes) - len(train),
+                    "n_added": len(resampled[1]) - len(train),
                     "n_test": len(test),
                     "resample_seconds": round(resample_seconds, 4),
                     "fit_seconds": round(seconds, 4),
@@ -252,25 +296,36 @@ class _Plan:
             error.add_note(f"{place}{of_classifier}.")
             raise
 
-    def _evaluate(self, X, X_res, codes, test, contender, name):
-        from sklearn.exceptions import ConvergenceWarning
+    def model(self, contender, classifier):
+        """Returns what is evaluated, unfitted."""
+        from kerasos.evaluation.compare.rebalanced import Rebalanced
 
-        from kerasos.evaluation.compare.contenders import Rebalanced, encoder_for
+        return Rebalanced(
+            self.classifiers[classifier],
+            contender.kind,
+            contender.sampler,
+            contender.recalibration,
+            self.metrics.costs,
+            self.metrics.names[0],
+            derive_seed(self.seed, "compare", "classifier"),
+        )
 
-        classifier = self.classifiers[name]
-        seed = derive_seed(self.seed, "compare", "classifier")
-        encoder = encoder_for(classifier, self.X).fit(X)
-        model = Rebalanced(classifier, contender.kind, seed)
-        start = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(encoder.transform(X_res), codes)
-        seconds = time.perf_counter() - start
-        x_test = encoder.transform(self.X.iloc[test])
-        predicted, probabilities = model.predict(x_test, len(self.classes))
+    def _scores(self, model, test):
+        decided, probabilities = model.predict_both(self.X.iloc[test])
         rare = int(np.bincount(self.codes).argmin())
-        scores = score_all(self.codes[test], predicted, probabilities, rare)
-        return scores, seconds
+        truth = self.codes[test]
+        arguments = truth, np.searchsorted(self.classes, decided), probabilities, rare
+        others = {name: of(*arguments) for name, of in self.metrics.others.items()}
+        corrected = None
+        if model.recalibration is None:
+            corrected = model.corrected(probabilities)
+        return score_all(*arguments) | {
+            "others": json.dumps(others) if others else "",
+            "reliability": reliability(truth, probabilities, rare),
+            "reliability_corrected": (
+                "" if corrected is None else reliability(truth, corrected, rare)
+            ),
+        }
 
     def _configs(self):
         """Returns {(fold, method, classifier): hash of all that decides its row}."""
@@ -280,10 +335,14 @@ class _Plan:
             [self.X.to_numpy(object), self.X.dtypes.astype(str).tolist()]
         )
         data += joblib.hash(self.codes)
+        others = f"{self.metrics.costs} {self.metrics.others}"
         configs = {}
         for fold, rows in enumerate(self.folds):
             split = joblib.hash(rows)
             for contender in self.contenders:
+                tuned = others
+                if contender.kind == "threshold":
+                    tuned += self.metrics.names[0]
                 for name, classifier in self.classifiers.items():
                     parts = (
                         data,
@@ -292,6 +351,8 @@ class _Plan:
                         contender.name,
                         contender.kind,
                         _settings(contender.sampler),
+                        str(contender.recalibration),
+                        tuned,
                         name,
                         _settings(classifier),
                         str(self.seed),
@@ -340,9 +401,17 @@ def versions():
 
 
 def _typed(row):
-    texts = ("method", "classifier", "versions", "config")
+    texts = ("method", "classifier", "others", "versions", "config")
+    texts += ("reliability", "reliability_corrected")
     whole = ("fold", "n_train", "n_added", "n_test", "seed")
     return {
         name: value if name in texts else int(value) if name in whole else float(value)
         for name, value in row.items()
     }
+
+
+def _unpacked(row):
+    """The row with a column for each of its other metrics."""
+    others = row["others"]
+    row = {name: value for name, value in row.items() if name != "others"}
+    return row | (json.loads(others) if others else {})

@@ -13,6 +13,9 @@ NO_ROWS = ("none", "class_weights", "threshold", "under_sampling")
 CLASSIFIERS = ["logistic_regression", "mlp"]
 
 
+GUARDED = ("g_mean", "macro_f1")
+
+
 def made_up(
     shifts, *, classifiers=CLASSIFIERS, metrics=DEFAULT_METRICS, rows=(50, 50), **brier
 ):
@@ -42,12 +45,13 @@ def made_up(
         methods=["none", *shifts],
         classifiers=list(classifiers),
         counts={"no": 80, "<b>|yes": 20},
+        guarded=GUARDED,
     )
 
 
 def rebuilt(result, rows, **options):
     """The `Comparison` of other rows with the same names."""
-    options = {"metrics": result.metrics, **options}
+    options = {"metrics": result.metrics, "guarded": GUARDED, **options}
     return Comparison.of_rows(
         rows.to_dict("records"),
         methods=result.methods,
@@ -124,7 +128,8 @@ def test_words_where_the_data_cannot_tell():
     assert "nothing beats" not in result.verdict
     assert "no method could be told apart from doing nothing" in result.verdict
     interval = f"95 % interval {row.low:+.3f} to {row.high:+.3f}"
-    assert f"`smote` ({row.difference:+.3f}), {interval}" in result.verdict
+    told = f"`smote`, {row.difference:+.3f} to `none` ({interval})"
+    assert told in result.verdict
     # By hand: t(.975, 9) + z(.8) = 3.104 errors of sd sqrt(1/10 + 1) for a gain of .01.
     wide = result.rows.pivot(index="fold", columns="method", values="balanced_accuracy")
     deviation = (wide.smote - wide.none).std()
@@ -240,7 +245,51 @@ def test_words_where_weights_do_as_well():
     assert "With logistic regression, better than `none` (0." in verdict
     assert re.search(r"are `class_weights` \(\+0\.0\d+\), `cvae`", verdict)
     assert "No generated rows beat `class_weights`, which generates none." in verdict
-    assert "The price: brier gets worse with `cvae` (+0.05" in verdict
+    assert "Brier gets worse with `cvae` (+0.05" in verdict
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_the_price_of_what_is_shipped_is_said_first(mended):
+    shifts = {"cvae": 0.06} | ({"cvae+isotonic": 0.0} if mended else {})
+    verdict = made_up(shifts, classifiers=["mlp"], cvae=0.05).verdict
+    ship, price, rest = verdict.split(". ", 2)
+    assert ship.startswith("Ship `cvae` with mlp: ")
+    assert re.fullmatch(r"The price: worse brier \(\+0\.0\d+\)", price)
+    assert ("`cvae+isotonic` among the methods" in rest) != mended
+    assert "Brier gets worse" not in rest  # not twice
+
+
+def test_distances_are_tested_where_neither_more_nor_less_is_better():
+    """A slope of 1.1 beats one of .7, which beats 1.6."""
+    result = made_up({"a": 0.0, "b": 0.0}, metrics=["calibration_slope"])
+    rows = result.rows.copy()
+    noise = np.random.default_rng(0).normal(0, 0.01, len(rows))
+    slopes = rows.method.map({"none": 0.7, "a": 1.1, "b": 1.6})
+    rows["calibration_slope"] = slopes + noise
+    again = rebuilt(result, rows)
+    part = again.summary.set_index(["classifier", "method"])
+    assert part.outcome["mlp", "a"] == "better" and part.outcome["mlp", "b"] == "worse"
+    assert part["mean"]["mlp", "a"] == pytest.approx(0.1, abs=0.01)
+    assert again.rows.calibration_slope.max() > 1.5  # these are not distances
+
+
+def test_a_cost_is_written_with_its_digits_and_gains_are_shares_of_it():
+    result = made_up({"a": 0.0}, classifiers=["mlp"])
+    rows, rng = result.rows.copy(), np.random.default_rng(0)
+    noise = rng.normal(0, 1, len(rows))
+    for gain, start in (
+        (200, r"Ship `a` with mlp: 1,\d\d\d by cost, -\d\d\d to `none`"),
+        (
+            0,
+            "Ship mlp on the data as they are, its decisions those of least expected "
+            "cost: nothing beats doing nothing here. By cost, gains of 1 % or more",
+        ),
+    ):
+        rows["cost"] = 2000 - gain * (rows.method == "a") + noise
+        again = rebuilt(result, rows, metrics=["cost", "brier"])
+        assert re.match(start, again.verdict), again.verdict
+        excluded = again.summary.set_index(["metric", "method"]).excluded
+        assert excluded["cost", "a"] == (gain == 0)
 
 
 def test_words_where_generated_rows_are_ahead():

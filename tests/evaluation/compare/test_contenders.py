@@ -1,35 +1,14 @@
-"""The contenders of `compare`: the threshold, and what names stand for."""
+"""The contenders of `compare`: what names stand for."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 
 from kerasos import list_methods
 from kerasos.evaluation import compare
-from kerasos.evaluation.compare.contenders import best_threshold, make_contenders
-
-
-def test_the_threshold_is_the_best_one():
-    """Against every other threshold, on the same rows left out."""
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], [80, 20])
-    x = rng.normal(size=(100, 2)) + y[:, None]
-    found = best_threshold(LogisticRegression(), x, y, seed=3)
-    assert 0.05 < found < 0.4
-    cv = StratifiedKFold(5, shuffle=True, random_state=3)
-    p = cross_val_predict(LogisticRegression(), x, y, cv=cv, method="predict_proba")
-
-    def balanced_accuracy(thresholds):
-        said = p[:, 1:] >= np.array(thresholds)
-        return (said[y == 1].mean(axis=0) + 1 - said[y == 0].mean(axis=0)) / 2
-
-    best = balanced_accuracy(np.linspace(0, 1, 500)).max()
-    assert balanced_accuracy([found]) == pytest.approx(best)
-    constant = DummyClassifier(strategy="prior")
-    assert best_threshold(constant, x, y, seed=3) == 0.5
+from kerasos.evaluation.compare.contenders import make_classifiers, make_contenders
 
 
 def test_what_balances_by_itself_goes_by_name():
@@ -59,3 +38,50 @@ def test_none_comes_first_and_every_other_method_is_a_sampler():
     assert [each.sampler.method for each in others] == [
         name for name in names[::-1] if name != "none"
     ]
+
+
+def test_names_with_a_plus_mend_probabilities():
+    mine = object.__new__(type("Mine", (), {"fit_resample": lambda self, X, y: None}))
+    methods = {"a": mine, "b": "a+isotonic", "c": "smote+platt"}
+    _, a, b, c = make_contenders(methods)
+    assert (a.recalibration, b.recalibration, c.recalibration) == (
+        *(None, "isotonic"),
+        "platt",
+    )
+    assert b.sampler is mine and c.sampler.method == "smote"
+    (_, weights) = make_contenders(["class_weights+prior_corrected"])
+    assert (weights.kind, weights.recalibration) == ("class_weights", "prior_corrected")
+
+
+@pytest.mark.parametrize(
+    "methods, words",
+    [
+        (["smot"], "Unknown method 'smot'.*Did you mean 'smote'.*[+]isotonic"),
+        (["smote+iso"], "`recalibration`.*'isotonic'.*'iso'"),
+        (["smot+isotonic"], "Unknown method 'smot'"),
+        (["none+prior_corrected"], "nothing to correct.*'none[+]isotonic'"),
+        (["threshold+prior_corrected"], "nothing to correct"),
+        (["smote+platt+isotonic"], "recalibrated once"),
+        ({"a": "smote+platt", "b": "a+platt"}, "recalibrated once"),
+        (["cost_weights"], "needs costs.*'miss': 100"),
+        (["cost_weights+platt"], "needs costs"),
+    ],
+)
+def test_names_that_mean_nothing_are_refused(methods, words):
+    with pytest.raises(ValueError, match=words):
+        make_contenders(methods)
+
+
+def test_recalibration_needs_two_rows_of_a_class():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
+    y = np.repeat([0, 1], [38, 2])
+    cv = [(np.arange(k, 39), np.r_[np.arange(k), 39]) for k in (5, 6, 7)]
+    with pytest.raises(ValueError, match="'random[+]platt'.*two training rows.*: 1"):
+        compare(X, y, ["random+platt"], ["logistic_regression"], cv, verbose=0)
+
+
+def test_bags_take_no_pipeline():
+    pipeline = make_pipeline(LogisticRegression())
+    contenders = make_contenders(["balanced_bagging"])
+    with pytest.raises(TypeError, match="'balanced_bagging'.*'mine', a Pipeline"):
+        make_classifiers({"mine": pipeline}, contenders)

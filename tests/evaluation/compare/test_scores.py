@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kerasos.evaluation.compare.scores import METRICS, calibration_error, score_all
+from kerasos.evaluation.compare.scores import (
+    METRICS,
+    calibration_error,
+    calibration_line,
+    one_against_rest,
+    reliability,
+    score_all,
+)
 
 
 def test_two_classes_by_hand():
@@ -66,3 +73,28 @@ def test_the_calibration_error_is_the_distance_from_frequencies():
     # Two groups by hand: .2 where none is positive, .9 where half are.
     p, y = np.repeat([0.2, 0.9], [60, 40]), np.repeat([0, 1], [80, 20])
     assert calibration_error(y, p) == pytest.approx(0.6 * 0.2 + 0.4 * 0.4)
+
+
+def test_the_calibration_line_is_that_of_the_logits():
+    """Probabilities made too extreme, and too large, by known amounts."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(-2, 1.5, 200_000)
+    y = rng.random(len(true)) < 1 / (1 + np.exp(-true))
+    for slope, shift in ((1, 0), (2, 0), (0.5, 1)):
+        p = 1 / (1 + np.exp(-(slope * true + shift)))
+        found = calibration_line(y, p)
+        assert found == pytest.approx((1 / slope, -shift / slope), abs=0.05)
+    apart = np.repeat([0.0, 1.0], 20)
+    assert np.isfinite(calibration_line(apart > 0.5, apart)).all()
+
+
+def test_bins_are_kept_as_text():
+    y = np.array([0, 0, 1, 1, 0, 1])
+    p = np.array([0.2, 0.2, 0.2, 0.7, 0.7, 0.7])
+    two = np.stack([1 - p, p], axis=1)
+    assert reliability(y, two, rare=1) == "3 0.2 0.3333;3 0.7 0.6667"
+    assert reliability(y, two, rare=0) == "3 0.3 0.3333;3 0.8 0.6667"
+    three = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+    truth, found = one_against_rest(np.array([0, 2]), three, rare=1)
+    assert truth.tolist() == [True, False, False, False, False, True]
+    assert found.tolist() == [0.5, 0.1, 0.3, 0.6, 0.2, 0.3]
