@@ -29,6 +29,7 @@ class Comparison:
         shipped: `(classifier, method)`, what the verdict begins with.
         metrics, methods, classifiers: Names, in order.
         counts: Dict of rows by class.
+        smallest_gain: As in `compare`.
     """
 
     rows: object
@@ -39,6 +40,7 @@ class Comparison:
     classifiers: list
     counts: dict
     shipped: tuple
+    smallest_gain: float = 0.01
 
     @classmethod
     def of_rows(
@@ -65,7 +67,15 @@ class Comparison:
         if note:
             verdict += f" {note}"
         return cls(
-            rows, summary, verdict, metrics, methods, classifiers, counts, shipped
+            rows,
+            summary,
+            verdict,
+            metrics,
+            methods,
+            classifiers,
+            counts,
+            shipped,
+            smallest_gain,
         )
 
     def to_frame(self):
@@ -77,9 +87,9 @@ class Comparison:
         return wide.loc[order, self.metrics].rename_axis(columns=None)
 
     def _repr_html_(self):
-        from kerasos.evaluation.compare.comparison_report import marked_up
+        from kerasos.evaluation.compare.comparison_report import notebook_head
 
-        return f"<p>{marked_up(self.verdict)}</p>{self.to_frame().round(3).to_html()}"
+        return notebook_head(self)
 
     def __repr__(self):
         return f"{self.verdict}\n\n{self.to_frame().round(3).to_string()}"
