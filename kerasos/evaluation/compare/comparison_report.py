@@ -24,8 +24,8 @@ from kerasos.evaluation.compare.scores import METRICS
 TITLE = "Comparison of rebalancing methods"
 # What any page of tables needs; the benchmarks' report has it, too.
 STYLE = """
-:root{color-scheme:light dark;--page:#fff;--text:#1d2327;--soft:#566069;--line:#d5dbdf;
---box:#f3f6f7;--better:#14607a;--worse:#a3302a;--same:#5a646c;--after:#a85a17}
+:root{color-scheme:light dark;--page:#ffffff;--text:#1d2327;--soft:#566069;
+--line:#d5dbdf;--box:#f3f6f7;--better:#14607a;--worse:#a3302a;--same:#5a646c;--after:#a85a17}
 @media(prefers-color-scheme:dark){:root{--page:#14181b;--text:#e4e8eb;--soft:#a7b1b8;
 --line:#3a434a;--box:#1f262b;--better:#6cc4e2;--worse:#ff9d92;--same:#aeb7bd;
 --after:#f0a868}}
@@ -54,7 +54,8 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,20.5rem),1fr))}
 .key{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;padding:0;
 font-size:14px;max-width:none}.key svg{vertical-align:-4px;margin-right:.4em}
 details{border:1px solid var(--line);border-radius:6px;margin:.6rem 0;padding:0 .8rem}
-details[open]{padding-bottom:.8rem}summary{cursor:pointer;padding:.6rem 0}summary b{margin-right:.5em}
+details[open]{padding-bottom:.8rem}summary{cursor:pointer;padding:.6rem 0}
+summary b{margin-right:.5em}
 .scroll{overflow-x:auto}td{white-space:nowrap}thead th{vertical-align:bottom}
 caption{text-align:left;padding-bottom:.3rem}caption span{display:inline-block;
 position:sticky;left:0;max-width:min(46rem,100vw - 4.5rem)}
@@ -64,7 +65,8 @@ background:var(--page)}tbody th span{display:inline-block;max-width:11rem}
 svg{display:block;color:var(--text)}.key svg{display:inline;overflow:visible}
 svg text{font:13px system-ui,sans-serif;fill:currentColor;stroke:var(--page);
 stroke-width:4px;paint-order:stroke;font-variant-numeric:tabular-nums;white-space:pre}
-svg .name{fill:var(--text)}svg .tick{fill:var(--soft);font-size:12px}svg .bold{font-weight:700}
+svg .name{fill:var(--text)}svg .tick{fill:var(--soft);font-size:12px}
+svg .bold{font-weight:700}
 .grid,.path{stroke:var(--line);fill:none}.zero{stroke:var(--text);stroke-width:1.2}
 .gain{stroke:var(--soft);stroke-dasharray:3 3;fill:none}
 .same{color:var(--same)}.fold{fill:currentColor;opacity:.5}
@@ -194,14 +196,13 @@ def html_page(result):
 
 
 def _differences(result):
-    gain = f"{result.smallest_gain:g}"
-    metric = spoken(result.metrics[0])
+    metric = html.escape(spoken(result.metrics[0]))
     yield "<h2>What each method changes</h2>"
     yield (
-        f"<p>Right of each name the mean of {html.escape(metric)}, and its difference to "
-        "<code>none</code>, the data as they are; the best first. Colours and ▲ ▼ allow "
-        "for the number of methods, so a line may stay clear of 0 and yet be no finding."
-        "</p>"
+        f"<p>Right of each name the mean of {metric}, and its difference to "
+        "<code>none</code>, the data as they are; the best first. Colours and ▲ ▼ "
+        "allow for the number of methods, so a line may stay clear of 0 and yet be no "
+        "finding.</p>"
     )
     yield key(
         ("fold", "one fold"),
@@ -210,13 +211,13 @@ def _differences(result):
         ("worse", "worse (▼)"),
         ("interval", "95 % interval of the mean"),
         ("zero", "no difference to none"),
-        ("gain", f"smallest gain worth having, {gain}"),
+        ("gain", f"smallest gain worth having, {result.smallest_gain:g}"),
     )
     yield '<div class="plots">'
     for classifier in classifiers_of(result):
         yield (
-            f"<figure><figcaption><b>{html.escape(spoken(classifier))}</b>difference in "
-            f"{html.escape(label(result.metrics[0]))}</figcaption>"
+            f"<figure><figcaption><b>{html.escape(spoken(classifier))}</b>"
+            f"difference in {html.escape(label(result.metrics[0]))}</figcaption>"
             f"{difference_plot(result, classifier)}</figure>"
         )
     yield "</div>"
@@ -254,7 +255,8 @@ def _table(result, caption, header, lines):
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in header)
     text = [
         f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">',
-        f"<table><caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>",
+        f"<table><caption><span>{caption}</span></caption>",
+        f"<thead><tr>{head}</tr></thead><tbody>",
     ]
     for classifier, ((method, _), *cells) in lines:
         kind = "reference" if method == "none" else ""
@@ -324,11 +326,11 @@ def _pictures(result):
 def _to_uri(picture):
     from matplotlib.image import imsave
 
-    picture = np.asarray(picture)
-    if picture.ndim == 3 and picture.shape[-1] == 1:
-        picture = picture[..., 0]
+    picture = np.atleast_3d(picture)
+    if picture.shape[-1] == 1:
+        picture = picture.repeat(3, axis=-1)
     file = io.BytesIO()
-    imsave(file, picture, format="png", cmap="gray", vmin=0, vmax=255)
+    imsave(file, picture, format="png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
@@ -340,22 +342,14 @@ def notebook_head(result):
     text += [f"<p>{marked_up(each)}</p>" for each in (why, *paragraphs) if each]
     chosen = []
     for classifier, header, lines in tables(result):
-        kept = [
-            line
-            for place, line in enumerate(lines)
-            if place < _FIRST
-            or line[0][0] == "none"
-            or (classifier, line[0][0]) == tuple(result.shipped)
-        ]
-        chosen += [
-            (classifier, [line[0], (spoken(classifier), ""), *line[1:3]])
-            for line in kept
-        ]
+        columns = [header[0], "classifier", *header[1:3]]
+        for place, (name, *cells) in enumerate(lines):
+            shipped = (classifier, name[0]) == tuple(result.shipped)
+            if place < _FIRST or name[0] == "none" or shipped:
+                cells = [name, (spoken(classifier), ""), *cells[:2]]
+                chosen.append((classifier, cells))
     caption = f"The best {_FIRST} of each classifier, and none"
-    text.append(
-        _table(result, caption, [header[0], "classifier", *header[1:3]], chosen)
-    )
-    return "".join([*text, "</div>"])
+    return "\n".join([*text, _table(result, caption, columns, chosen), "</div>"])
 
 
 def marked_up(text):
