@@ -41,7 +41,8 @@ body{max-width:70rem}main{margin-bottom:3rem}p,li{max-width:46rem}
 h1{font-size:clamp(1.7rem,1.2rem + 2.2vw,2.6rem);line-height:1.2;margin:.3rem 0 1rem}
 h1 span{display:block;font-size:1.2rem;font-weight:400;line-height:1.45;
 margin-top:.7rem;max-width:46rem}
-h2{font-size:1.35rem;margin:2.5rem 0 .5rem}h3{font-size:1.05rem;margin:1.5rem 0 .3rem}
+h1 code{background:none;padding:0}h2{font-size:1.35rem;margin:2.5rem 0 .5rem}
+h3{font-size:1.05rem;margin:1.5rem 0 .3rem}
 code{font-size:.93em;background:var(--box);padding:.05em .25em;border-radius:3px}
 .soft,figcaption,caption{color:var(--soft);font-size:14px}.soft{margin:.4rem 0}
 figure{margin:0}figcaption b{display:block;color:var(--text);font-size:16px}
@@ -62,7 +63,7 @@ position:sticky;left:0;max-width:min(46rem,100vw - 4.5rem)}
 th{font-weight:600}tbody th{font-weight:400;position:sticky;left:0;
 background:var(--page)}tbody th span{display:inline-block;max-width:11rem}
 .shipped th,.shipped td{font-weight:700}.reference th,.reference td{font-style:italic}
-svg{display:block;color:var(--text)}.key svg{display:inline;overflow:visible}
+svg{display:block}.key svg{display:inline;overflow:visible}
 svg text{font:13px system-ui,sans-serif;fill:currentColor;stroke:var(--page);
 stroke-width:4px;paint-order:stroke;font-variant-numeric:tabular-nums;white-space:pre}
 svg .name{fill:var(--text)}svg .tick{fill:var(--soft);font-size:12px}
@@ -111,7 +112,6 @@ def verdict_parts(result):
     """
     head, rest = _cut(r"(?<=\.)\s+(?=[A-Z])", result.verdict)
     what, why = _cut(r":\s+", head)
-    why = why[:1].upper() + why[1:]
     names = "|".join(re.escape(spoken(name)) for name in result.classifiers)
     return what, why, re.split(rf"\s+(?=With (?:{names}), )", rest) if rest else []
 
@@ -177,7 +177,7 @@ def _plain(name):
 def html_page(result):
     """Returns a whole page, its pictures inside."""
     what, why, paragraphs = verdict_parts(result)
-    why = f" <span>{marked_up(why)}</span>" if why else ""
+    why = f" <span>{marked_up(_capital(why))}</span>" if why else ""
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -339,7 +339,8 @@ def notebook_head(result):
     what, why, paragraphs = verdict_parts(result)
     text = [f'<div class="kerasos-comparison"><style>{NOTEBOOK_STYLE}</style>']
     text.append(f'<p class="verdict">{marked_up(what)}</p>')
-    text += [f"<p>{marked_up(each)}</p>" for each in (why, *paragraphs) if each]
+    paragraphs = [_capital(why), *paragraphs] if why else paragraphs
+    text += [f"<p>{marked_up(each)}</p>" for each in paragraphs]
     chosen = []
     for classifier, header, lines in tables(result):
         columns = [header[0], "classifier", *header[1:3]]
@@ -350,6 +351,10 @@ def notebook_head(result):
                 chosen.append((classifier, cells))
     caption = f"The best {_FIRST} of each classifier, and none"
     return "\n".join([*text, _table(result, caption, columns, chosen), "</div>"])
+
+
+def _capital(text):
+    return text[:1].upper() + text[1:]
 
 
 def marked_up(text):

@@ -302,6 +302,14 @@ function measure(frame) {
     heading: parseFloat(frame.contentWindow.getComputedStyle(all('h1')[0]).fontSize),
     bottom: rect(all('h1')[0]).top,
     columns: new Set(all('.plots figure').map(each => rect(each).left)).size,
+    colours: all('g.better .mean, g.worse .mean').filter(each => {
+      const style = frame.contentWindow.getComputedStyle(each);
+      const root = frame.contentWindow.getComputedStyle(page.documentElement);
+      const name = '--' + each.parentElement.className.baseVal;
+      const sample = page.body.appendChild(page.createElement('i'));
+      sample.style.color = root.getPropertyValue(name);
+      return style.fill !== frame.contentWindow.getComputedStyle(sample).color;
+    }).length,
     nameless: all('svg:not([aria-hidden]):not(svg svg), img').filter(each =>
       !(each.getAttribute('aria-label') || each.alt)).length,
   };
@@ -351,6 +359,7 @@ def test_a_browser_shows_it_on_a_telephone_and_on_a_desk(browser, large, tmp_pat
         assert shown["beyond"] == [] and shown["clashes"] == [], width
         assert shown["cells"] == 2 * 15 * 8 and shown["broken"] == [], width
         assert shown["smallest"] >= 11 and shown["nameless"] == 0, width
+        assert shown["colours"] == 0, width
         assert shown["heading"] > 26 and shown["bottom"] < 120, width
     # Tables scroll inside their box where they do not fit, and figures stand in one
     # column or beside each other.
