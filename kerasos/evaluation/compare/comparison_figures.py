@@ -67,10 +67,10 @@ def difference_plot(result, classifier):
         middle, reference = _ROW * level + 29, method == "none"
         numbers, words = f"{row['mean']:.3f}", f"{method}: {row['mean']:.3f}"
         if not reference:
-            numbers += f"  {row.difference:+.3f} {MARKS[row.outcome] or '='}"
+            numbers += f"  {row.difference:+z.3f} {MARKS[row.outcome] or '='}"
             words += (
-                f", {row.difference:+.3f} to none (95 % interval {row.low:+.3f} to "
-                f"{row.high:+.3f}), {WORDS[row.outcome]}"
+                f", {row.difference:+z.3f} to none (95 % interval {row.low:+z.3f} to "
+                f"{row.high:+z.3f}), {WORDS[row.outcome]}"
             )
         said.append(words)
         name = method if len(method) <= _LETTERS else method[: _LETTERS - 1] + "…"

@@ -77,10 +77,13 @@ fill:currentColor;stroke:currentColor}.same .mean,.mean.same{fill:var(--page)}
 fill:currentColor}.before .path,.after .path{stroke:currentColor;opacity:.6}
 """
 NOTEBOOK_STYLE = """
+.kerasos-comparison{overflow-wrap:anywhere}.kerasos-comparison th span{
+display:inline-block;max-width:16em;white-space:normal}
 .kerasos-comparison .verdict{font-size:1.4em;font-weight:600;line-height:1.3}
 .kerasos-comparison .scroll{overflow-x:auto}
-.kerasos-comparison th,.kerasos-comparison td{white-space:nowrap;text-align:right}
-.kerasos-comparison th[scope=row]{text-align:left}
+.kerasos-comparison th,.kerasos-comparison td{white-space:nowrap;text-align:right;
+padding:.2em .7em}.kerasos-comparison th:first-child,.kerasos-comparison caption{
+text-align:left}
 """
 _FIRST = 3  # methods of a classifier that a notebook shows
 
@@ -145,7 +148,7 @@ def tables(result):
             for metric in result.metrics:
                 cell = part[metric].loc[method]
                 line.append((f"{cell['mean']:.3f} ± {cell['std']:.3f}", cell.outcome))
-            change = f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})"
+            change = f"{row.difference:+z.3f} ({row.low:+z.3f} to {row.high:+z.3f})"
             line.insert(2, ("reference" if method == "none" else change, row.outcome))
             seconds = f"{row.resample_seconds:.1f} + {row.fit_seconds:.1f}"
             lines.append([*line, (f"{row.mean_rank:.1f}", ""), (seconds, "")])
