@@ -90,7 +90,8 @@ def _render(text):
 
 
 WIDE = """body{max-width:72rem}table{display:block;overflow-x:auto;font-size:13px}
-th,td{white-space:nowrap}td strong{color:#a33}h2{margin-top:3rem;border-top:1px solid}
+th,td{white-space:nowrap}td strong{color:var(--worse)}
+h2{margin-top:3rem;border-top:1px solid}img{background:#fff}
 """
 PAGE = """\
 <!DOCTYPE html>

@@ -7,8 +7,9 @@ import pathlib
 from kerasos.evaluation.compare.scores import (
     COST,
     GUARD,
-    IDEALS,
+    judged,
     more_is_better,
+    worth_having,
     written,
 )
 from kerasos.evaluation.compare.significance import holm, paired_t_test
@@ -36,6 +37,7 @@ class Comparison:
         shipped: `(classifier, method)`, what the verdict begins with.
         metrics, methods, classifiers: Names, in order.
         counts: Dict of rows by class.
+        smallest_gain: As in `compare`.
         models: Dict of `(classifier, method)` to what was evaluated, unfitted; see
             `estimator`.
     """
@@ -48,6 +50,7 @@ class Comparison:
     classifiers: list
     counts: dict
     shipped: tuple
+    smallest_gain: float = 0.01
     models: dict = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
@@ -86,6 +89,7 @@ class Comparison:
             classifiers,
             counts,
             shipped,
+            smallest_gain,
             models or {},
         )
 
@@ -126,9 +130,9 @@ class Comparison:
         return wide.loc[order, self.metrics].rename_axis(columns=None)
 
     def _repr_html_(self):
-        from kerasos.evaluation.compare.comparison_report import marked_up
+        from kerasos.evaluation.compare.comparison_report import notebook_head
 
-        return f"<p>{marked_up(self.verdict)}</p>{self.to_frame().round(3).to_html()}"
+        return notebook_head(self)
 
     def __repr__(self):
         return f"{self.verdict}\n\n{self.to_frame().round(3).to_string()}"
@@ -159,13 +163,13 @@ def summarize(rows, metrics, methods, classifiers, smallest_gain, guarded):
     """Returns the frame `Comparison.summary`."""
     import pandas as pd
 
-    rows, ratio = _judged(rows), _ratio(rows)
+    rows, ratio = judged(rows), _ratio(rows)
     found = []
     for metric in dict.fromkeys([*metrics, *([GUARD] if guarded else [])]):
         for classifier in classifiers:
             part = rows[rows.classifier == classifier]
             scores = part.pivot(index="fold", columns="method", values=metric)[methods]
-            worth = _worth(metric, smallest_gain, scores[REFERENCE].mean())
+            worth = worth_having(metric, smallest_gain, scores[REFERENCE].mean())
             sign = -1.0 if more_is_better(metric) else 1.0
             ranks = (sign * scores).round(12).rank(axis=1).mean()
             others = [method for method in methods if method != REFERENCE]
@@ -214,17 +218,6 @@ def _without_guard(summary, guarded):
     return gains & ~keys.isin(sure)
 
 
-def _judged(rows):
-    """The rows with distances from the ideal where neither more nor less is better."""
-    distances = {name: (rows[name] - ideal).abs() for name, ideal in IDEALS.items()}
-    return rows.assign(**distances)
-
-
-def _worth(metric, smallest_gain, reference):
-    """A gain worth having, in units of the metric."""
-    return smallest_gain * (reference if metric == COST else 1.0)
-
-
 def _ratio(rows):
     return float((rows.n_test / rows.n_train).mean())
 
@@ -250,7 +243,7 @@ class _Words:
     """The sentences of `Comparison.verdict`."""
 
     def __init__(self, rows, summary, metric, classifiers, smallest_gain):
-        self.rows, self.summary, self.metric = _judged(rows), summary, metric
+        self.rows, self.summary, self.metric = judged(rows), summary, metric
         self.classifiers, self.smallest_gain = classifiers, smallest_gain
         self.sign = 1.0 if more_is_better(metric) else -1.0
         self.adds_rows = rows.groupby("method").n_added.max() > 0
@@ -428,7 +421,7 @@ class _Words:
         """
         from scipy import stats
 
-        least = _worth(
+        least = worth_having(
             self.metric, self.smallest_gain, self._mean((classifier, REFERENCE))
         )
         gain = max(self.sign * row.difference, least)

@@ -34,10 +34,21 @@ def more_is_better(metric):
 
 
 def written(metric, value, sign=""):
-    """A value in words: three decimals; of a cost three digits, or all of a large one."""
+    """A value as text: three decimals; of a cost three digits, or all whole ones."""
     if metric != COST:
-        return f"{value:{sign}.3f}"
-    return f"{value:{sign}.3g}" if abs(value) < 999.5 else f"{value:{sign},.0f}"
+        return f"{value:{sign}z.3f}"
+    return f"{value:{sign}z.3g}" if abs(value) < 999.5 else f"{value:{sign},.0f}"
+
+
+def worth_having(metric, smallest_gain, reference):
+    """A gain worth having in units of the metric: a share of the reference's cost."""
+    return smallest_gain * (reference if metric == COST else 1.0)
+
+
+def judged(rows):
+    """The rows with distances from the ideal where neither more nor less is better."""
+    distances = {name: (rows[name] - ideal).abs() for name, ideal in IDEALS.items()}
+    return rows.assign(**distances)
 
 
 def score_all(y_true, y_pred, probabilities, rare):
