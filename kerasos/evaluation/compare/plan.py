@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from kerasos.checks import check_number
-from kerasos.evaluation.compare.checks import check_data, check_metrics
+from kerasos.evaluation.compare.checks import check_metrics
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
@@ -113,26 +113,20 @@ def compare(
         Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
         Holm. A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
-    from kerasos.evaluation.compare.contenders import (
-        as_frame,
-        check_columns,
-        make_classifiers,
-        make_contenders,
-    )
+    from kerasos.evaluation.compare.tables import Tables
 
     metrics = check_metrics(metrics)
     check_number("smallest_gain", smallest_gain, 0.0)
-    contenders = make_contenders(methods)
-    classifiers = make_classifiers(classifiers, contenders)
-    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
-        y = np.ravel(y)
-    classes, codes = check_data(X, y)
-    X = as_frame(X)
-    check_columns(X, classifiers)
-    folds = make_folds(X, codes, classes, cv, groups, random_state)
+    data = Tables(X, y, methods, classifiers, random_state)
+    data.check_folds(cv, groups, n_jobs)
+    classes, codes = data.classes, data.codes
+    contenders, classifiers = data.contenders, data.classifiers
+    if cv is None:
+        cv = data.default_cv
+    folds = make_folds(data.X, codes, classes, cv, groups, random_state)
     plan = _Plan(
-        X,
-        np.asarray(y),
+        data,
+        data.y,
         classes,
         codes,
         folds.splits,
@@ -154,9 +148,12 @@ def compare(
 
 @dataclasses.dataclass
 class _Plan:
-    """All combinations, and the rows of those that are done."""
+    """All combinations, and the rows of those that are done.
 
-    X: object
+    `data` is a `tables.Tables` or what answers as it does.
+    """
+
+    data: object
     y: np.ndarray
     classes: np.ndarray
     codes: np.ndarray
@@ -225,16 +222,20 @@ class _Plan:
         place = f"In fold {fold} of `compare`, method {contender.name!r}"
         of_classifier = ""
         try:
-            X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
+            X, y = self.data.take(train), self.y[train]
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Classes .* have one sample each")
                 X_res, y_res = contender.resample(X, y, seed)
             resample_seconds = time.perf_counter() - start
             codes = np.searchsorted(self.classes, np.asarray(y_res))
+            self.data.look_at(fold, contender, X, X_res, codes)
             for name in classifiers:
                 of_classifier = f", classifier {name!r}"
-                scores, seconds = self._evaluate(X, X_res, codes, test, contender, name)
+                predicted, probabilities, seconds = self.data.evaluate(
+                    name, contender, X, X_res, codes, test, fold
+                )
+                scores = self._scores(test, predicted, probabilities)
                 yield {
                     "fold": fold,
                     "method": contender.name,
@@ -252,34 +253,15 @@ class _Plan:
             error.add_note(f"{place}{of_classifier}.")
             raise
 
-    def _evaluate(self, X, X_res, codes, test, contender, name):
-        from sklearn.exceptions import ConvergenceWarning
-
-        from kerasos.evaluation.compare.contenders import Rebalanced, encoder_for
-
-        classifier = self.classifiers[name]
-        seed = derive_seed(self.seed, "compare", "classifier")
-        encoder = encoder_for(classifier, self.X).fit(X)
-        model = Rebalanced(classifier, contender.kind, seed)
-        start = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(encoder.transform(X_res), codes)
-        seconds = time.perf_counter() - start
-        x_test = encoder.transform(self.X.iloc[test])
-        predicted, probabilities = model.predict(x_test, len(self.classes))
+    def _scores(self, test, predicted, probabilities):
         rare = int(np.bincount(self.codes).argmin())
-        scores = score_all(self.codes[test], predicted, probabilities, rare)
-        return scores, seconds
+        return score_all(self.codes[test], predicted, probabilities, rare)
 
     def _configs(self):
         """Returns {(fold, method, classifier): hash of all that decides its row}."""
         import joblib
 
-        data = joblib.hash(
-            [self.X.to_numpy(object), self.X.dtypes.astype(str).tolist()]
-        )
-        data += joblib.hash(self.codes)
+        data = self.data.fingerprint() + joblib.hash(self.codes)
         configs = {}
         for fold, rows in enumerate(self.folds):
             split = joblib.hash(rows)
