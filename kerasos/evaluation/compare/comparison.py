@@ -29,6 +29,10 @@ class Comparison:
         shipped: `(classifier, method)`, what the verdict begins with.
         metrics, methods, classifiers: Names, in order.
         counts: Dict of rows by class.
+        pictures: Dict of method to a picture of the images that it generated in the
+            first fold: uint8 array `(rows, columns)` or `(rows, columns, 3)`, the
+            classes below each other in the order of `counts`, at most eight of each,
+            black where it made none. Empty for tables.
     """
 
     rows: object
@@ -39,6 +43,7 @@ class Comparison:
     classifiers: list
     counts: dict
     shipped: tuple
+    pictures: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of_rows(
@@ -51,6 +56,7 @@ class Comparison:
         counts,
         smallest_gain=0.01,
         note="",
+        pictures=None,
     ):
         """Builds the result from dicts; all folds must have all combinations.
 
@@ -65,7 +71,15 @@ class Comparison:
         if note:
             verdict += f" {note}"
         return cls(
-            rows, summary, verdict, metrics, methods, classifiers, counts, shipped
+            rows,
+            summary,
+            verdict,
+            metrics,
+            methods,
+            classifiers,
+            counts,
+            shipped,
+            pictures or {},
         )
 
     def to_frame(self):

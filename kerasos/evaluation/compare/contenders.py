@@ -26,13 +26,22 @@ from sklearn.utils.validation import has_fit_parameter
 from kerasos.checks import check_choice
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.prior_correction import shift_priors
-from kerasos.registry import list_methods
+from kerasos.registry import get_method, list_methods
 from kerasos.tables.columns import column_kind
 
 REFERENCE = "none"
 # Without new rows: nothing, weights of the classes, another threshold.
 UNSAMPLED = (REFERENCE, "class_weights", "threshold")
 UNDER_SAMPLING = "under_sampling"
+# What networks are trained with, see `networks` and `images`.
+FOR_IMAGES = (
+    "augment",
+    "balanced_softmax",
+    "class_balanced_focal",
+    "ldam",
+    "logit_adjusted",
+    "mixup",
+)
 CLASSIFIERS = {
     "logistic_regression": LogisticRegression(max_iter=1000),
     "gradient_boosting": HistGradientBoostingClassifier(),
@@ -51,13 +60,15 @@ class Contender:
 
     Attributes:
         name: As the user called it.
-        kind: "none", "class_weights", "threshold" or "sampler".
+        kind: "none", "class_weights", "threshold" or "sampler"; for images others.
         sampler: Object with `fit_resample`, or None.
+        loss: Function from class counts to a Keras loss, for networks, or None.
     """
 
     name: str
     kind: str
     sampler: object = None
+    loss: object = None
 
     def resample(self, X, y, seed):
         """Returns a balanced `(X, y)`; the same where nothing is sampled."""
@@ -77,11 +88,13 @@ class Contender:
         return X_res, y_res
 
 
-def make_contenders(methods):
+def make_contenders(methods, contender_of=None):
     """Returns a list of `Contender`, `none` first.
 
     Args:
         methods: List of names, or dict of a name to a name or a sampler.
+        contender_of: Function from a name of the user's and what is meant by it, a
+            string or an object, to a contender. Default: the one for tables.
 
     Raises:
         ValueError: If a name is unknown, or there is nothing to compare.
@@ -90,7 +103,7 @@ def make_contenders(methods):
     if isinstance(methods, str):
         methods = [methods]
     if not isinstance(methods, dict):
-        _refuse_unnamed("sampler", methods)
+        refuse_unnamed("sampler", methods)
         methods = {name: name for name in methods}
     methods = {REFERENCE: REFERENCE, **methods}  # the first, wherever it was named
     if methods[REFERENCE] != REFERENCE:
@@ -103,25 +116,45 @@ def make_contenders(methods):
             "There is nothing to compare with `none`. Expected one more method at "
             "least. Received: none."
         )
-    return [_contender(name, value) for name, value in methods.items()]
+    contender_of = contender_of or _contender
+    return [contender_of(name, value) for name, value in methods.items()]
 
 
 def _contender(name, value):
     if not isinstance(value, str):
-        _refuse_class("method", name, value)
+        refuse_class("method", name, value)
         if not hasattr(value, "fit_resample"):
             raise TypeError(
                 f"The method {name!r} must be a name or a sampler with "
                 f"`fit_resample`. Received: {type(value).__name__}."
             )
         return Contender(name, "sampler", value)
-    known = [*UNSAMPLED, UNDER_SAMPLING, *list_methods()]
+    known = [*UNSAMPLED, UNDER_SAMPLING, *FOR_IMAGES, *list_methods()]
     check_choice("method", value, dict.fromkeys(known))
+    if value in FOR_IMAGES:
+        raise ValueError(
+            f"{value!r} is for networks, which `compare` trains on images. Received: a "
+            "table. 'class_weights' and 'threshold' do for its classifiers what such "
+            "losses do for networks; or give image stacks (n, height, width)."
+        )
+    check_makes(value, "tables")
     if value in UNSAMPLED:
         return Contender(name, value)
     if value == UNDER_SAMPLING:
         return Contender(name, "sampler", RandomUnderSampler())
     return Contender(name, "sampler", DeepOverSampler(value))
+
+
+def check_makes(name, kind):
+    """Raises `ValueError` unless the method `name` makes "tables" or "images"."""
+    makes = get_method(name).makes
+    if kind not in makes:
+        able = [other for other in list_methods() if kind in get_method(other).makes]
+        what = " and ".join(makes) or "features, and neither tables nor images"
+        raise ValueError(
+            f"{name!r} makes {what}. Expected one of {able}. Received: {kind}. Choose "
+            "another method."
+        )
 
 
 def make_classifiers(classifiers, contenders):
@@ -140,7 +173,7 @@ def make_classifiers(classifiers, contenders):
         classifiers = [classifiers]
     if not isinstance(classifiers, dict):
         names = DEFAULT_CLASSIFIERS if classifiers is None else list(classifiers)
-        _refuse_unnamed("classifier", names)
+        refuse_unnamed("classifier", names)
         for name in names:
             check_choice("classifier", name, CLASSIFIERS)
         classifiers = {name: CLASSIFIERS[name] for name in names}
@@ -148,7 +181,7 @@ def make_classifiers(classifiers, contenders):
         raise ValueError("There is no classifier. Expected one at least.")
     weighted = any(each.kind == "class_weights" for each in contenders)
     for name, classifier in classifiers.items():
-        _refuse_class("classifier", name, classifier)
+        refuse_class("classifier", name, classifier)
         if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
             raise TypeError(
                 f"The classifier {name!r} must have `fit` and `predict_proba`. "
@@ -164,7 +197,7 @@ def make_classifiers(classifiers, contenders):
     return classifiers
 
 
-def _refuse_unnamed(what, given):
+def refuse_unnamed(what, given):
     unnamed = [type(each).__name__ for each in given if not isinstance(each, str)]
     if unnamed:
         raise TypeError(
@@ -174,7 +207,7 @@ def _refuse_unnamed(what, given):
         )
 
 
-def _refuse_class(what, name, value):
+def refuse_class(what, name, value):
     if isinstance(value, type):
         raise TypeError(
             f"The {what} {name!r} must be an object. Received: the class "

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import inspect
 import pathlib
 import time
 import warnings
@@ -113,16 +114,16 @@ def compare(
         Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
         Holm. A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
+    from kerasos.evaluation.compare.images import Images, are_images
     from kerasos.evaluation.compare.tables import Tables
 
     metrics = check_metrics(metrics)
     check_number("smallest_gain", smallest_gain, 0.0)
-    data = Tables(X, y, methods, classifiers, random_state)
-    data.check_folds(cv, groups, n_jobs)
+    kind = Images if are_images(X) else Tables
+    data = kind(X, y, methods, classifiers, random_state, output_dir)
     classes, codes = data.classes, data.codes
     contenders, classifiers = data.contenders, data.classifiers
-    if cv is None:
-        cv = data.default_cv
+    cv, n_jobs = data.arranged(cv, groups, n_jobs)
     folds = make_folds(data.X, codes, classes, cv, groups, random_state)
     plan = _Plan(
         data,
@@ -143,6 +144,7 @@ def compare(
         counts=dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True)),
         smallest_gain=smallest_gain,
         note=folds.note,
+        pictures=data.pictures,
     )
 
 
@@ -273,7 +275,7 @@ class _Plan:
                         str(fold),
                         contender.name,
                         contender.kind,
-                        _settings(contender.sampler),
+                        _settings(contender.sampler) + _settings(contender.loss),
                         name,
                         _settings(classifier),
                         str(self.seed),
@@ -294,6 +296,17 @@ def _settings(estimator):
     """All parameters as text, the same in every process."""
     if estimator is None:
         return ""
+    if isinstance(estimator, functools.partial):
+        options = f"{estimator.args}, {sorted(estimator.keywords.items())}"
+        return f"{_settings(estimator.func)}({options})"
+    if inspect.isroutine(estimator) or inspect.isclass(estimator):
+        return _code(estimator)
+    if dataclasses.is_dataclass(estimator):
+        values = [
+            (field.name, getattr(estimator, field.name))
+            for field in dataclasses.fields(estimator)
+        ]
+        return str([(n, _settings(v) if callable(v) else v) for n, v in values])
     kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     if not hasattr(estimator, "get_params"):
         return kind
@@ -306,6 +319,15 @@ def _settings(estimator):
             value = _settings(value)
         parts.append(f"{name}={value!r}")
     return f"{kind}({', '.join(parts)})"
+
+
+def _code(function):
+    """A function's name and source, so that another one gets rows of its own."""
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = ""
+    return f"{function.__module__}.{function.__qualname__} {source}"
 
 
 @functools.cache

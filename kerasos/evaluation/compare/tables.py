@@ -34,9 +34,8 @@ class Tables:
         pictures: Empty dict.
     """
 
-    default_cv = None
-
-    def __init__(self, X, y, methods, classifiers, random_state):
+    def __init__(self, X, y, methods, classifiers, random_state, output_dir=None):
+        del output_dir  # there are no pictures to keep
         self.contenders = make_contenders(methods)
         self.classifiers = make_classifiers(classifiers, self.contenders)
         if np.ndim(y) == 2 and np.shape(y)[1] == 1:
@@ -47,8 +46,9 @@ class Tables:
         self.random_state = random_state
         self.pictures = {}
 
-    def check_folds(self, cv, groups, n_jobs):
-        """Refuses what does not go with such data; here nothing."""
+    def arranged(self, cv, groups, n_jobs):
+        """Returns `cv` and `n_jobs` as they are to be; here as they are."""
+        return cv, n_jobs
 
     def fingerprint(self):
         """Returns a string that equal data share."""
