@@ -57,16 +57,20 @@ class Comparison:
         smallest_gain=0.01,
         note="",
         pictures=None,
+        ratio=None,
     ):
         """Builds the result from dicts; all folds must have all combinations.
 
-        `note` ends the verdict.
+        `note` ends the verdict; `ratio` is that of `paired_t_test`, by default rows to
+        test on over rows to train on.
         """
         import pandas as pd
 
         rows = pd.DataFrame(rows)
-        summary = summarize(rows, metrics, methods, classifiers, smallest_gain)
-        words = _Words(rows, summary, metrics[0], classifiers, smallest_gain)
+        if ratio is None:
+            ratio = float((rows.n_test / rows.n_train).mean())
+        summary = summarize(rows, metrics, methods, classifiers, smallest_gain, ratio)
+        words = _Words(rows, summary, metrics[0], classifiers, smallest_gain, ratio)
         shipped, verdict = words.verdict()
         if note:
             verdict += f" {note}"
@@ -120,11 +124,10 @@ class Comparison:
         return path
 
 
-def summarize(rows, metrics, methods, classifiers, smallest_gain):
+def summarize(rows, metrics, methods, classifiers, smallest_gain, ratio):
     """Returns the frame `Comparison.summary`."""
     import pandas as pd
 
-    ratio = _ratio(rows)
     guarded = [metric for metric in metrics if metric in RAISED_BY_CHANCE]
     found = []
     for metric in dict.fromkeys([*metrics, *([GUARD] if guarded else [])]):
@@ -179,10 +182,6 @@ def _without_guard(summary, guarded):
     return gains & ~keys.isin(sure)
 
 
-def _ratio(rows):
-    return float((rows.n_test / rows.n_train).mean())
-
-
 def _tested(test, adjusted_p, more_is_better, smallest_gain):
     low, high = test.interval(LEVEL)
     outcome = ""
@@ -203,7 +202,8 @@ def _tested(test, adjusted_p, more_is_better, smallest_gain):
 class _Words:
     """The sentences of `Comparison.verdict`."""
 
-    def __init__(self, rows, summary, metric, classifiers, smallest_gain):
+    def __init__(self, rows, summary, metric, classifiers, smallest_gain, ratio):
+        self.ratio = ratio
         self.rows, self.summary, self.metric = rows, summary, metric
         self.classifiers, self.smallest_gain = classifiers, smallest_gain
         self.sign = 1.0 if METRICS[metric] else -1.0
@@ -292,7 +292,7 @@ class _Words:
         return cell == best or self._test(cell, best).p_value >= LEVEL
 
     def _test(self, cell, other):
-        return paired_t_test(self._scores(cell), self._scores(other), _ratio(self.rows))
+        return paired_t_test(self._scores(cell), self._scores(other), self.ratio)
 
     def _all_excluded(self, classifiers):
         return all(self.main[name].excluded.all() for name in classifiers)
@@ -335,7 +335,7 @@ class _Words:
 
         gain = max(self.sign * row.difference, self.smallest_gain)
         test = self._test((classifier, method), (classifier, REFERENCE))
-        folds, ratio = test.degrees_of_freedom + 1, _ratio(self.rows)
+        folds, ratio = test.degrees_of_freedom + 1, self.ratio
         quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
         needed = (quantiles * test.standard_error / gain) ** 2
         told = f"a gain of {gain:.3f} would be told by about"

@@ -26,6 +26,12 @@ class Folds:
     splits: list
     note: str
 
+    @property
+    def share_rows(self):
+        """Whether a row is in two of them; else they are samples of their own."""
+        rows = np.concatenate([part for split in self.splits for part in split])
+        return len(np.unique(rows)) < len(rows)
+
 
 def make_folds(X, codes, classes, cv, groups, random_state):
     """Returns the `Folds`.

@@ -46,6 +46,7 @@ LOSSES = {
 PASSES, STEP_BOUNDS = 20, (1_000, 20_000)
 EPOCHS = 5  # the last of which has the weights of `DeferredReweighting`
 STEPS_AT_ONCE = 20  # between two returns to Python
+EAGER_STEPS = 10  # up to here a graph is not worth its tracing
 ROWS_AT_ONCE = 512  # of a prediction
 MIXUP_ALPHA = 0.2  # Zhang et al., section 3.1, and Keras's
 
@@ -151,7 +152,7 @@ class ImageClassifier:
             seed: Integer, of weights, order and augmentation.
         """
         counts = np.bincount(y, minlength=spec.num_classes)
-        loss = contender.loss_of(counts)
+        loss, steps = contender.loss_of(counts), self.steps_of(num_images)
         model = self.model(spec, seed)
         # Of a model that is compiled the optimizer is its own, and has no state yet.
         optimizer = model.optimizer if model.compiled else keras.optimizers.Adam(1e-3)
@@ -172,17 +173,17 @@ class ImageClassifier:
             loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             steps_per_execution=STEPS_AT_ONCE,
             jit_compile=False,  # compiling takes longer than it saves
+            run_eagerly=steps <= EAGER_STEPS,
         )
         weights = None
         if contender.kind == "class_weights":
             weights = dict(enumerate(len(y) / np.maximum(counts, 1) / len(counts)))
-        steps_per_epoch = self.steps_of(num_images) // EPOCHS
         data = batches(
             x,
             y,
             min(self.batch_of(num_images), len(x)),
             seed=derive_seed(seed, "batches"),
-            steps_per_epoch=steps_per_epoch,
+            steps_per_epoch=steps // EPOCHS,
         )
         callbacks = [DeferredReweighting()] if isinstance(loss, LDAM) else []
         fitted.fit(

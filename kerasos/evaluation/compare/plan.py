@@ -145,6 +145,7 @@ def compare(
         smallest_gain=smallest_gain,
         note=folds.note,
         pictures=data.pictures,
+        ratio=None if folds.share_rows else 0.0,
     )
 
 
