@@ -187,7 +187,12 @@ class ImageClassifier:
         )
         callbacks = [DeferredReweighting()] if isinstance(loss, LDAM) else []
         fitted.fit(
-            data, epochs=EPOCHS, class_weight=weights, callbacks=callbacks, verbose=0
+            data,
+            epochs=EPOCHS,
+            class_weight=weights,
+            callbacks=callbacks,
+            shuffle=False,  # they are
+            verbose=0,
         )
         return functools.partial(_in_parts, model)
 
