@@ -158,7 +158,8 @@ class ImageClassifier:
         optimizer = model.optimizer if model.compiled else keras.optimizers.Adam(1e-3)
         if isinstance(loss, LDAM):
             cosines = NormalizedDense(spec.num_classes)(_head(model).input)
-            model = keras.Model(model.inputs, cosines)
+            (images,) = model.inputs
+            model = keras.Model(images, cosines)
         if isinstance(loss, ClassBalancedFocal) and _head(model):
             _start_rare(_head(model), spec.num_classes)
         if contender.kind == "mixup":
