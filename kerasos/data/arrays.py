@@ -40,7 +40,7 @@ def as_arrays(x, y=None):
                 "`y` must be None when `x` is a dataset, which holds the labels. "
                 f"Received: y of type {type(y).__name__}. Drop `y`."
             )
-        x, y = _read_dataset(x)
+        x, y = read_dataset(x)
     elif y is None:
         raise TypeError(
             "`y` is missing. Expected one integer label per sample. Received: "
@@ -49,7 +49,7 @@ def as_arrays(x, y=None):
     x, y = check_samples(x), check_labels(y)
     check_same_length(x, y)
     check_classes(y)
-    repeated = len(x) - len(np.unique(_fingerprints(x, y)))
+    repeated = len(x) - len(np.unique(fingerprints(x, y)))
     if repeated:
         warnings.warn(
             f"`x` holds repeated samples: {repeated} of {len(x)} equal "
@@ -60,8 +60,11 @@ def as_arrays(x, y=None):
     return x, y
 
 
-def _fingerprints(x, y):
-    """One 64-bit number a sample, equal for equal samples of one class."""
+def fingerprints(x, y):
+    """One 64-bit number a sample, equal for equal samples of one class.
+
+    The same in every process.
+    """
     source = np.random.default_rng(0)
     width = x[:1].nbytes
     factors = source.integers(1, 2**63, width, dtype="uint64")
@@ -212,7 +215,8 @@ def dataset_specs(dataset):
     return *spec, spec[1].shape.rank == 1
 
 
-def _read_dataset(dataset):
+def read_dataset(dataset):
+    """Returns the arrays of a finite dataset of `(x, y)`, batched or not."""
     *_, batched = dataset_specs(dataset)
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError(

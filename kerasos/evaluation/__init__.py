@@ -5,11 +5,13 @@ from kerasos.evaluation.classifiers import (
     fajardo_mlp,
     gamo_classifier,
     imsic_cnn,
+    small_cnn,
     strong_cnn,
 )
 from kerasos.evaluation.codes.dependence import CodeDependence, code_dependence
 from kerasos.evaluation.codes.factor_vae import FactorVAEScore, factor_vae_score
 from kerasos.evaluation.compare.comparison import Comparison
+from kerasos.evaluation.compare.networks import ImageClassifier
 from kerasos.evaluation.compare.plan import compare
 from kerasos.evaluation.compare.significance import (
     holm,
@@ -33,6 +35,7 @@ __all__ = [
     "FactorVAEScore",
     "GeneratorDiagnosis",
     "GeneratorReport",
+    "ImageClassifier",
     "QualityReport",
     "QuickClassifier",
     "augmented",
@@ -49,5 +52,6 @@ __all__ = [
     "paired_t_test",
     "quality",
     "ranking_agreement",
+    "small_cnn",
     "strong_cnn",
 ]

@@ -209,3 +209,40 @@ def _check_images(spec, name):
             f"`{name}` takes images (height, width, channels). Received: samples of "
             f"shape {spec.shape}. For tables use `fajardo_mlp`."
         )
+
+
+def small_cnn(input_shape, num_classes, value_range=(0.0, 255.0), seed=0):
+    """A small convolutional network of ours, from raw images to logits.
+
+    Inputs scaled to [-1, 1] - three times Conv 3x3 ReLU, of 16, 32 and 64 filters, and
+    MaxPool 2 - Dropout .25 - Dense 64 ReLU - Dropout .25 - Dense num_classes: 89,548
+    parameters for 28x28 grey images of 10 classes. A step takes a tenth of what one of
+    `strong_cnn` does: it is the classifier of `compare`, which trains it many times.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        num_classes: Integer.
+        value_range: `(low, high)`, the units of the images.
+        seed: Integer; decides the weights and the dropout.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Example:
+
+    >>> small_cnn((28, 28, 1), 10).count_params()
+    89548
+    """
+    low, high = value_range
+    scale = 2.0 / (high - low)
+    inputs = keras.Input(input_shape)
+    hidden = keras.layers.Rescaling(scale, offset=-1.0 - low * scale)(inputs)
+    for index, filters in enumerate((16, 32, 64)):
+        layer = conv(filters, 3, seed, f"small_conv_{index}", activation="relu")
+        hidden = keras.layers.MaxPooling2D(2, padding="same")(layer(hidden))
+    hidden = keras.layers.Flatten()(hidden)
+    hidden = _dropout(0.25, seed, "small_dropout_0")(hidden)
+    hidden = dense(64, seed, "small_features", "relu")(hidden)
+    hidden = _dropout(0.25, seed, "small_dropout_1")(hidden)
+    logits = dense(num_classes, seed, "small_output")(hidden)
+    return keras.Model(inputs, logits, name="small_cnn")

@@ -133,6 +133,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     Attributes:
         produces_samples: Whether `sample` gives samples in the user's space.
+        makes: What it makes new ones of: "images", "tables" or both.
         trains_classifier: Whether `classifier` is trained by `fit`.
         options: `{name: Option}` of `from_data`, with default and what it may be.
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
@@ -149,6 +150,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     """
 
     produces_samples = True
+    makes = ("images", "tables")
     trains_classifier = False
     options = Options()
     numeric = "normal"

@@ -38,6 +38,7 @@ class Baseline:
         x, y, seed: As in `from_data`.
 
     Attributes:
+        makes: What it makes new ones of: "images", "tables" or both.
         options: `{name: Option}` of `from_data`, with default and what it may be.
         takes_tables: True: `DeepOverSampler` hands over the user's own table, and no
             matrix that stands for it.
@@ -45,6 +46,7 @@ class Baseline:
     """
 
     produces_samples = False
+    makes = ("images", "tables")
     trains_classifier = False
     trains = False
     takes_tables = True
@@ -315,6 +317,8 @@ class AugmentOversampler(Baseline):
     x_res, y_res, is_synthetic = sampler.oversample(x, y)
     ```
     """
+
+    makes = ("images",)
 
     def __init__(
         self, x, y=None, *, seed=None, shift=0.1, rotation=15.0, zoom=0.1, flip=False

@@ -5,9 +5,7 @@ import numpy as np
 
 def check_data(X, y):
     """Returns the labels in order, and the place of each row's label there."""
-    import pandas as pd
     from scipy import sparse
-    from sklearn.utils.multiclass import type_of_target
 
     from kerasos.over_sampling.inputs import check_containers
 
@@ -20,9 +18,18 @@ def check_data(X, y):
         )
     if np.ndim(X) != 2 or not np.size(X):
         raise ValueError(
-            "`X` must be a table (n, num_features) with rows and columns. Received: "
-            f"shape {np.shape(X)}."
+            "`X` must be a table (n, num_features) with rows and columns, or images "
+            "(n, height, width) or (n, height, width, channels). Received: shape "
+            f"{np.shape(X)}."
         )
+    return check_classes(X, y)
+
+
+def check_classes(X, y):
+    """Returns the labels in order, and the place of each row's label there."""
+    import pandas as pd
+    from sklearn.utils.multiclass import type_of_target
+
     if np.ndim(y) != 1 or len(y) != len(X):
         raise ValueError(
             f"`y` must have one label a row. Expected shape ({len(X)},). Received: "

@@ -40,6 +40,10 @@ class Comparison:
         smallest_gain: As in `compare`.
         models: Dict of `(classifier, method)` to what was evaluated, unfitted; see
             `estimator`.
+        pictures: Dict of method to a picture of the images that it generated in the
+            first fold: uint8 array `(rows, columns)` or `(rows, columns, 3)`, the
+            classes below each other in the order of `counts`, at most eight of each,
+            black where it made none. Empty for tables.
     """
 
     rows: object
@@ -52,6 +56,7 @@ class Comparison:
     shipped: tuple
     smallest_gain: float = 0.01
     models: dict = dataclasses.field(default_factory=dict, repr=False)
+    pictures: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of_rows(
@@ -66,17 +71,24 @@ class Comparison:
         note="",
         guarded=(),
         models=None,
+        pictures=None,
+        ratio=None,
     ):
         """Builds the result from dicts; all folds must have all combinations.
 
         `note` ends the verdict. A gain in the metrics `guarded` counts only with one
-        in balanced accuracy.
+        in balanced accuracy. `ratio` is that of `paired_t_test`, by default rows to
+        test on over rows to train on.
         """
         import pandas as pd
 
         rows = pd.DataFrame(rows)
-        summary = summarize(rows, metrics, methods, classifiers, smallest_gain, guarded)
-        words = _Words(rows, summary, metrics[0], classifiers, smallest_gain)
+        if ratio is None:
+            ratio = float((rows.n_test / rows.n_train).mean())
+        summary = summarize(
+            rows, metrics, methods, classifiers, smallest_gain, guarded, ratio
+        )
+        words = _Words(rows, summary, metrics[0], classifiers, smallest_gain, ratio)
         shipped, verdict = words.verdict()
         if note:
             verdict += f" {note}"
@@ -91,6 +103,7 @@ class Comparison:
             shipped,
             smallest_gain,
             models or {},
+            pictures or {},
         )
 
     def estimator(self, classifier=None, method=None):
@@ -159,11 +172,11 @@ class Comparison:
         return path
 
 
-def summarize(rows, metrics, methods, classifiers, smallest_gain, guarded):
+def summarize(rows, metrics, methods, classifiers, smallest_gain, guarded, ratio):
     """Returns the frame `Comparison.summary`."""
     import pandas as pd
 
-    rows, ratio = judged(rows), _ratio(rows)
+    rows = judged(rows)
     found = []
     for metric in dict.fromkeys([*metrics, *([GUARD] if guarded else [])]):
         for classifier in classifiers:
@@ -218,10 +231,6 @@ def _without_guard(summary, guarded):
     return gains & ~keys.isin(sure)
 
 
-def _ratio(rows):
-    return float((rows.n_test / rows.n_train).mean())
-
-
 def _tested(test, adjusted_p, more, worth):
     low, high = test.interval(LEVEL)
     outcome = ""
@@ -242,8 +251,9 @@ def _tested(test, adjusted_p, more, worth):
 class _Words:
     """The sentences of `Comparison.verdict`."""
 
-    def __init__(self, rows, summary, metric, classifiers, smallest_gain):
+    def __init__(self, rows, summary, metric, classifiers, smallest_gain, ratio):
         self.rows, self.summary, self.metric = judged(rows), summary, metric
+        self.ratio = ratio
         self.classifiers, self.smallest_gain = classifiers, smallest_gain
         self.sign = 1.0 if more_is_better(metric) else -1.0
         self.adds_rows = rows.groupby("method").n_added.max() > 0
@@ -381,7 +391,7 @@ class _Words:
         return cell == best or self._test(cell, best).p_value >= LEVEL
 
     def _test(self, cell, other):
-        return paired_t_test(self._scores(cell), self._scores(other), _ratio(self.rows))
+        return paired_t_test(self._scores(cell), self._scores(other), self.ratio)
 
     def _all_excluded(self, classifiers):
         return all(self.main[name].excluded.all() for name in classifiers)
@@ -426,7 +436,7 @@ class _Words:
         )
         gain = max(self.sign * row.difference, least)
         test = self._test((classifier, method), (classifier, REFERENCE))
-        folds, ratio = test.degrees_of_freedom + 1, _ratio(self.rows)
+        folds, ratio = test.degrees_of_freedom + 1, self.ratio
         quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
         needed = (quantiles * test.standard_error / gain) ** 2
         told = f"a gain of {self._written(gain)} would be told by about"

@@ -24,7 +24,7 @@ from kerasos.checks import check_choice, unknown_name_message
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.rebalanced import PRIOR_CORRECTED, RECALIBRATIONS
 from kerasos.over_sampling.deep import DeepOverSampler
-from kerasos.registry import list_methods
+from kerasos.registry import get_method, list_methods
 
 REFERENCE = "none"
 COST_WEIGHTS = "cost_weights"
@@ -34,6 +34,15 @@ BAGGING = "balanced_bagging"
 # Without new rows: nothing, weights, another threshold, bags.
 UNSAMPLED = (REFERENCE, *WEIGHTS, THRESHOLD, BAGGING)
 AFTERWARDS = (PRIOR_CORRECTED, *RECALIBRATIONS)
+# What networks are trained with, see `networks` and `images`.
+FOR_IMAGES = (
+    "augment",
+    "balanced_softmax",
+    "class_balanced_focal",
+    "ldam",
+    "logit_adjusted",
+    "mixup",
+)
 CLASSIFIERS = {
     "logistic_regression": LogisticRegression(max_iter=1000),
     "gradient_boosting": HistGradientBoostingClassifier(),
@@ -75,20 +84,24 @@ class Contender:
         kind: As in `Rebalanced`.
         sampler: Object with `fit_resample`, or None.
         recalibration: As in `Rebalanced`.
+        loss: Function from class counts to a Keras loss, for networks, or None.
     """
 
     name: str
     kind: str = REFERENCE
     sampler: object = None
     recalibration: str | None = None
+    loss: object = None
 
 
-def make_contenders(methods, costs=None):
+def make_contenders(methods, costs=None, contender_of=None):
     """Returns a list of `Contender`, `none` first.
 
     Args:
         methods: List of names, or dict of a name to a name or a sampler.
         costs: Array `(num_classes, num_classes)`, or None.
+        contender_of: Function from a name of the user's, what is meant by it (a string
+            or an object), and `methods` to a contender. Default: the one for tables.
 
     Raises:
         ValueError: If a name is unknown, needs costs, or there is nothing to compare.
@@ -97,7 +110,7 @@ def make_contenders(methods, costs=None):
     if isinstance(methods, str):
         methods = [methods]
     if not isinstance(methods, dict):
-        _refuse_unnamed("sampler", methods)
+        refuse_unnamed("sampler", methods)
         methods = {name: name for name in methods}
     methods = {REFERENCE: REFERENCE, **methods}  # the first, wherever it was named
     if methods[REFERENCE] != REFERENCE:
@@ -112,7 +125,7 @@ def make_contenders(methods, costs=None):
         )
     found = []
     for name, value in methods.items():
-        contender = _contender(name, value, methods)
+        contender = (contender_of or _contender)(name, value, methods)
         if contender.kind == COST_WEIGHTS and costs is None:
             raise ValueError(
                 f"{contender.kind!r} needs costs. Expected `objective={{'miss': 100, "
@@ -125,7 +138,7 @@ def make_contenders(methods, costs=None):
 
 def _contender(name, value, methods):
     if not isinstance(value, str):
-        _refuse_class("method", name, value)
+        refuse_class("method", name, value)
         if not hasattr(value, "fit_resample"):
             raise TypeError(
                 f"The method {name!r} must be a name or a sampler with "
@@ -135,6 +148,12 @@ def _contender(name, value, methods):
     base, plus, afterwards = value.rpartition("+")
     if plus:
         return _recalibrated(name, base, afterwards, methods)
+    if value in FOR_IMAGES:
+        raise ValueError(
+            f"{value!r} is for networks, which `compare` trains on images. Received: a "
+            "table. 'class_weights' and 'threshold' do for its classifiers what such "
+            "losses do for networks; or give image stacks (n, height, width)."
+        )
     known = [*UNSAMPLED, *UNDER_SAMPLERS, *list_methods()]
     if value not in known:
         message = unknown_name_message("method", value, known)
@@ -144,7 +163,10 @@ def _contender(name, value, methods):
         )
     if value in UNSAMPLED:
         return Contender(name, value)
-    return Contender(name, sampler=UNDER_SAMPLERS.get(value) or DeepOverSampler(value))
+    if value in UNDER_SAMPLERS:
+        return Contender(name, sampler=UNDER_SAMPLERS[value])
+    check_makes(value, "tables")
+    return Contender(name, sampler=DeepOverSampler(value))
 
 
 def _recalibrated(name, base, afterwards, methods):
@@ -166,6 +188,18 @@ def _recalibrated(name, base, afterwards, methods):
     return dataclasses.replace(contender, name=name, recalibration=afterwards)
 
 
+def check_makes(name, kind):
+    """Raises `ValueError` unless the method `name` makes "tables" or "images"."""
+    makes = get_method(name).makes
+    if kind not in makes:
+        able = [other for other in list_methods() if kind in get_method(other).makes]
+        what = " and ".join(makes) or "features, and neither tables nor images"
+        raise ValueError(
+            f"{name!r} makes {what}. Expected one of {able}. Received: {kind}. Choose "
+            "another method."
+        )
+
+
 def make_classifiers(classifiers, contenders):
     """Returns a dict of name to unfitted classifier.
 
@@ -182,7 +216,7 @@ def make_classifiers(classifiers, contenders):
         classifiers = [classifiers]
     if not isinstance(classifiers, dict):
         names = DEFAULT_CLASSIFIERS if classifiers is None else list(classifiers)
-        _refuse_unnamed("classifier", names)
+        refuse_unnamed("classifier", names)
         for name in names:
             check_choice("classifier", name, CLASSIFIERS)
         classifiers = {name: CLASSIFIERS[name] for name in names}
@@ -191,7 +225,7 @@ def make_classifiers(classifiers, contenders):
     weighted = [each.name for each in contenders if each.kind in WEIGHTS]
     bagged = [each.name for each in contenders if each.kind == BAGGING]
     for name, classifier in classifiers.items():
-        _refuse_class("classifier", name, classifier)
+        refuse_class("classifier", name, classifier)
         if not hasattr(classifier, "fit") or not hasattr(classifier, "predict_proba"):
             raise TypeError(
                 f"The classifier {name!r} must have `fit` and `predict_proba`. "
@@ -232,7 +266,7 @@ def check_recalibration(contenders, fewest):
             )
 
 
-def _refuse_unnamed(what, given):
+def refuse_unnamed(what, given):
     unnamed = [type(each).__name__ for each in given if not isinstance(each, str)]
     if unnamed:
         raise TypeError(
@@ -242,7 +276,7 @@ def _refuse_unnamed(what, given):
         )
 
 
-def _refuse_class(what, name, value):
+def refuse_class(what, name, value):
     if isinstance(value, type):
         raise TypeError(
             f"The {what} {name!r} must be an object. Received: the class "

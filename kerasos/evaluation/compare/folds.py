@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from kerasos.checks import check_count
+from kerasos.data.arrays import fingerprints
 from kerasos.randomness.seeds import derive_seed
 
 # benchmarks/compare_power.py says what other numbers would find.
@@ -25,12 +26,18 @@ class Folds:
     splits: list
     note: str
 
+    @property
+    def share_rows(self):
+        """Whether a row is in two of them; else they are samples of their own."""
+        rows = np.concatenate([part for split in self.splits for part in split])
+        return len(np.unique(rows)) < len(rows)
+
 
 def make_folds(X, codes, classes, cv, groups, random_state):
     """Returns the `Folds`.
 
     Args:
-        X: Frame `(n, num_features)`.
+        X: Frame `(n, num_features)`, or images `(n, ...)`.
         codes: Integer array `(n,)`, places in `classes`.
         classes: Array of labels.
         cv: As in `compare`.
@@ -58,9 +65,11 @@ def make_folds(X, codes, classes, cv, groups, random_state):
 
 
 def _equal_rows(X):
-    """Numbers the rows so that equal ones have the same number."""
+    """Numbers the rows, or images, so that equal ones have the same number."""
     import pandas as pd
 
+    if np.ndim(X) > 2:
+        return pd.factorize(fingerprints(X, np.zeros(len(X), int)))[0]
     hashes = pd.util.hash_pandas_object(X.reset_index(drop=True), index=False)
     return pd.factorize(hashes)[0]
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import inspect
 import json
 import pathlib
 import time
@@ -11,7 +12,6 @@ import warnings
 import numpy as np
 
 from kerasos.checks import check_number
-from kerasos.evaluation.compare.checks import check_data
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
@@ -138,67 +138,76 @@ def compare(
         Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.
         Holm. A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
-    from kerasos.evaluation.compare.contenders import (
-        check_recalibration,
-        make_classifiers,
-        make_contenders,
-    )
-    from kerasos.evaluation.compare.encoding import as_frame, check_columns
-    from kerasos.evaluation.compare.objectives import make_metrics
+    from kerasos.evaluation.compare.images import Images, are_images
+    from kerasos.evaluation.compare.tables import Tables
 
     check_number("smallest_gain", smallest_gain, 0.0)
-    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
-        y = np.ravel(y)
-    classes, codes = check_data(X, y)
-    metrics = make_metrics(metrics, objective, classes, codes)
-    contenders = make_contenders(methods, metrics.costs)
-    classifiers = make_classifiers(classifiers, contenders)
-    X = as_frame(X)
-    check_columns(X, classifiers)
-    folds = make_folds(X, codes, classes, cv, groups, random_state)
-    fewest = min(np.bincount(codes[train]).min() for train, _ in folds.splits)
-    check_recalibration(contenders, fewest)
-    plan = _Plan(
-        X,
-        np.asarray(y),
-        classes,
-        codes,
-        folds.splits,
-        contenders,
-        classifiers,
-        metrics,
-        random_state,
-    )
-    path = None if output_dir is None else pathlib.Path(output_dir) / ROWS_FILE
+    kind = Images if are_images(X) else Tables
+    data = kind(X, y, methods, classifiers, objective, metrics, random_state)
+    classes, codes = data.classes, data.codes
+    cv, n_jobs = data.arranged(cv, groups, n_jobs)
+    folds = make_folds(data.X, codes, classes, cv, groups, random_state)
+    data.check_folds(folds.splits)
+    output_dir = None if output_dir is None else pathlib.Path(output_dir)
+    data.open(output_dir)
+    plan = _Plan(data, folds.splits, random_state)
+    path = None if output_dir is None else output_dir / ROWS_FILE
     return Comparison.of_rows(
         plan.run(path, verbose, n_jobs),
-        metrics=metrics.names,
-        methods=[contender.name for contender in contenders],
-        classifiers=list(classifiers),
+        metrics=data.metrics.names,
+        methods=[contender.name for contender in data.contenders],
+        classifiers=list(data.classifiers),
         counts=dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True)),
         smallest_gain=smallest_gain,
         note=folds.note,
-        guarded=metrics.guarded,
-        models={
-            (name, contender.name): plan.model(contender, name)
-            for name in classifiers
-            for contender in contenders
-        },
+        guarded=data.metrics.guarded,
+        models=data.models(),
+        pictures=data.pictures,
+        ratio=None if folds.share_rows else 0.0,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What classifiers are trained on in a fold: rows as they were, and resampled.
+
+    `inner` holds what recalibration needs, see `Rebalanced.resample_inner`.
+    """
+
+    fold: int
+    X: object
+    y: np.ndarray
+    X_res: object
+    y_res: np.ndarray
+    inner: list = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What a classifier says of the test rows.
+
+    Attributes:
+        decided: Integers `(n_test,)`, places of labels.
+        probabilities: Floats `(n_test, num_classes)`.
+        corrected: The same for the classes' real shares, or None if trained on those.
+        seconds: How long it was trained.
+    """
+
+    decided: np.ndarray
+    probabilities: np.ndarray
+    corrected: np.ndarray | None
+    seconds: float
 
 
 @dataclasses.dataclass
 class _Plan:
-    """All combinations, and the rows of those that are done."""
+    """All combinations, and the rows of those that are done.
 
-    X: object
-    y: np.ndarray
-    classes: np.ndarray
-    codes: np.ndarray
+    `data` is a `tables.Tables` or what answers as it does.
+    """
+
+    data: object
     folds: list
-    contenders: list
-    classifiers: dict
-    metrics: object
     seed: int
 
     def run(self, path, verbose, n_jobs):
@@ -212,10 +221,10 @@ class _Plan:
                 done[row["config"]] = _typed(row)
         tasks = []
         for fold in range(len(self.folds)):
-            for contender in self.contenders:
+            for contender in self.data.contenders:
                 names = [
                     name
-                    for name in self.classifiers
+                    for name in self.data.classifiers
                     if configs[fold, contender.name, name] not in done
                 ]
                 if names:
@@ -256,103 +265,75 @@ class _Plan:
 
     def _rows_of(self, fold, contender, classifiers):
         """Yields a row for each classifier; resamples once."""
-        from sklearn.exceptions import ConvergenceWarning
-
         train, test = self.folds[fold]
         seed = derive_seed(self.seed, "compare", fold)
         place = f"In fold {fold} of `compare`, method {contender.name!r}"
         of_classifier = ""
         try:
-            X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
-            sampling = self.model(contender, classifiers[0])
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Classes .* have one sample each")
-                resampled = sampling.resample(X, y, seed)
-                inner = sampling.resample_inner(X, y, seed)
+                training = self.data.training(fold, contender, train, seed)
             resample_seconds = time.perf_counter() - start
             for name in classifiers:
                 of_classifier = f", classifier {name!r}"
-                start = time.perf_counter()
-                model = self.model(contender, name)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)
-                    model.fit_resampled(X, y, *resampled, inner)
-                seconds = time.perf_counter() - start
-                yield {
+                row = self._evaluated(name, contender, training, test) | {
                     "fold": fold,
                     "method": contender.name,
                     "classifier": name,
-                    **self._scores(model, test),
                     "n_train": len(train),
-                    "n_added": len(resampled[1]) - len(train),
+                    "n_added": len(training.y_res) - len(train),
                     "n_test": len(test),
                     "resample_seconds": round(resample_seconds, 4),
-                    "fit_seconds": round(seconds, 4),
                     "seed": seed,
                     "versions": versions(),
                 }
+                yield {column: row[column] for column in COLUMNS if column in row}
         except Exception as error:
             error.add_note(f"{place}{of_classifier}.")
             raise
 
-    def model(self, contender, classifier):
-        """Returns what is evaluated, unfitted."""
-        from kerasos.evaluation.compare.rebalanced import Rebalanced
-
-        return Rebalanced(
-            self.classifiers[classifier],
-            contender.kind,
-            contender.sampler,
-            contender.recalibration,
-            self.metrics.costs,
-            self.metrics.names[0],
-            derive_seed(self.seed, "compare", "classifier"),
-        )
-
-    def _scores(self, model, test):
-        decided, probabilities = model.predict_both(self.X.iloc[test])
-        rare = int(np.bincount(self.codes).argmin())
-        truth = self.codes[test]
-        arguments = truth, np.searchsorted(self.classes, decided), probabilities, rare
-        others = {name: of(*arguments) for name, of in self.metrics.others.items()}
-        corrected = None
-        if model.recalibration is None:
-            corrected = model.corrected(probabilities)
+    def _evaluated(self, name, contender, training, test):
+        found = self.data.evaluate(name, contender, training, test)
+        rare = int(np.bincount(self.data.codes).argmin())
+        truth = self.data.codes[test]
+        arguments = truth, found.decided, found.probabilities, rare
+        others = {
+            name: score(*arguments) for name, score in self.data.metrics.others.items()
+        }
+        corrected = ""
+        if found.corrected is not None:
+            corrected = reliability(truth, found.corrected, rare)
         return score_all(*arguments) | {
             "others": json.dumps(others) if others else "",
-            "reliability": reliability(truth, probabilities, rare),
-            "reliability_corrected": (
-                "" if corrected is None else reliability(truth, corrected, rare)
-            ),
+            "reliability": reliability(truth, found.probabilities, rare),
+            "reliability_corrected": corrected,
+            "fit_seconds": round(found.seconds, 4),
         }
 
     def _configs(self):
         """Returns {(fold, method, classifier): hash of all that decides its row}."""
         import joblib
 
-        data = joblib.hash(
-            [self.X.to_numpy(object), self.X.dtypes.astype(str).tolist()]
-        )
-        data += joblib.hash(self.codes)
-        others = f"{self.metrics.costs} {self.metrics.others}"
+        data, metrics = self.data, self.data.metrics
+        prints = data.fingerprint() + joblib.hash(data.codes)
         configs = {}
         for fold, rows in enumerate(self.folds):
             split = joblib.hash(rows)
-            for contender in self.contenders:
-                tuned = others
+            for contender in data.contenders:
+                aims = f"{metrics.costs} {metrics.others}"
                 if contender.kind == "threshold":
-                    tuned += self.metrics.names[0]
-                for name, classifier in self.classifiers.items():
+                    aims += metrics.names[0]
+                for name, classifier in data.classifiers.items():
                     parts = (
-                        data,
+                        prints,
                         split,
                         str(fold),
                         contender.name,
                         contender.kind,
-                        _settings(contender.sampler),
+                        _settings(contender.sampler) + _settings(contender.loss),
                         str(contender.recalibration),
-                        tuned,
+                        aims,
                         name,
                         _settings(classifier),
                         str(self.seed),
@@ -373,6 +354,17 @@ def _settings(estimator):
     """All parameters as text, the same in every process."""
     if estimator is None:
         return ""
+    if isinstance(estimator, functools.partial):
+        options = f"{estimator.args}, {sorted(estimator.keywords.items())}"
+        return f"{_settings(estimator.func)}({options})"
+    if inspect.isroutine(estimator) or inspect.isclass(estimator):
+        return _code(estimator)
+    if dataclasses.is_dataclass(estimator):
+        values = [
+            (field.name, getattr(estimator, field.name))
+            for field in dataclasses.fields(estimator)
+        ]
+        return str([(n, _settings(v) if callable(v) else v) for n, v in values])
     kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     if not hasattr(estimator, "get_params"):
         return kind
@@ -385,6 +377,15 @@ def _settings(estimator):
             value = _settings(value)
         parts.append(f"{name}={value!r}")
     return f"{kind}({', '.join(parts)})"
+
+
+def _code(function):
+    """A function's name and source, so that another one gets rows of its own."""
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = ""
+    return f"{function.__module__}.{function.__qualname__} {source}"
 
 
 @functools.cache

@@ -160,6 +160,8 @@ class CDCGAN(ConditionalGAN):
     >>> model.fit(kerasos.data.batches(x, y, 32), epochs=80)
     """
 
+    makes = ("images",)
+
     def __init__(
         self,
         generator,

@@ -87,6 +87,7 @@ class DOS(OversamplingModel):
     """
 
     produces_samples = False
+    makes = ()
     trains_classifier = True
 
     @checked

@@ -77,6 +77,7 @@ class FlowMatching(ConditionalModel):
         ICLR 2023.
     """
 
+    makes = ("tables",)
     default_steps = (500, 5_000)  # more of them approach copies of rare rows
     default_passes = 10
     sampling_settings = ("sampling_steps",)

@@ -107,6 +107,8 @@ class GAMO2pix(GAMO):
         Adversarial Networks, 2017.
     """
 
+    makes = ("images",)
+
     @checked
     def __init__(
         self,
