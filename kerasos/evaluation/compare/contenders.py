@@ -137,11 +137,11 @@ def _contender(name, value):
             "table. 'class_weights' and 'threshold' do for its classifiers what such "
             "losses do for networks; or give image stacks (n, height, width)."
         )
-    check_makes(value, "tables")
     if value in UNSAMPLED:
         return Contender(name, value)
     if value == UNDER_SAMPLING:
         return Contender(name, "sampler", RandomUnderSampler())
+    check_makes(value, "tables")
     return Contender(name, "sampler", DeepOverSampler(value))
 
 
