@@ -59,10 +59,17 @@ def compare(
     words what to ship and why, also where nothing beats doing nothing, and where the
     data cannot tell.
 
+    Images are classified by a small network, which takes equally many updates after
+    every method, so that copies and generated images get it no more training.
+
     Args:
         X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories.
+            Or images, an array `(n, height, width)` or `(n, height, width, channels)`
+            of any numbers, or a finite `tf.data.Dataset` of images and labels, such as
+            `keras.utils.image_dataset_from_directory` gives, which is read into memory;
+            its names of classes are the labels.
         y: Labels `(n,)` or a frame or array of one column, two classes or more, each in
-            every training and test part.
+            every training and test part. None for a dataset.
         methods: List of names, or dict of a name of yours to a name or to a sampler
             (any object with `fit_resample`). Names: "none", always compared with;
             "class_weights", weights inverse to the classes' frequencies;
@@ -79,15 +86,29 @@ def compare(
             also behind one of yours) mends its probabilities: by the classes' shares,
             or on real rows left out, for which it is trained five times more. The
             decision is then for the likeliest class, or for the least expected cost.
+            For images also the losses "balanced_softmax", "logit_adjusted" (the same at
+            its default tau), "class_balanced_focal" and "ldam" (with a `NormalizedDense`
+            and `DeferredReweighting`); "mixup"; and "augment", copies, and every image
+            of a batch moved at random. A value of the dict may be a function from class
+            counts to a `keras.losses.Loss` on logits, as
+            `functools.partial(LogitAdjusted, tau=1.5)`. "threshold" is probabilities
+            over frequencies there, of two classes, too; there are no bags, weights by
+            cost, or recalibration yet.
         classifiers: List of "logistic_regression", "gradient_boosting" (scikit-learn's
             histogram one), "mlp" (default: these three), and of imbalanced-learn's
             "balanced_random_forest", "easy_ensemble" and "rus_boost", which balance by
             themselves; or dict of name to classifier with `predict_proba`. They get
             one-hot categories and standardised numbers, a `Pipeline` the frame as it
-            is.
+            is. For images: "cnn", that is `small_cnn` (default), or a dict of name to
+            an `ImageClassifier`, or to a function from `(input_shape, num_classes)` to
+            a Keras model of logits. Probabilities are the softmax of its outputs; with
+            the first two losses those for the data as they are; with LDAM of its
+            cosines, scaled.
         cv: None: five folds, five times, stratified (`benchmarks/compare_power.py`
-            says what gains they find); an integer: folds, once; one of scikit-learn's
-            splitters; or a list of pairs of row numbers, to train on and to test on.
+            says what gains they find), for images five folds, once; an integer: folds,
+            once; one of scikit-learn's splitters; or a list of pairs of row numbers, to
+            train on and to test on. Where no row is in two parts of these, the t-test
+            is the ordinary one. Three folds tell large gains of few methods at best.
             Where it is None or an integer, rows with the same values stay in one fold,
             unless too few of a class would be left; the verdict says so.
         groups: Array `(n,)` that names what each row belongs to, a patient say. All
@@ -112,12 +133,15 @@ def compare(
             said only where larger ones are excluded.
         n_jobs: Integer, how many folds and methods run at once, or None for one, or
             for what `joblib.parallel_config` says, also on other machines ("dask",
-            "ray"). Rows are the same as with one.
+            "ray"). Rows are the same as with one. One for images, whose networks take
+            all processors.
         random_state: Integer behind folds, samplers and classifiers. Any `random_state`
-            of samplers and classifiers is set from it.
+            of samplers and classifiers is set from it; for networks the seeds of
+            Python, NumPy and Keras are.
         output_dir: Folder for `rows.csv`, to which each finished combination of fold,
             method and classifier is added. A later call skips those that are there
-            with the same data, folds, settings and versions. Default: no file.
+            with the same data, folds, settings and versions. `pictures/METHOD.png`
+            shows images that a method has generated. Default: no file.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
@@ -133,6 +157,8 @@ def compare(
     >>> result = compare(frame, target, ["class_weights", "smote", "cvae"])
     >>> print(result.verdict)
     >>> result.to_html("comparison.html")
+    >>> images = keras.utils.image_dataset_from_directory("animals")
+    >>> compare(images, None, ["augment", "balanced_softmax", "cvae"], output_dir="out")
 
     Reference:
         Nadeau, Bengio. Inference for the Generalization Error, Machine Learning 2003.

@@ -431,7 +431,8 @@ def test_a_classifier_that_fails_is_named():
         ({"X": table()[0].assign(x=[[1]] * 90)}, TypeError, "cannot take column 'x'"),
         ({"X": table()[0].rename(columns={"row": 1, "size": "1"})}, ValueError, "'1'"),
         ({"X": sparse.csr_matrix((90, 2))}, TypeError, "Use `X.toarray\\(\\)`"),
-        ({"X": np.zeros((90, 2, 2))}, ValueError, "must be a table"),
+        ({"X": np.zeros((90, 2, 2, 2, 2))}, ValueError, "must be a table"),
+        ({"X": np.zeros((90, 2, 2))}, TypeError, "for tables a frame or an array"),
         ({"X": np.zeros((90, 0))}, ValueError, "must be a table"),
     ],
 )
