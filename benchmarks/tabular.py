@@ -50,6 +50,11 @@ CATEGORICAL = {
     ],
 }
 METRIC = "balanced_accuracy"
+# Name and whether more is better.
+PROBABILITIES = {
+    "average_precision": ("average precision", True),
+    "brier": ("Brier score", False),
+}
 SIMPLE = ("none", "class_weights", "threshold", "random", "smote")
 
 
@@ -80,9 +85,9 @@ def run(path, output):
     return rows.assign(threads=_THREADS.value, note=_NOTE.value)
 
 
-def means_of(rows, *columns):
+def means_of(rows, *columns, metric=METRIC):
     """Returns the mean scores over the folds: a frame, a method a column."""
-    return rows.groupby([*columns, "method"])[METRIC].mean().unstack()
+    return rows.groupby([*columns, "method"])[metric].mean().unstack()
 
 
 def ranks_of(rows, classifier):
@@ -139,10 +144,16 @@ def markdown(rows, pictures):
     names = list(dict.fromkeys(rows.table))
     cases = rows.groupby(["table", "classifier"]).ngroups
     seconds = rows.groupby("method").resample_seconds.mean()
+    others = {}
+    for metric, (_, more) in PROBABILITIES.items():
+        means = means_of(rows, "table", "classifier", metric=metric).round(12)
+        ranks = means.rank(axis=1, ascending=not more).mean()[summary.index]
+        others[f"by {PROBABILITIES[metric][0]}"] = ranks.map("{:.2f}".format)
     lines = pd.DataFrame(
         {
             "method": summary.index,
             "mean rank": summary["rank"].map("{:.2f}".format),
+            **others,
             "points to `none`": summary.points.map("{:+.2f}".format),
             **summary[["ahead", "behind", "losses"]],
             "worst": summary.worst.map("{:+.1f} (".format) + summary.worst_case + ")",
@@ -152,8 +163,9 @@ def markdown(rows, pictures):
     text = [
         "# Rebalancing tables",
         f"{len(names)} tables ({', '.join(names)}), {rows.classifier.nunique()} "
-        f"classifiers, {rows.fold.nunique()} folds; balanced accuracy. {cases} cases "
-        "(a table with a classifier). Losses: cases more than 2 points below `none`.",
+        f"classifiers, {rows.fold.nunique()} folds; balanced accuracy, and mean ranks "
+        f"by two scores of the probabilities. {cases} cases (a table with a "
+        "classifier). Losses: cases more than 2 points below `none`.",
         " ".join(verdict(summary)),
         reporting_page.table(lines),
     ]

@@ -2,8 +2,10 @@
 
     python examples/compare_methods.py --input=customers.csv --target=churned
 
-writes `comparison/report.html` (opens without a network), `report.md` and `rows.csv`,
-and prints the verdict. Without `--input` it takes scikit-learn's breast cancer data
+writes `comparison/report.html` (opens without a network), `report.md`, `rows.csv` and
+`model.joblib`, what the verdict recommends, trained on all rows; and prints the verdict.
+`joblib.load("comparison/model.joblib").predict(frame)` takes frames with the same
+columns. Without `--input` it takes scikit-learn's breast cancer data
 with 30 of the malignant cases. A run that was stopped goes on where it was, if started
 with the same flags.
 """
@@ -12,6 +14,7 @@ import pathlib
 import sys
 
 import csv_table
+import joblib
 import numpy as np
 from absl import app, flags, logging
 from sklearn.datasets import load_breast_cancer
@@ -24,15 +27,24 @@ _TARGET = flags.DEFINE_string("target", None, "Column of labels. Default: the la
 _SEPARATOR = flags.DEFINE_string("separator", ",", "Between two cells.")
 _DECIMAL = flags.DEFINE_enum("decimal", ".", [".", ","], "Before the decimals.")
 _ENCODING = flags.DEFINE_string("encoding", "utf-8", "Of the file, latin-1 say.")
+_OBJECTIVE = flags.DEFINE_string(
+    "objective", None, "Metric of the verdict. Default: balanced_accuracy."
+)
+_MISS = flags.DEFINE_float(
+    "miss_cost", None, "Of a row of the rarer of two classes that is not found.", 0.0
+)
+_FALSE_ALARM = flags.DEFINE_float(
+    "false_alarm_cost", 1.0, "Of a row of the other class; with --miss_cost.", 0.0
+)
 _METHODS = flags.DEFINE_list(
     "methods",
     "class_weights,threshold,random,smote,cvae,gamo",
-    "class_weights, threshold, random, smote and methods of kerasos.",
+    "As in `kerasos.evaluation.compare`: smote, or smote+isotonic.",
 )
 _CLASSIFIERS = flags.DEFINE_list(
     "classifiers",
     "logistic_regression,gradient_boosting",
-    "logistic_regression, gradient_boosting, mlp.",
+    "As in `kerasos.evaluation.compare`: mlp, or balanced_random_forest.",
 )
 _FOLDS = flags.DEFINE_integer(
     "folds", None, "Folds, once. Default: five folds, five times.", 3
@@ -75,6 +87,18 @@ def load():
     return frame, labels, frame.pop(_GROUP.value).to_numpy()
 
 
+def objective():
+    """Returns a metric, costs, or None."""
+    if _MISS.value is None:
+        return _OBJECTIVE.value
+    if _OBJECTIVE.value is not None:
+        raise ValueError(
+            "--objective and --miss_cost are two objectives. Expected one. Received: "
+            f"{_OBJECTIVE.value!r} and {_MISS.value:g}."
+        )
+    return {"miss": _MISS.value, "false_alarm": _FALSE_ALARM.value}
+
+
 def main(_):
     logging.set_verbosity(logging.ERROR)
     output = pathlib.Path(_OUTPUT.value)
@@ -87,6 +111,7 @@ def main(_):
             _CLASSIFIERS.value,
             _FOLDS.value,
             groups=groups,
+            objective=objective(),
             n_jobs=_JOBS.value,
             random_state=_SEED.value,
             output_dir=output,
@@ -95,7 +120,9 @@ def main(_):
         sys.exit(f"compare_methods: {error}")
     (output / "report.md").write_text(result.to_markdown(), encoding="utf-8")
     report = result.to_html(output / "report.html")
-    print(f"{result.verdict}\nTables and plots: {report}")
+    model = output / "model.joblib"
+    joblib.dump(result.estimator().fit(X, y), model)
+    print(f"{result.verdict}\nTables and plots: {report}\nModel: {model}")
 
 
 if __name__ == "__main__":

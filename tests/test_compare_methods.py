@@ -3,7 +3,9 @@
 import csv
 import pathlib
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import script_module
 
@@ -29,9 +31,8 @@ def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
     assert wrong.returncode == 1
     last = wrong.stderr.strip().splitlines()[-1]
     assert last.startswith("compare_methods: ") and "'smote'" in last
-    result = script_module.run(
-        SCRIPT, *options, "--methods=class_weights,random", folder=tmp_path
-    )
+    options += ["--methods=class_weights,random", "--miss_cost=10"]
+    result = script_module.run(SCRIPT, *options, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.startswith("Ship ")
     assert "With logistic regression" in result.stdout
@@ -42,6 +43,10 @@ def test_a_file_is_compared_and_a_bad_flag_ends_with_one_line(tmp_path):
     assert len(rows) == 4 * 3
     assert {row["method"] for row in rows} == {"none", "class_weights", "random"}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "data:image/png;base64," in page and "http" not in page
+    assert "<svg role=" in page and "http" not in page
     report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "## logistic_regression" in report and "no: 60, yes: 20" in report
+    assert " by cost" in result.stdout
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    frame = pd.DataFrame({"age": [30.0, None], "zip": "0150", "member": "True"})
+    assert set(model.predict(frame)) <= {"no", "yes"}

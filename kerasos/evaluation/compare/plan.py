@@ -87,9 +87,10 @@ def compare(
             or on real rows left out, for which it is trained five times more. The
             decision is then for the likeliest class, or for the least expected cost.
             For images also the losses "balanced_softmax", "logit_adjusted" (the same at
-            its default tau), "class_balanced_focal" and "ldam" (with a `NormalizedDense`
-            and `DeferredReweighting`); "mixup"; and "augment", copies, and every image
-            of a batch moved at random. A value of the dict may be a function from class
+            its default tau), "class_balanced_focal" and "ldam" (with
+            `NormalizedDense` and `DeferredReweighting`); "mixup"; and "augment",
+            copies, and every image of a batch moved at random. A value of the dict may
+            be a function from class
             counts to a `keras.losses.Loss` on logits, as
             `functools.partial(LogitAdjusted, tau=1.5)`. "threshold" is probabilities
             over frequencies there, of two classes, too; there are no bags, weights by

@@ -199,9 +199,8 @@ def result():
 
 def test_rows_and_summary(result):
     rows, summary = result.rows, result.summary
-    assert (
-        list(rows) == [c for c in COLUMNS if c != "others"] and len(rows) == 25 * 5
-    )  # five times five folds
+    assert list(rows) == [name for name in COLUMNS if name != "others"]
+    assert len(rows) == 25 * 5  # five times five folds
     assert set(rows.n_train) == {72} and set(rows.n_test) == {18}
     added = rows.set_index("method").n_added
     assert not added[["none", "class_weights", "threshold"]].any()
