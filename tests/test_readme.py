@@ -80,7 +80,9 @@ def test_python_blocks_run(tmp_path, monkeypatch):
     assert namespace["images"].shape == (100, 8, 8, 1)
     assert (x_res[: len(x)] == x).all() and len(x_res) == 10 * (y == 0).sum()
     assert namespace["out"]["samples"].shape == (3, 8, 8, 1)
-    assert set(namespace["result"].rows["method"]) == {"none", "random", "smote"}
+    compared = {"none", "class_weights", "threshold", "random", "smote"}
+    assert set(namespace["result"].rows["method"]) == compared
+    assert set(namespace["model"].predict(namespace["frame"])) == {0, 1, 2}
     assert (tmp_path / "comparison.html").stat().st_size > 10_000
 
 

@@ -56,6 +56,8 @@ def rows(scores):
             "method": method,
             "fold": fold,
             "balanced_accuracy": score + (0.01 if fold else -0.01),
+            "average_precision": score,
+            "brier": score,
             "resample_seconds": 1.0,
             "versions": "v",
         }
@@ -94,6 +96,7 @@ def test_pictures_and_text(script, tmp_path):
     text = (tmp_path / "tabular.md").read_text(encoding="utf-8")
     assert "![Mean ranks](tabular_ranks_lr.png)" in text
     assert "| t0 | 0.650 | **0.700** | 0.600 |" in text
+    assert "| gamo | 1.25 | 1.25 | 2.75 |" in text  # of Brier scores less is better
     assert (tmp_path / "tabular_ranks_lr.png").read_bytes()[1:4] == b"PNG"
     assert len(pd.read_csv(tmp_path / "tabular.csv")) == 24
 

@@ -439,12 +439,14 @@ class _Words:
         folds, ratio = test.degrees_of_freedom + 1, self.ratio
         quantiles = stats.t.ppf(1 - LEVEL / 2, folds - 1) + stats.norm.ppf(0.8)
         needed = (quantiles * test.standard_error / gain) ** 2
-        told = f"a gain of {self._written(gain)} would be told by about"
+        told = f"a gain of {self._written(gain)} would be told by"
         left = (1 / folds + ratio) / needed - ratio
         if 1 / (10 * folds) < left < 1 / folds:
-            return f"{told} {math.ceil(1 / left)} folds"
+            return f"{told} about {math.ceil(1 / left)} folds"
+        if needed > 100:
+            return f"{told} more than a hundred times as many rows"
         times = max(needed, 1.1)
-        return f"{told} {times:.{1 if times < 10 else 0}f} times as many rows"
+        return f"{told} about {times:.{1 if times < 10 else 0}f} times as many rows"
 
     def _told(self, name, main, better):
         verb = "are" if len(better) > 1 else "is"

@@ -139,6 +139,15 @@ def test_words_where_the_data_cannot_tell():
     )
 
 
+def test_hopeless_numbers_of_rows_are_not_counted():
+    rng = np.random.default_rng(0)
+    result = made_up({"a": 0.0}, classifiers=["mlp"])
+    rows = result.rows.copy()
+    rows["balanced_accuracy"] = rng.normal(0.7, 0.3, len(rows))
+    verdict = rebuilt(result, rows).verdict
+    assert "would be told by more than a hundred times as many rows" in verdict
+
+
 def test_what_cannot_change_a_score_is_not_the_nearest():
     """A threshold leaves log loss as it is: no number of rows would tell a gain."""
     result = made_up({"threshold": 0.0, "a": -0.02}, metrics=["mcc"])
