@@ -82,7 +82,7 @@ def test_python_blocks_run(tmp_path, monkeypatch):
     assert namespace["out"]["samples"].shape == (3, 8, 8, 1)
     compared = {"none", "class_weights", "threshold", "random", "smote"}
     assert set(namespace["result"].rows["method"]) == compared
-    assert set(namespace["model"].predict(namespace["frame"])) == {0, 1, 2}
+    assert set(namespace["shipped"].predict(namespace["frame"])) == {0, 1, 2}
     assert (tmp_path / "comparison.html").stat().st_size > 10_000
 
 
