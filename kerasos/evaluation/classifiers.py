@@ -216,8 +216,8 @@ def small_cnn(input_shape, num_classes, value_range=(0.0, 255.0), seed=0):
 
     Inputs scaled to [-1, 1] - three times Conv 3x3 ReLU, of 16, 32 and 64 filters, and
     MaxPool 2 - Dropout .25 - Dense 64 ReLU - Dropout .25 - Dense num_classes: 89,548
-    parameters for 28x28 grey images of 10 classes. A step takes a tenth of what one of
-    `strong_cnn` does: it is the classifier of `compare`, which trains it many times.
+    parameters for 28x28 grey images of 10 classes. Smaller than
+    `strong_cnn`: it is the classifier of `compare`, which trains it many times.
 
     Args:
         input_shape: `(height, width, channels)`.

@@ -9,6 +9,7 @@ from kerasos.evaluation.compare.scores import (
     GUARD,
     judged,
     more_is_better,
+    spoken,
     worth_having,
     written,
 )
@@ -117,7 +118,8 @@ class Comparison:
             classifier, method: Names. Default: those that the verdict begins with.
 
         Raises:
-            ValueError: If they were not compared.
+            ValueError: If they were not compared, or on images, whose networks only
+                `compare` itself trains.
 
         Example:
 
@@ -126,6 +128,12 @@ class Comparison:
         """
         from sklearn.base import clone
 
+        if not self.models:
+            raise ValueError(
+                "`estimator` is for tables. Received: a comparison on images. Train a "
+                "network of your own as `verdict` says, with `kerasos.losses` or "
+                "`kerasos.DeepOverSampler`."
+            )
         names = classifier or self.shipped[0], method or self.shipped[1]
         if names not in self.models:
             raise ValueError(
@@ -284,9 +292,9 @@ class _Words:
             for method in (REFERENCE, *self.better[classifier])
         ]
         best = max(cells, key=lambda cell: self.sign * self._mean(cell))
-        name = _spoken(self.metric)
+        name = spoken(self.metric)
         if not any(self.better.values()):
-            plain = f"Ship {_spoken(best[0])} {self._as_they_are()}"
+            plain = f"Ship {spoken(best[0])} {self._as_they_are()}"
             if self._all_excluded(self.classifiers):
                 return best, [
                     f"{plain}: nothing beats doing nothing here. By {name}, gains of "
@@ -298,7 +306,7 @@ class _Words:
             ]
         if best[1] == REFERENCE:
             return best, [
-                f"Ship {_spoken(best[0])} {self._as_they_are()}, "
+                f"Ship {spoken(best[0])} {self._as_they_are()}, "
                 f"{self._written(self._mean(best))} by {name}: what helps the others "
                 "does not bring them so far."
             ]
@@ -308,7 +316,7 @@ class _Words:
         chosen = min(as_good, key=self._order)
         row = self.main[chosen[0]].loc[chosen[1]]
         text = (
-            f"Ship `{chosen[1]}` with {_spoken(chosen[0])}: "
+            f"Ship `{chosen[1]}` with {spoken(chosen[0])}: "
             f"{self._written(row['mean'])} by {name}, {self._changed(row)}"
         )
         if chosen[1] == "threshold":
@@ -317,7 +325,7 @@ class _Words:
         sentences = [f"{text}."]
         if others:
             told = ", ".join(
-                f"`{cell[1]}` with {_spoken(cell[0])} "
+                f"`{cell[1]}` with {spoken(cell[0])} "
                 f"({self._written(self._mean(cell))})"
                 for cell in others
             )
@@ -332,7 +340,7 @@ class _Words:
         if mine.empty:
             return []
         told = ", ".join(
-            f"{_spoken(row.metric)} ({written(row.metric, row.difference, '+')})"
+            f"{spoken(row.metric)} ({written(row.metric, row.difference, '+')})"
             for row in mine.itertuples()
         )
         mended = [
@@ -398,7 +406,7 @@ class _Words:
 
     def _of_classifier(self, classifier, shipped):
         main, better = self.main[classifier], self.better[classifier]
-        name = _spoken(classifier)
+        name = spoken(classifier)
         if better:
             sentences = [self._told(name, main, better)]
         elif self._all_excluded([classifier]):
@@ -483,7 +491,7 @@ class _Words:
                         f"`{m}` ({written(other, scores.difference[m], '+')})"
                         for m in worse
                     )
-                    found.append(f"{_spoken(other)} gets worse with {told}")
+                    found.append(f"{spoken(other)} gets worse with {told}")
         if not found:
             return []
         told = "; ".join(found)
@@ -494,7 +502,3 @@ class _Words:
         return part.sort_values(
             "mean", ascending=self.sign < 0, kind="stable"
         ).index.tolist()
-
-
-def _spoken(name):
-    return name.replace("_", " ")

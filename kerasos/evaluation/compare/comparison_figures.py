@@ -12,6 +12,7 @@ import numpy as np
 from kerasos.evaluation.compare.scores import (
     judged,
     more_is_better,
+    spoken,
     worth_having,
     written,
 )
@@ -230,10 +231,6 @@ def key(*marks):
         for mark, text in marks
     ]
     return f'<ul class="key">{"".join(items)}</ul>'
-
-
-def spoken(name):
-    return name.replace("_", " ")
 
 
 def _changes(result, classifier):

@@ -16,10 +16,15 @@ from kerasos.evaluation.compare.comparison_figures import (
     ranked,
     reliabilities,
     reliability_plot,
-    spoken,
     top_of,
 )
-from kerasos.evaluation.compare.scores import COST, IDEALS, more_is_better, written
+from kerasos.evaluation.compare.scores import (
+    COST,
+    IDEALS,
+    more_is_better,
+    spoken,
+    written,
+)
 
 TITLE = "Comparison of rebalancing methods"
 # What any page of tables needs; the benchmarks' report has it, too.
@@ -97,9 +102,9 @@ def notes(result):
     return [
         f"{rows.fold.nunique()} folds, the same for all methods; {train} rows to train "
         f"on and {test} to test on. Mean ± standard deviation over folds; ▲ better and "
-        "▼ worse than `none` at 5 %, by the t-test corrected for folds that share rows "
-        "(Nadeau and Bengio, 2003), p-values adjusted for the number of methods (Holm, "
-        f"1979). Rank: mean over folds of the rank by {label(result.metrics[0])}, 1 is "
+        "▼ worse than `none` at 5 %, by the paired t-test, corrected where folds share "
+        "rows (Nadeau and Bengio, 2003), p-values adjusted for the number of methods "
+        f"(Holm, 1979). Rank: mean over folds of the rank by {label(result.metrics[0])}, 1 is "
         "best. Seconds: to resample and to fit, mean of a fold.",
         f"Rows by class: {', '.join(f'{k}: {n}' for k, n in result.counts.items())}. "
         f"{rows.versions.iloc[0]}.",
@@ -322,16 +327,15 @@ def _reliability(result, classifier):
 
 
 def _pictures(result):
-    pictures = getattr(result, "pictures", None) or {}
-    if pictures:
+    if result.pictures:
         yield '<h2>What was generated</h2><div class="pictures">'
-    for name, picture in pictures.items():
+    for name, picture in result.pictures.items():
         name = html.escape(str(name))
         yield (
             f'<figure><img alt="Pictures: {name}" src="{_to_uri(picture)}">'
             f"<figcaption>{name}</figcaption></figure>"
         )
-    if pictures:
+    if result.pictures:
         yield "</div>"
 
 

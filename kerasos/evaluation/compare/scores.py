@@ -33,6 +33,11 @@ def more_is_better(metric):
     return METRICS.get(metric, metric != COST)
 
 
+def spoken(name):
+    """The name of a metric, classifier or method in a sentence."""
+    return name.replace("_", " ")
+
+
 def written(metric, value, sign=""):
     """A value as text: three decimals; of a cost three digits, or all whole ones."""
     if metric != COST:

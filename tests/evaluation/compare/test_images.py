@@ -215,6 +215,11 @@ def test_the_rest_of_a_killed_run_gives_the_rows_of_a_whole_one(finished, tmp_pa
     )
 
 
+def test_networks_are_not_shipped(finished):
+    with pytest.raises(ValueError, match="for tables.*on images"):
+        finished[0].estimator()
+
+
 def test_pictures_show_what_was_generated_in_the_first_fold(finished):
     result, *_ = finished
     train, _ = PAIRS[0]
