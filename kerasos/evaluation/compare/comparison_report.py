@@ -104,8 +104,9 @@ def notes(result):
         f"on and {test} to test on. Mean ± standard deviation over folds; ▲ better and "
         "▼ worse than `none` at 5 %, by the paired t-test, corrected where folds share "
         "rows (Nadeau and Bengio, 2003), p-values adjusted for the number of methods "
-        f"(Holm, 1979). Rank: mean over folds of the rank by {label(result.metrics[0])}, 1 is "
-        "best. Seconds: to resample and to fit, mean of a fold.",
+        "(Holm, 1979). Rank: mean over folds of the rank by "
+        f"{label(result.metrics[0])}, 1 is best. Seconds: to resample and to fit, "
+        "mean of a fold.",
         f"Rows by class: {', '.join(f'{k}: {n}' for k, n in result.counts.items())}. "
         f"{rows.versions.iloc[0]}.",
     ]
