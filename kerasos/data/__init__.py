@@ -1,7 +1,9 @@
 """Data sets, imbalanced subsets of them, batches to train on, tables as matrices."""
 
 from kerasos.data.datasets import load
+from kerasos.data.defects import defects
 from kerasos.data.dsprites import dsprites
+from kerasos.data.image_folder import write_image_folder
 from kerasos.data.imbalance import resolve_class_counts, subsample
 from kerasos.data.pipeline import batches
 from kerasos.data.shapes import draw_shapes, shapes
@@ -13,12 +15,14 @@ __all__ = [
     "TabularEncoder",
     "as_arrays",
     "batches",
+    "defects",
     "draw_shapes",
     "dsprites",
     "load",
     "resolve_class_counts",
     "shapes",
     "subsample",
+    "write_image_folder",
 ]
 
 
