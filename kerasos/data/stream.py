@@ -171,7 +171,7 @@ def balanced_stream(
     )
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epochs
-    dataset.class_names = maker.names
+    dataset.class_names = maker.names and list(maker.names)
     return dataset
 
 
@@ -469,5 +469,5 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
     added = added.apply(tf.data.experimental.assert_cardinality(number))
     added = added if batched else added.unbatch()
     result = marked(pairs, False).concatenate(marked(added, True))
-    result.class_names = maker.names
+    result.class_names = maker.names and list(maker.names)
     return result
