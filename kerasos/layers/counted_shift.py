@@ -4,18 +4,14 @@ import keras
 import tensorflow as tf
 
 from kerasos.randomness.counted_layers import CountedNoise
-from kerasos.randomness.seeds import derive_seed
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
 class CountedShift(CountedNoise):
     """Moves each image by whole pixels, drawn alike, border pixels repeated.
 
-    At the head of a discriminator it moves real and generated images alike, and the
-    gradient passes back through the move: the translation of DiffAugment. A
-    discriminator can then not learn a few images by heart, pixel by pixel; and moved
-    images of a generator look like moved real ones only if they do unmoved, too.
-    DiffAugment fills up with 0, which is the background of few images.
+    The translation of `kerasos.layers.diff_augment`; the gradient passes back through
+    the move.
 
     Args:
         share: Float in [0, 1), the largest move as a share of the side; in each
@@ -61,37 +57,6 @@ class CountedShift(CountedNoise):
 
     def get_config(self):
         return {**super().get_config(), "share": self.share}
-
-
-def shifted(network, share, seed):
-    """Puts a `CountedShift` before the images of a network.
-
-    Args:
-        network: `keras.Model` from images, or from a list that begins with images.
-        share: Largest move, as a share of the side.
-        seed: Integer seed of the moves.
-
-    Returns:
-        A `keras.Model` with the weights, inputs, outputs and name of `network`.
-
-    Raises:
-        ValueError: If the network takes no images, or `share` is not in [0, 1).
-    """
-    shapes = network.input_shape
-    shapes = shapes if isinstance(shapes, list) else [shapes]
-    if len(shapes[0]) != 4:
-        raise ValueError(
-            "`d_shift` moves images before the discriminator sees them. Received: "
-            f"d_shift={share} and a discriminator of rows of {shapes[0][-1]} numbers. "
-            "Leave `d_shift` out."
-        )
-    images, *others = (keras.Input(shape[1:]) for shape in shapes)
-    shift = CountedShift(share, derive_seed(seed, network.name, "shift"), name="shift")
-    moved = shift(images)
-    if not others:
-        return keras.Model(images, network(moved), name=network.name)
-    outputs = network([moved, *others])
-    return keras.Model([images, *others], outputs, name=network.name)
 
 
 def _moves(uniforms, side, share, dtype):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import checked
-from kerasos.layers.counted_shift import shifted
+from kerasos.layers.diff_augment import augmented
 from kerasos.methods.base import OversamplingModel
 
 LATENT_DIM = 62
@@ -58,21 +58,22 @@ class ConditionalModel(OversamplingModel):
         self.pre_oversample = bool(pre_oversample)
 
     @classmethod
-    def for_data(cls, data, networks, *, d_shift=0.0, **settings):
+    def for_data(cls, data, networks, *, d_augment=(), **settings):
         """Builds and compiles the model; what every `from_data` ends with.
 
         Args:
             data: `kerasos.methods.base.Data`.
             networks: Dict of the networks that the constructor takes.
-            d_shift: Largest move of the images that the discriminator sees, as a
-                share of their side.
+            d_augment: How the images are changed that the discriminator sees, names
+                out of `kerasos.layers.diff_augment.POLICY`.
             **settings: Other arguments of the constructor. Rows get the scales of
                 their columns, unless `model_range` is among them.
         """
-        if d_shift:
+        if d_augment:
             name = "trunk" if "trunk" in networks else "discriminator"
-            shift = shifted(networks[name], d_shift, data.seed)
-            networks = {**networks, name: shift}
+            units = settings.get("model_range", (0.0, 1.0))
+            judge = augmented(networks[name], d_augment, units, data.seed)
+            networks = {**networks, name: judge}
         if "model_range" not in settings:
             settings = {**column_scales(data), **settings}
         model = cls(**networks, spec=data.spec, seed=data.seed, **settings)

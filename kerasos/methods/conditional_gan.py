@@ -1,11 +1,11 @@
 """The steps of D and G that CGAN, cDCGAN and ACGAN share."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from kerasos.checks import Number, Positive, checked
+from kerasos.checks import Positive, checked
 from kerasos.losses import adversarial
 from kerasos.methods.base import Adam, num_rows, watching
 from kerasos.methods.conditional import ConditionalModel
@@ -19,7 +19,6 @@ RATES = {
     "paper": {"lr_g": 2e-4, "lr_d": 1e-3, "lr_c": 1e-3},
     "base": {"lr_g": 1e-3, "lr_d": 2e-4, "lr_c": 1e-3},
 }
-Shift = Annotated[float, Number(0, 0.5)]
 
 
 class ConditionalGAN(ConditionalModel):

@@ -17,7 +17,7 @@ ACTIVE_SETS = {
 # noise there: with a fifth of the steps, at a tenth of the budget, it stayed grey.
 WARMUP = {"warmup": 0.8}
 # D sees moved images.
-MOVED = {"d_shift": 0.125, "lr_d": 2e-4, "lr_g": 2e-4}
+MOVED = {"d_augment": ["translation"], "lr_d": 2e-4, "lr_g": 2e-4}
 # The one policy that follows the slope of the reward; alone, and with a D whose classes
 # do not drift.
 CRITIC = {"policy": "critic", **WARMUP}

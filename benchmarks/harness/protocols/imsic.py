@@ -37,7 +37,7 @@ def _parts(codes):
         "InfoGAN with batches as the data are": {"real_sampling": "natural"},
         "InfoGAN without a code term": {"lambda_con": 0.0},
         # What helps the AC-GAN of ActiveGAN's tables with few labelled images.
-        "IMSIC with moved images": {"d_shift": 0.125},
+        "IMSIC with moved images": {"d_augment": ["translation"]},
     }
     return same + [_coded(f"{k} (ours)", codes, **v) for k, v in others.items()]
 

@@ -20,10 +20,11 @@ from typing import Literal
 import tensorflow as tf
 
 from kerasos.checks import Count, Positive, Seed, checked
+from kerasos.layers.diff_augment import Augment
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.base import read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, trainable
-from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift, adam
+from kerasos.methods.conditional_gan import RATES, ConditionalGAN, adam
 from kerasos.networks import dcgan
 from kerasos.networks.image_size import Size, size_of
 from kerasos.networks.mlp import leaky_mlp, normalized_mlp
@@ -94,7 +95,7 @@ class ACGAN(ConditionalGAN):
         lr_g=None,
         lr_d=None,
         lr_c=None,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         pre_oversample=False,
         value_range=None,
         label_names=None,
@@ -103,14 +104,14 @@ class ACGAN(ConditionalGAN):
 
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
-            latent_dim, size, d_shift, lr: As in `CGAN.from_data`.
+            latent_dim, size, d_augment, lr: As in `CGAN.from_data`.
             loss, fake_labels, lr_g, lr_d, lr_c, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
         return cls.for_data(
             data,
             _networks(data.spec, latent_dim, data.seed, size_of(data.spec, size)),
-            d_shift=d_shift,
+            d_augment=d_augment,
             **cls.options.given(locals(), RATES[lr]),
         )
 

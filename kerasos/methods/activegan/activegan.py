@@ -51,7 +51,7 @@ from kerasos.checks import (
     Whole,
     checked,
 )
-from kerasos.layers.counted_shift import shifted
+from kerasos.layers.diff_augment import Augment, augmented
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.activegan import build
 from kerasos.methods.activegan import networks as network_parts
@@ -66,7 +66,7 @@ from kerasos.methods.activegan.reward import (
 )
 from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import trainable
-from kerasos.methods.conditional_gan import ConditionalGAN, Shift, adam
+from kerasos.methods.conditional_gan import ConditionalGAN, adam
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import replica_uniform
@@ -251,7 +251,7 @@ class ActiveGAN(ConditionalGAN):
         prior=None,
         loss="ce",
         fake_labels=None,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         features: Literal[*build.FEATURES] | build.Network | None = None,
         svm: build.Svm | None = None,
         class_weight: Literal["balanced"] | None = None,
@@ -289,8 +289,8 @@ class ActiveGAN(ConditionalGAN):
                 With "infogan", `lr_g` and `lr_p` are 1e-3 by default, as InfoGAN's G:
                 with D's rate, G stays at grey noise for long.
             latent_dim: Width of the noise: 100 for "acgan", else 62.
-            d_shift: As in `CGAN.from_data`; .125 for a few hundred images. The rates
-                of "infogan" are then 2e-4, too.
+            d_augment: As in `CGAN.from_data`; ("translation",) for a few hundred
+                images. The rates of "infogan" are then 2e-4, too.
             features: Of the classifier: a name in `kerasos.features`, a `FeatureFn`
                 or a Keras model. The paper: "vgg16". Default: "cnn" for images,
                 "pixels" for rows.
@@ -316,15 +316,17 @@ class ActiveGAN(ConditionalGAN):
         data = read_data(x, y, seed, value_range, label_names)
         size = size_of(data.spec, size)
         kind = networks or network_parts.kind_of(data.spec.shape, size)
-        defaults, units = build.defaults(kind, preset, bool(d_shift))
+        defaults, units = build.defaults(kind, preset, bool(d_augment))
         latent_dim = latent_dim or defaults["latent_dim"]
         class_weight = class_weight or defaults["class_weight"]
         settings = cls.options.given(locals(), defaults)
         shape, num_classes = data.spec.shape, data.spec.num_classes
         sizes = latent_dim, num_classes, data.seed, size
         parts = network_parts.networks(kind, shape, *sizes)
-        if d_shift:
-            parts["trunk"] = shifted(parts["trunk"], d_shift, data.seed)
+        units_of_images = units.get("model_range", (0.0, 1.0))
+        parts["trunk"] = augmented(
+            parts["trunk"], d_augment, units_of_images, data.seed
+        )
         parts["reward_classifier"] = build.reward_classifier(
             data, features, svm, class_weight
         )

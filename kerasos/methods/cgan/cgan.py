@@ -27,9 +27,10 @@ of DCGAN (Radford et al., 2016) without a hidden layer for more; Adam 2e-4 and .
 from typing import Literal
 
 from kerasos.checks import Count, Seed, checked
+from kerasos.layers.diff_augment import Augment
 from kerasos.methods.base import read_data
 from kerasos.methods.conditional import LATENT_DIM
-from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift
+from kerasos.methods.conditional_gan import RATES, ConditionalGAN
 from kerasos.networks import dcgan
 from kerasos.networks.gamo import conditional_generator
 from kerasos.networks.image_size import Size, size_of
@@ -95,7 +96,7 @@ class CGAN(ConditionalGAN):
         lr: Literal[*RATES] | None = None,
         lr_g=None,
         lr_d=None,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         pre_oversample=False,
         value_range=None,
         label_names=None,
@@ -114,11 +115,12 @@ class CGAN(ConditionalGAN):
                 by the data, see `kerasos.networks.image_size.size_of`.
             lr: "paper" (default), or "base": `lr_g` and `lr_d` swapped, as in the
                 code that the paper builds on.
-            d_shift: Images only, off by default, ours: the largest move, as a share
-                of the side, of all images that D sees in training, real and generated
-                alike (the translation of DiffAugment, Zhao et al., 2020; .125 there).
-                Against a D that learns a few hundred images by heart; measured for
-                the AC-GAN of `ActiveGAN` on 500 MNIST images (benchmarks/notes.md).
+            d_augment: Images only, off by default: how D's images are changed in
+                training, real and generated alike, against a D that learns a few
+                hundred images by heart: names out of ("color", "translation",
+                "cutout"), see `kerasos.layers.diff_augment`. Measured for the AC-GAN
+                of `ActiveGAN` on 500 MNIST images, translation alone
+                (benchmarks/notes.md).
             loss, fake_labels, lr_g, lr_d, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
@@ -141,7 +143,7 @@ class CGAN(ConditionalGAN):
         return cls.for_data(
             data,
             build[variant](data.spec, latent_dim, data.seed, size_of(data.spec, size)),
-            d_shift=d_shift,
+            d_augment=d_augment,
             **cls.options.given(locals(), rates),
             **settings,
         )
@@ -195,7 +197,7 @@ class CDCGAN(ConditionalGAN):
         fake_labels="batch",
         lr_g=DCGAN_RATE,
         lr_d=DCGAN_RATE,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         pre_oversample=False,
         value_range=None,
         label_names=None,
@@ -218,7 +220,7 @@ class CDCGAN(ConditionalGAN):
                 "tanh",
                 hidden,
             ),
-            d_shift=d_shift,
+            d_augment=d_augment,
             model_range=(-1.0, 1.0),
             **cls.options.given(locals()),
         )

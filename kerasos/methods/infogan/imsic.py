@@ -26,9 +26,9 @@ and is there for reference.
 from typing import Literal
 
 from kerasos.checks import Count, NonNegative, Positive, Seed, check_choice, checked
+from kerasos.layers.diff_augment import Augment
 from kerasos.methods.base import read_data
 from kerasos.methods.conditional import LATENT_DIM
-from kerasos.methods.conditional_gan import Shift
 from kerasos.methods.infogan.build import NUM_CODES, build
 from kerasos.methods.infogan.code_graph import PRESETS, CodeGraph
 from kerasos.methods.infogan.code_loss import NEGATIVES, STRUCTURES, structure_loss
@@ -127,7 +127,7 @@ class IMSIC(InfoGAN):
         image_size: Side = "auto",
         bn_epsilon: Positive | None = None,
         preset: Literal["repo"] | None = None,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         class_code=None,
         real_sampling=None,
         code_prior="uniform",
@@ -167,7 +167,7 @@ class IMSIC(InfoGAN):
             bn_epsilon,
             options,
         )
-        return cls.for_data(data, networks, d_shift=d_shift, **settings)
+        return cls.for_data(data, networks, d_augment=d_augment, **settings)
 
     def code_loss(self, codes, latents):
         return structure_loss(

@@ -48,11 +48,12 @@ from kerasos.checks import (
     checked,
 )
 from kerasos.data.pipeline import every_row
+from kerasos.layers.diff_augment import Augment
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, ConditionalModel, trainable
-from kerasos.methods.conditional_gan import Shift, adam
+from kerasos.methods.conditional_gan import adam
 from kerasos.methods.infogan.build import NUM_CODES, build
 from kerasos.methods.infogan.code_graph import CodeGraph
 from kerasos.methods.infogan.code_loss import infogan_code_loss
@@ -191,7 +192,7 @@ class InfoGAN(ConditionalModel):
         image_size: Side = "auto",
         bn_epsilon: Positive | None = None,
         preset: Literal["repo"] | None = None,
-        d_shift: Shift = 0.0,
+        d_augment: Augment = (),
         class_code=None,
         real_sampling=None,
         code_prior="uniform",
@@ -223,7 +224,7 @@ class InfoGAN(ConditionalModel):
                 "natural", `double_softmax=True`, `bn_epsilon=0.8`, `per_class=100`,
                 and samples with codes of 0, or for three codes 4.9 N(0, 1) for the
                 last and `z_std=0.2`. For reference; it is not how to use the method.
-            d_shift: As in `CGAN.from_data`.
+            d_augment: As in `CGAN.from_data`.
             z_std: Default: the preset's or .5, for tables 1 (ours), as in training.
             class_code, real_sampling, code_prior, lambda_cat, lambda_con, code_std,
                 per_class, double_softmax, lr: See the class; None is the preset's, or
@@ -234,7 +235,7 @@ class InfoGAN(ConditionalModel):
         networks, settings = build(
             data, num_codes, latent_dim, image_size, size, preset, bn_epsilon, options
         )
-        return cls.for_data(data, networks, d_shift=d_shift, **settings)
+        return cls.for_data(data, networks, d_augment=d_augment, **settings)
 
     def compile(self, d_optimizer=None, g_optimizer=None, i_optimizer=None, **kwargs):
         """Sets one optimizer a player; by default Adam with `lr` and .5.
