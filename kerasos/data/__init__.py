@@ -1,6 +1,5 @@
 """Data sets, imbalanced subsets of them, batches to train on, tables as matrices."""
 
-from kerasos.data.arrays import as_arrays
 from kerasos.data.datasets import load
 from kerasos.data.defects import defects
 from kerasos.data.dsprites import dsprites
@@ -8,6 +7,7 @@ from kerasos.data.image_folder import write_image_folder
 from kerasos.data.imbalance import resolve_class_counts, subsample
 from kerasos.data.pipeline import batches
 from kerasos.data.shapes import draw_shapes, shapes
+from kerasos.data.sources import as_arrays
 from kerasos.data.spec import DataSpec
 
 __all__ = [

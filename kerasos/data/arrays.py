@@ -1,63 +1,10 @@
-"""Samples and labels as arrays that are fit to train on."""
+"""Checks of arrays that are to be trained on, a part at a time."""
 
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 _CHUNK_BYTES = 1 << 24
-
-
-def as_arrays(x, y=None):
-    """Returns samples and labels as arrays that are fit to train on.
-
-    Args:
-        x: Images `(n, height, width, channels)` or table rows
-            `(n, num_features)`, any numeric dtype; or a finite
-            `tf.data.Dataset` of `(x, y)`, batched or not, which is read once.
-        y: Labels `(n,)`, the integers `0..num_classes - 1`; None when `x` is a
-            dataset.
-
-    Returns:
-        Tuple of `x` in its own dtype and `y` as int64. Arrays are not copied.
-
-    Raises:
-        TypeError: If `x` is not numeric, `y` holds no numbers, or `y` is
-            missing.
-        ValueError: If the input is empty, has another rank, a NaN or an
-            infinity, unequal lengths, a label that is negative or not an
-            integer, a class with no sample, or a single class.
-
-    Example:
-
-    >>> x, y = as_arrays([[0.0, 1.0], [2.0, 3.0]] * 2, [0, 1, 0, 1])
-    >>> x.shape, y.dtype
-    ((4, 2), dtype('int64'))
-    """
-    if isinstance(x, tf.data.Dataset):
-        if y is not None:
-            raise ValueError(
-                "`y` must be None when `x` is a dataset, which holds the labels. "
-                f"Received: y of type {type(y).__name__}. Drop `y`."
-            )
-        x, y = read_dataset(x)
-    elif y is None:
-        raise TypeError(
-            "`y` is missing. Expected one integer label per sample. Received: "
-            "y=None. Pass the labels, or a `tf.data.Dataset` of `(x, y)`."
-        )
-    x, y = check_samples(x), check_labels(y)
-    check_same_length(x, y)
-    check_classes(y)
-    repeated = len(x) - len(np.unique(fingerprints(x, y)))
-    if repeated:
-        warnings.warn(
-            f"`x` holds repeated samples: {repeated} of {len(x)} equal "
-            "another of their class and count again. If that is not meant, keep "
-            "the rows `np.unique(x, axis=0, return_index=True)[1]`.",
-            stacklevel=2,
-        )
-    return x, y
 
 
 def fingerprints(x, y):
@@ -78,8 +25,13 @@ def fingerprints(x, y):
     return prints
 
 
-def check_samples(x):
-    """Returns `x` as a numeric, finite array of images or table rows."""
+def check_samples(x, first=0):
+    """Returns `x` as a numeric, finite array of images or table rows.
+
+    Args:
+        x: Array-like.
+        first: Integer, the number of its first sample, for an error.
+    """
     x = np.asarray(x)
     if x.dtype.kind not in "iuf":
         raise TypeError(
@@ -107,7 +59,7 @@ def check_samples(x):
             finite = np.isfinite(chunk.reshape(len(chunk), -1)).all(axis=1)
             raise ValueError(
                 "`x` must be finite. Received: NaN or infinity, first in sample "
-                f"{row + int(np.argmin(finite))}. Impute or drop such samples."
+                f"{first + row + int(np.argmin(finite))}. Impute or drop such samples."
             )
     return x
 
@@ -141,15 +93,20 @@ def check_labels(y):
         raise ValueError(
             "Labels must not be negative. Expected 0..K-1. Received: "
             f"{int(y.min())}. Number the classes: "
-            "`_, y = np.unique(y, return_inverse=True)`."
+            "`_, y = np.unique(y, return_inverse=True)`. Fractions and rows "
+            "that are not one-hot count as -1."
         )
     return y.astype("int64", copy=False)
 
 
-def check_classes(y):
+def check_classes(y, names=None):
     """Raises `ValueError` unless every label up to the largest, above 0, has a sample.
 
     Warns of classes of one sample.
+
+    Args:
+        y: Integers `(n,)`.
+        names: Names of the labels, for an error, all of which need samples; or None.
     """
     labels, counts = np.unique(y, return_counts=True)
     if len(labels) == 1:
@@ -157,11 +114,15 @@ def check_classes(y):
             "`y` must have at least two classes. Received: only label "
             f"{labels[0]}. Add samples of another class."
         )
-    if labels[-1] != len(labels) - 1:
-        absent = int(np.argmax(labels != np.arange(len(labels))))
+    last = int(labels[-1]) if names is None else max(labels[-1], len(names) - 1)
+    if last != len(labels) - 1:
+        absent = int(np.argmax(~np.isin(np.arange(len(labels) + 1), labels)))
+        name = f"label {absent}"
+        if names is not None and absent < len(names):
+            name += f", {names[absent]!r}"
         raise ValueError(
             "`y` has a class with no sample. Expected every label from 0 to "
-            f"{labels[-1]}. Received: no sample of label {absent}. Number the "
+            f"{last}. Received: no sample of {name}. Number the "
             "classes 0..K-1: `_, y = np.unique(y, return_inverse=True)`."
         )
     if counts.min() == 1:
@@ -192,45 +153,3 @@ def value_bounds(x):
     """Returns the smallest and the largest value of a non-empty array, as floats."""
     bounds = [(chunk.min(), chunk.max()) for _, chunk in chunks(x)]
     return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
-
-
-def dataset_specs(dataset):
-    """Returns the specs of x and y, and whether the dataset is batched."""
-    spec = dataset.element_spec
-    if not (
-        isinstance(spec, tuple)
-        and len(spec) == 2
-        and all(isinstance(part, tf.TensorSpec) for part in spec)
-    ):
-        raise ValueError(
-            "A dataset must yield pairs `(x, y)` of tensors. Received: elements "
-            f"{spec}. Use `dataset.map(...)` to make pairs."
-        )
-    if spec[1].shape.rank not in (0, 1) or spec[0].shape.rank is None:
-        raise ValueError(
-            "A dataset must yield integer labels, one per sample, and samples of "
-            f"known rank. Received: elements {spec}. Map one-hot labels through "
-            "`tf.argmax`."
-        )
-    return *spec, spec[1].shape.rank == 1
-
-
-def read_dataset(dataset):
-    """Returns the arrays of a finite dataset of `(x, y)`, batched or not."""
-    *_, batched = dataset_specs(dataset)
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError(
-            "A dataset that is read once must be finite. Received: an infinite "
-            "one. Pass it before `.repeat()`, or after `.take(n)`."
-        )
-    try:
-        pairs = list((dataset if batched else dataset.batch(256)).as_numpy_iterator())
-        return tuple(np.concatenate(parts) for parts in zip(*pairs, strict=True)) or (
-            np.zeros((0, 0)),
-            np.zeros(0),
-        )
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
-        raise ValueError(
-            "All samples of a dataset must have one shape. Received: samples "
-            f"that cannot be stacked ({error}). Resize or pad them."
-        ) from error

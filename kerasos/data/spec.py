@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.data.arrays import (
-    as_arrays,
     check_labels,
     check_same_length,
     check_samples,
-    dataset_specs,
     value_bounds,
 )
+from kerasos.data.labels import codes_of
+from kerasos.data.sources import dataset_specs, summarize
 
 # How far outside of the range values may lie, as a share of its width: augmentation
 # overshoots by less, other units by more.
@@ -84,12 +84,15 @@ class DataSpec:
         """Builds the spec of a data set after checking it as `as_arrays` does.
 
         Args:
-            x: Array of samples, or a `tf.data.Dataset` of `(x, y)`.
-            y: Integer labels `(n,)`; None when `x` is a dataset.
+            x: Array of samples, or a dataset as `as_pairs` takes it, read once and
+                never held.
+            y: Integer labels `(n,)`, or names; None when `x` is a dataset.
             value_range: `(low, high)` that holds every value. Default:
-                `(0, 255)` for uint8; `(0, 1)` or `(-1, 1)` for floats that lie
-                inside, the second when one is negative.
-            label_names: Names in label order, or None.
+                `(0, 255)` for uint8, for the images of a folder, and for images
+                between 0 and 255 that reach 128; `(0, 1)` or `(-1, 1)` for floats that
+                lie inside, the second when one is negative.
+            label_names: Names in label order. Default: the `class_names` of a dataset,
+                or the names in `y`, sorted.
             num_classes: Number of classes to insist on, or None.
 
         Returns:
@@ -99,8 +102,8 @@ class DataSpec:
             TypeError, ValueError: As `as_arrays`; also when the range of the
                 values is unknown or does not hold them.
         """
-        x, y = as_arrays(x, y)
-        class_counts = np.bincount(y)
+        data = summarize(x, y, label_names)
+        class_counts = np.bincount(data.y)
         if num_classes is not None and num_classes != len(class_counts):
             raise ValueError(
                 "`y` must have samples of every class. Expected labels "
@@ -108,8 +111,9 @@ class DataSpec:
                 f"0..{len(class_counts) - 1}. Give a sample of every class, or "
                 "the right `num_classes`."
             )
-        value_range = _resolve_range(x, value_range)
-        return cls(x.shape[1:], x.dtype.name, value_range, class_counts, label_names)
+        is_folder = hasattr(x, "file_paths")
+        value_range = _resolve_range(data, value_range, is_folder)
+        return cls(data.shape, data.dtype, value_range, class_counts, data.names)
 
     @functools.cached_property
     def num_classes(self):
@@ -132,6 +136,10 @@ class DataSpec:
             if count < self.majority_count
         ]
         return sorted(labels, key=lambda label: self.class_counts[label])
+
+    def codes_of(self, labels):
+        """Returns names of classes as integers; other labels stay as they are."""
+        return codes_of(labels, self.label_names)
 
     @property
     def is_image(self):
@@ -275,18 +283,21 @@ def _check_range(value_range):
     return low, high
 
 
-def _resolve_range(x, value_range):
+def _resolve_range(data, value_range, is_folder):
     """Returns the given range, or the one the data show; checks that it holds."""
-    if value_range is None and x.dtype == np.uint8:
-        return 0.0, 255.0
-    low, high = value_bounds(x)
+    low, high = data.bounds
     if value_range is None:
-        if x.dtype.kind == "f" and -1 <= low and high <= 1:
+        is_image = len(data.shape) == 3
+        grey_levels = is_image and 0 <= low and high <= 255
+        if data.dtype == np.uint8 or (grey_levels and (is_folder or high > 127)):
+            return 0.0, 255.0
+        if data.dtype.kind == "f" and -1 <= low and high <= 1:
             return (-1.0 if low < 0 else 0.0), 1.0
         raise ValueError(
             "`value_range` must be given for these data. It is known only for "
-            "uint8 and for floats in [0, 1] or [-1, 1]. Received: dtype "
-            f"{x.dtype} from {low:g} to {high:g}. Pass `value_range=(low, high)`."
+            "uint8, for floats in [0, 1] or [-1, 1], and for images that fill 0..255. "
+            f"Received: dtype {data.dtype} from {low:g} to {high:g}. Pass "
+            "`value_range=(low, high)`."
         )
     given = _check_range(value_range)
     if low < given[0] or high > given[1]:

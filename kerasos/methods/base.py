@@ -4,9 +4,9 @@ No loss and no architecture here. What a method must get right on several device
 after a crash and at the user's border is done once, in this file.
 """
 
-import collections
 import contextlib
 import copy
+import functools
 import inspect
 
 import keras
@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Options, unknown_name_message
-from kerasos.data.arrays import as_arrays, check_labels
+from kerasos.data.arrays import check_labels
 from kerasos.data.pipeline import guarded, raise_fault
+from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
@@ -30,19 +31,44 @@ from kerasos.randomness.seeds import fresh_seed
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
 
-Data = collections.namedtuple("Data", "x y spec seed")
-Data.__doc__ = (
-    """What every `from_data` begins with: checked arrays, `DataSpec`, seed."""
-)
+
+class Data:
+    """What every `from_data` begins with.
+
+    Args:
+        source: `(x, y)`: checked arrays, or a dataset and None.
+        spec: `DataSpec` of the data.
+        seed: Integer.
+
+    Attributes:
+        x, y: The arrays. Those of a dataset are read when a method asks for them, and
+            stay in memory only as long as this object: methods that ask say so.
+    """
+
+    def __init__(self, source, spec, seed):
+        self._source, self.spec, self.seed = source, spec, seed
+
+    @property
+    def x(self):
+        return self._arrays[0]
+
+    @property
+    def y(self):
+        return self._arrays[1]
+
+    @functools.cached_property
+    def _arrays(self):
+        x, y = self._source
+        return read_dataset(as_pairs(x)) if is_dataset(x) else (x, y)
 
 
 def read_data(x, y=None, seed=None, value_range=None, label_names=None):
     """Checks the data that a method is built for.
 
     Args:
-        x: Samples `(n, *shape)` in the user's units, or a `tf.data.Dataset` of
-            `(x, y)`, which is read once.
-        y: Integer labels `(n,)`, or None for a dataset.
+        x: Samples `(n, *shape)` in the user's units, or a dataset as
+            `kerasos.data.sources.as_pairs` takes it, whose statistics are of one pass.
+        y: Labels `(n,)`, integers or names, or None for a dataset.
         seed: Integer, or None for a fresh one.
         value_range, label_names: As in `DataSpec.of`.
 
@@ -52,9 +78,10 @@ def read_data(x, y=None, seed=None, value_range=None, label_names=None):
     Raises:
         TypeError, ValueError: If the data are not fit to train on.
     """
-    x, y = as_arrays(x, y)
     spec = DataSpec.of(x, y, value_range, label_names)
-    return Data(x, y, spec, fresh_seed(seed))
+    if not is_dataset(x):
+        x, y = np.asarray(x), check_labels(spec.codes_of(y))
+    return Data((x, y), spec, fresh_seed(seed))
 
 
 @keras.saving.register_keras_serializable("kerasos")
@@ -208,12 +235,18 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         Every method adds its own options, keyword arguments that `options` lists.
 
         Args:
-            x: Images `(n, height, width, channels)` or rows `(n, num_features)`, or a
-                `tf.data.Dataset` of `(x, y)`, which is read once.
-            y: Integer labels `0..num_classes - 1`.
+            x: Images `(n, height, width, channels)` or rows `(n, num_features)`; or a
+                finite dataset of samples and labels: a folder's, as
+                `keras.utils.image_dataset_from_directory` gives it, one of TensorFlow
+                Datasets, a `keras.utils.PyDataset`. Its statistics are taken in one
+                pass; a method that needs the samples themselves says so and reads them
+                into memory.
+            y: Labels `0..num_classes - 1`, or names of the classes.
             seed: Integer behind weights and noise. Default: a fresh one.
             value_range: `(low, high)` of the data where it cannot be seen.
-            label_names: Names of the classes.
+            label_names: Names of the classes. Default: those of a folder, or the names
+                in `y` in the order of the alphabet. Wherever labels are given, names
+                may be, too.
 
         Returns:
             A compiled model.
@@ -525,9 +558,9 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """Trains; `keras.Model.fit` with checks before the first step.
 
         Args:
-            x: Samples in the user's units, or a `tf.data.Dataset` of `(x, y)`,
+            x: Samples in the user's units, or a dataset of batches as in `from_data`,
                 best from `kerasos.data.batches`.
-            y: Integer labels, when `x` is an array.
+            y: Labels, when `x` is an array.
             batch_size: For arrays; 32 by default.
             epochs: Passes over the data, all stages together.
             verbose: As in Keras.
@@ -620,7 +653,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             ValueError: If the data do not fit the model, or if weights are given.
         """
         refuse_weights(self, "train_on_batch", kwargs)
-        self.spec.check_compatible(x, check_labels(y))
+        y = check_labels(self.spec.codes_of(y))
+        self.spec.check_compatible(x, y)
         return super().train_on_batch(x, y, **kwargs)
 
     @property

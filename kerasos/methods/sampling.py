@@ -1,16 +1,22 @@
 """From labels to samples, and from an imbalanced set to a balanced one."""
 
+import math
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.checks import checked
+from kerasos.checks import check_count, checked
+from kerasos.data.arrays import check_labels
+from kerasos.data.labels import labels_like, strategy_of
 from kerasos.data.resample import append, samples_to_add
+from kerasos.data.sources import is_dataset
+from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 
+_VALUES_AT_ONCE = 1 << 22  # of samples, in a chunk of the default size
 # What a user of other generators may write.
 SAMPLE_HINTS = dict.fromkeys(
     ("n", "num", "count", "n_samples", "num_samples", "num_rows", "size", "label"),
@@ -71,14 +77,15 @@ class Sampling:
         return self.to_user(self.generate(latent, labels))
 
     @checked(hints=SAMPLE_HINTS)
-    def sample(self, labels, seed=None, batch_size=512, verbose="auto"):
+    def sample(self, labels, seed=None, batch_size=None, verbose="auto"):
         """Generates one sample for each label.
 
         Args:
-            labels: Integers `(n,)`.
+            labels: Integers `(n,)`, or names of the classes where the data had some.
             seed: Integer; the same seed gives the same samples, whatever
                 `batch_size` (up to the last bit of a float32 sum). None draws one.
-            batch_size: Rows that are generated at once; bounds the memory.
+            batch_size: Rows that are generated at once; bounds the memory. Default:
+                512, or fewer of large samples.
             verbose: 0 for silence, 1 for a progress bar, "auto" for a bar when it
                 takes more than a few seconds.
 
@@ -101,10 +108,10 @@ class Sampling:
         """
         labels, *others = columns
         labels = self._check_sampled_labels(labels)
-        if batch_size < 1:
-            raise ValueError(
-                f"`batch_size` must be at least 1. Received: batch_size={batch_size}."
-            )
+        if batch_size is None:
+            most = _VALUES_AT_ONCE // math.prod(self.sample_shape)
+            batch_size = min(512, max(16, most))
+        check_count("batch_size", batch_size)
         dtype = tf.as_dtype(self.sample_dtype).as_numpy_dtype
         samples = np.empty((len(labels), *self.sample_shape), dtype)
         noise_source = np.random.default_rng(fresh_seed(seed))
@@ -139,6 +146,14 @@ class Sampling:
             self.__dict__["_compiled_samples"] = (function, settings)
         return lambda *inputs: function(*inputs).numpy()
 
+    def _check_makes_samples(self, name):
+        if not self.produces_samples:
+            raise ValueError(
+                f"`{type(self).__name__}.{name}` needs samples, and this model "
+                f"generates features of shape {self.sample_shape}. Use "
+                "`sample` for features, or GAMO2pix to turn them into images."
+            )
+
     def _check_trained(self):
         if not self.allow_untrained and not self.is_trained:
             raise ValueError(
@@ -150,12 +165,12 @@ class Sampling:
 
     def _check_sampled_labels(self, labels):
         self._check_trained()
-        labels = np.asarray(labels)
+        labels = np.asarray(self.spec.codes_of(labels))
         if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
             raise ValueError(
-                "`labels` must be a vector of integers. Received: shape "
-                f"{labels.shape}, dtype {labels.dtype}. Pass for example "
-                "`[1] * 100`."
+                "`labels` must be a vector of integers, or of names of the classes. "
+                f"Received: shape {labels.shape}, dtype {labels.dtype}. Pass for "
+                "example `[1] * 100`."
             )
         allowed = self.sampled_labels
         wrong = sorted(set(labels.tolist()) - set(allowed))
@@ -170,35 +185,75 @@ class Sampling:
     def _why_not_sampled(self):
         return "Labels are integers from 0 to num_classes - 1."
 
-    def oversample(self, x, y, sampling_strategy="auto", seed=None):
+    def oversample(
+        self, x, y=None, sampling_strategy="auto", seed=None, mark_synthetic=False
+    ):
         """Adds generated samples until the classes are balanced.
 
         Args:
-            x: Samples in the user's units, `(n, *spec.shape)`.
-            y: Integer labels `(n,)`.
+            x: Samples in the user's units, `(n, *spec.shape)`; or a finite dataset as
+                in `from_data`.
+            y: Labels `(n,)`, integers or names; None for a dataset.
             sampling_strategy: As in imbalanced-learn: "auto" fills every class up
                 to the largest; a float (two classes), a dict of target counts or
                 a callable work too.
             seed: Integer for the generated samples.
+            mark_synthetic: For a dataset: whether its elements have a third part, which
+                says what is generated. `fit` would take it for weights.
 
         Returns:
             `(x_res, y_res, is_synthetic)`: the originals first and unchanged,
-            then the generated samples, class by class; `is_synthetic` is boolean.
+            then the generated samples, class by class; `is_synthetic` is boolean. For
+            a dataset a dataset of `(x, y)` in this order, batched and with labels as
+            it is, whose new samples are generated as it is read, the same in each pass.
 
         Raises:
             ValueError: If the data do not fit the model, a class that the model
                 cannot generate is asked for, or the model has not been trained.
         """
-        if not self.produces_samples:
-            raise ValueError(
-                f"`{type(self).__name__}.oversample` needs samples, and this model "
-                f"generates features of shape {self.sample_shape}. Use "
-                "`sample` for features, or GAMO2pix to turn them into images."
+        self._check_makes_samples("oversample")
+        if is_dataset(x):
+            return filled_up(
+                self._maker(), x, y, sampling_strategy, seed, mark_synthetic
             )
         x, y = np.asarray(x), np.asarray(y)
-        self.spec.check_compatible(x, y)
-        labels = samples_to_add(y, sampling_strategy)
-        return append(x, y, self.sample(labels, seed=seed), labels)
+        codes = check_labels(self.spec.codes_of(y))
+        self.spec.check_compatible(x, codes)
+        strategy = strategy_of(sampling_strategy, self.spec.label_names)
+        labels = samples_to_add(codes, strategy)
+        x_new = self.sample(labels, seed=seed)
+        return append(x, y, x_new, labels_like(labels, y, self.spec.label_names))
+
+    def balanced_dataset(self, x, y=None, batch_size=None, **kwargs):
+        """Returns a dataset for a classifier in which the classes are alike.
+
+        Real rows, changed by your own augmentation if you give it, and generated ones
+        where a class lacks them: `classifier.fit(model.balanced_dataset(dataset, 32))`.
+
+        Args:
+            x, y, batch_size, **kwargs: Those of `kerasos.data.stream.balanced_stream`.
+
+        Returns:
+            A `tf.data.Dataset` of `(x, y)`.
+
+        Raises:
+            TypeError, ValueError: As there; also if the model has not been trained, or
+                generates features.
+        """
+        self._check_makes_samples("balanced_dataset")
+        self._check_trained()
+        return balanced_stream(self._maker(), x, y, batch_size, **kwargs)
+
+    def _maker(self):
+        return Maker(
+            lambda labels, seed: self.sample(labels, seed=seed, verbose=0),
+            self.sampled_labels,
+            self.sample_shape,
+            self.sample_dtype,
+            self.spec.num_classes,
+            self.spec.label_names,
+            self.spec.check_values,
+        )
 
     def export(self, path, *, card=None, **kwargs):
         """Writes the generator as a SavedModel; see `kerasos.export`.

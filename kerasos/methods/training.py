@@ -1,5 +1,6 @@
 """What happens around `fit`: checks before it, stages and epochs inside it."""
 
+import collections.abc
 import warnings
 
 import keras
@@ -13,6 +14,7 @@ from kerasos.data.pipeline import (
     rebalanced,
     uniform_from,
 )
+from kerasos.data.sources import as_pairs, check_form, is_dataset
 from kerasos.randomness.seeds import derive_seed
 
 DEFAULT_BATCH_SIZE = 32
@@ -23,23 +25,25 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
     """Returns `(dataset, validation_data)`, or raises before any training."""
     if validation_split or validation is not None:
         validation = checked_validation(model, validation)
-    if isinstance(x, tf.data.Dataset):
+    if is_dataset(x):
         if y is not None or batch_size is not None or validation_split:
             raise ValueError(
                 "`y`, `batch_size` and `validation_split` go with arrays. "
                 "Received: a dataset and one of them. Put labels and batches into "
                 "the dataset, with `kerasos.data.batches(x, y, batch_size)`."
             )
+        x = as_pairs(x)
         check_dataset(model.spec, x)
         return balanced_dataset(model, x), validation
     if isinstance(x, tf.distribute.DistributedDataset):
         return balanced_dataset(model, x), validation
-    if y is None:
+    if y is None and not isinstance(x, collections.abc.Iterator):
         raise ValueError(
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
             "Received: y=None."
         )
-    x, y = np.asarray(x), np.asarray(y)
+    check_form(x, y)
+    x, y = np.asarray(x), np.asarray(model.spec.codes_of(y))
     model.spec.check_compatible(x, y)
     if validation_split:
         split = int(len(x) * (1.0 - validation_split))
@@ -75,10 +79,12 @@ def checked_validation(model, data):
             "good it is. Expected no `validation_data` and no `validation_split`. "
             "Train a classifier on `model.oversample(x, y)` and evaluate that."
         )
-    if isinstance(data, tf.data.Dataset):
+    if is_dataset(data):
+        data = as_pairs(data)
         check_dataset(model.spec, data)
         return guarded(data, model.spec)
-    if isinstance(data, list | tuple):
+    if isinstance(data, list | tuple) and len(data) > 1:
+        data = (data[0], model.spec.codes_of(data[1]), *data[2:])
         model.spec.check_compatible(*data[:2])
     return data
 

@@ -12,13 +12,11 @@ import keras
 import numpy as np
 
 from kerasos.checks import Count, Number, Options, Seed, checked
-from kerasos.data.arrays import (
-    as_arrays,
-    check_classes,
-    check_labels,
-    check_same_length,
-)
+from kerasos.data.arrays import check_classes, check_labels, check_same_length
+from kerasos.data.labels import codes_of, labels_like, named, strategy_of
 from kerasos.data.resample import samples_to_add, to_dtype
+from kerasos.data.sources import as_arrays, is_dataset
+from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
@@ -54,6 +52,11 @@ class Baseline:
     options = Options()
 
     def __init__(self, x, y=None, *, seed=None):
+        if is_dataset(x):
+            self.label_names = getattr(x, "class_names", None)
+        elif y is not None and named(y):
+            self.label_names = np.unique(np.asarray(y)).tolist()
+            y = codes_of(y, self.label_names)
         self.x, self.y = _samples_and_labels(x, y)
         self.sample_shape = self.x.shape[1:]
         self.num_classes = int(self.y.max()) + 1
@@ -66,8 +69,9 @@ class Baseline:
 
         Args:
             x: Images `(n, height, width, channels)`; a table `(n, num_features)`: an
-                array, a frame or a sparse matrix; or a `tf.data.Dataset` of `(x, y)`.
-            y: Integer array `(n,)`, labels `0..num_classes-1`.
+                array, a frame or a sparse matrix; or a dataset as those of a folder,
+                which is read into memory.
+            y: Integer array `(n,)`, labels `0..num_classes-1`, or names.
             seed: Integer, used by `oversample` and `sample` when they are given none.
 
         Returns:
@@ -79,7 +83,9 @@ class Baseline:
         """
         return cls(x, y, seed=seed)
 
-    def oversample(self, x, y=None, sampling_strategy="auto", seed=None):
+    def oversample(
+        self, x, y=None, sampling_strategy="auto", seed=None, mark_synthetic=False
+    ):
         """Returns the originals followed by new samples.
 
         Args:
@@ -89,10 +95,12 @@ class Baseline:
                 (two classes), a callable, or one of its other strings.
             seed: Integer. Default: the seed of `from_data`, and without that a
                 fresh one.
+            mark_synthetic: As in `OversamplingModel.oversample`.
 
         Returns:
             `(x_res, y_res, is_synthetic)`: the originals first and unchanged, in
-            the container and dtypes of `x` and `y`; `is_synthetic` boolean.
+            the container and dtypes of `x` and `y`; `is_synthetic` boolean. For a
+            dataset a dataset, as in `OversamplingModel.oversample`.
 
         Raises:
             ValueError: If the data do not match those of `from_data`, or
@@ -100,7 +108,11 @@ class Baseline:
         """
         from kerasos.over_sampling.rows import stack
 
-        given = y
+        strategy = strategy_of(sampling_strategy, self.label_names)
+        if is_dataset(x):
+            seed = self.seed if seed is None else seed
+            return filled_up(self._maker(), x, y, strategy, seed, mark_synthetic)
+        given, y = y, codes_of(y, self.label_names)
         if x is not self.x or y is not self.y:
             x, y = _samples_and_labels(x, y)
         if x.shape[1:] != self.sample_shape:
@@ -109,20 +121,42 @@ class Baseline:
                 f"{self.sample_shape}. Received: {x.shape[1:]}. Call `from_data` "
                 "with these data."
             )
-        labels = self._labels_to_add(y, sampling_strategy)
+        labels = self._labels_to_add(y, strategy)
         x_new = (
             self._synthesize(x, y, labels, self._seed(seed)) if len(labels) else None
         )
-        y_res = y if given is None else np.asarray(given)
-        y_res = np.concatenate([y_res, labels.astype(y_res.dtype)])
+        y_new = labels_like(labels, given, self.label_names)
+        y_res = np.concatenate([np.asarray(given), y_new])
         return stack(x, x_new), y_res, np.arange(len(y_res)) >= len(y)
+
+    def balanced_dataset(self, x, y=None, batch_size=None, **kwargs):
+        """As `OversamplingModel.balanced_dataset`, of images and arrays of numbers."""
+        if not isinstance(self.x, np.ndarray) or self.x.dtype.kind not in "iuf":
+            raise TypeError(
+                "A balanced dataset has arrays of numbers. Received: a "
+                f"{type(self.x).__name__} with other columns. Call `oversample`."
+            )
+        if kwargs.get("seed") is None:
+            kwargs["seed"] = self.seed
+        return balanced_stream(self._maker(), x, y, batch_size, **kwargs)
+
+    def _maker(self):
+        return Maker(
+            lambda labels, seed: self.sample(labels, seed=seed),
+            [] if type(self) is NoOversampler else list(range(self.num_classes)),
+            self.sample_shape,
+            self.x.dtype,
+            self.num_classes,
+            self.label_names,
+            lambda low, high: None,
+        )
 
     @checked(hints=SAMPLE_HINTS)
     def sample(self, labels, seed: Seed | None = None):
         """Makes one sample for each label, from the data given to `from_data`.
 
         Args:
-            labels: Integers `(n,)`.
+            labels: Integers `(n,)`, or names of the classes where the data had some.
             seed: As in `oversample`.
 
         Returns:
@@ -131,7 +165,7 @@ class Baseline:
         Raises:
             ValueError: If a label is not one of the data.
         """
-        labels = np.asarray(labels)
+        labels = np.asarray(codes_of(labels, self.label_names))
         known = np.isin(labels, np.arange(self.num_classes))
         integers = not labels.size or labels.dtype.kind in "iu"
         if labels.ndim != 1 or not integers or not known.all():

@@ -95,7 +95,8 @@ def ragged():
         (tf.data.Dataset.from_tensor_slices(X), "must yield pairs"),
         (tf.data.Dataset.from_tensor_slices((X, Y)).repeat(), "must be finite"),
         (tf.data.Dataset.from_tensor_slices((X, Y)).take(0), "`x` is empty"),
-        (tf.data.Dataset.from_tensor_slices((X, np.eye(3)[Y])).batch(2), "one-hot"),
+        (tf.data.Dataset.from_tensor_slices((X, np.ones((6, 3)))), "not one-hot"),
+        (tf.data.Dataset.from_tensor_slices((X, Y, Y)), "third part, the weights"),
         (
             tf.data.Dataset.from_generator(
                 ragged,

@@ -142,10 +142,8 @@ def test_a_dataset_is_read_once(name):
     x, y = images()
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(7)
     sampler = get_method(name).from_data(dataset, seed=0)
-    for left, right in zip(
-        sampler.oversample(dataset), sampler.oversample(x, y), strict=True
-    ):
-        np.testing.assert_array_equal(left, right)
+    np.testing.assert_array_equal(sampler.x, x)
+    np.testing.assert_array_equal(sampler.y, y)
 
 
 @each_adding
@@ -169,7 +167,9 @@ def test_samples_of_labels_in_any_order(name):
 
 def test_labels_that_cannot_be_sampled():
     sampler = get_method("random").from_data(*rows())
-    for labels in ([3], [-1], [1.0], [[1]], ["a"]):
+    with pytest.raises(ValueError, match="Expected: integers. Received: 'a'"):
+        sampler.sample(["a"])
+    for labels in ([3], [-1], [1.0], [[1]]):
         with pytest.raises(ValueError, match="labels of the data.* from 0 to 2"):
             sampler.sample(labels)
     with pytest.raises(TypeError, match=r"`sample\(\[1\] \* 10\)` gives ten"):

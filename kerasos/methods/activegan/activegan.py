@@ -641,7 +641,7 @@ class ActiveGAN(ConditionalGAN):
         self,
         labels,
         seed=None,
-        batch_size=512,
+        batch_size=None,
         verbose="auto",
         max_margin: Share | None = None,
         max_draws: Count = 50,

@@ -104,7 +104,7 @@ def reward_classifier(data, features=None, svm=None, class_weight=None):
     """
     from sklearn.base import clone
 
-    x, y, spec, seed = data
+    x, y, spec, seed = data.x, data.y, data.spec, data.seed
     if isinstance(features, keras.Model):
         network, scaled = features, True
         rows = features.predict(x, batch_size=64, verbose=0)

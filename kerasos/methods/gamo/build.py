@@ -51,7 +51,7 @@ def build(
         ValueError: If the classes are balanced, or an option does not fit the data or
             another option.
     """
-    x, y, spec, seed = data
+    x, y, spec, seed = data.x, data.y, data.spec, data.seed
     check_imbalance(spec, "GAMO")
     if variant == "conv" and not spec.is_image:
         raise ValueError(

@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Count, Integer, NonNegative, Seed, Whole, checked
-from kerasos.data.spec import as_arrays
+from kerasos.data.sources import as_pairs, is_dataset
 from kerasos.layers.gaussian import (
     kl_to_standard_normal,
     reparameterize,
@@ -580,7 +580,10 @@ def _copied(gamo, x, y):
             "`gamo` must generate features of images. Received: a dense GAMO, whose "
             "samples are images already. Train one with `variant='conv'`."
         )
-    gamo.spec.check_compatible(*as_arrays(x, y))
+    if is_dataset(x):
+        gamo.spec.check_compatible(as_pairs(x))
+    else:
+        gamo.spec.check_compatible(x, gamo.spec.codes_of(y))
     if not gamo.is_trained:
         warnings.warn(
             "`gamo` has not been trained: its features say little. Call its `fit` "

@@ -48,7 +48,6 @@ from kerasos.checks import (
     checked,
 )
 from kerasos.data.pipeline import every_row
-from kerasos.data.resample import append
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.base import num_rows, read_data, watching
@@ -501,7 +500,7 @@ class InfoGAN(ConditionalModel):
         return self.to_user(self.generate(latent, labels))
 
     @checked(hints=SAMPLE_HINTS)
-    def sample(self, labels, seed=None, batch_size=512, verbose="auto", *, codes=None):
+    def sample(self, labels, seed=None, batch_size=None, verbose="auto", *, codes=None):
         """Generates one sample for each label, with codes given or drawn.
 
         Args:
@@ -586,22 +585,25 @@ class InfoGAN(ConditionalModel):
 
         return tf.function(read, reduce_retracing=True)
 
-    def oversample(self, x, y, sampling_strategy="auto", seed=None):
+    def oversample(self, x, y=None, sampling_strategy="auto", *args, **kwargs):
         """Adds generated samples until the classes are balanced.
 
         Args:
-            x, y, sampling_strategy, seed: As in `OversamplingModel.oversample`; but
-                "auto" adds `per_class` samples to every class where that is set.
+            x, y, sampling_strategy, *args, **kwargs: As in
+                `OversamplingModel.oversample`; but "auto" adds `per_class` samples to
+                every class where that is set.
 
         Returns:
-            `(x_res, y_res, is_synthetic)`.
+            As there.
         """
-        if self.per_class is None or sampling_strategy != "auto":
-            return super().oversample(x, y, sampling_strategy, seed)
-        x, y = np.asarray(x), np.asarray(y)
-        self.spec.check_compatible(x, y)
-        labels = np.repeat(np.unique(y), self.per_class)
-        return append(x, y, self.sample(labels, seed=seed), labels)
+        if self.per_class is not None and sampling_strategy == "auto":
+
+            def sampling_strategy(y):
+                labels, counts = np.unique(y, return_counts=True)
+                totals = (counts + self.per_class).tolist()
+                return dict(zip(labels.tolist(), totals, strict=True))
+
+        return super().oversample(x, y, sampling_strategy, *args, **kwargs)
 
     def _check_widths(self):
         num_classes, num_codes = self.spec.num_classes, self.num_codes
