@@ -28,8 +28,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from kerasos.checks import AnyOf, Integer, check, unknown_name_message
-from kerasos.data.arrays import check_same_length, check_samples
+from kerasos.data.arrays import check_labels, check_same_length, check_samples
+from kerasos.data.labels import strategy_of
 from kerasos.data.pipeline import batches
+from kerasos.data.sources import as_pairs, check_form, is_dataset, parts_of
 from kerasos.export import export_classifier
 from kerasos.features import fingerprint, write_whole
 from kerasos.over_sampling.deep import DeepOverSampler
@@ -58,7 +60,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
     the backbone in inference mode, the average over height and width where its output
     has them, and the head on standardised features.
 
-    A `tf.data.Dataset` yields `(images, labels)`, for instance that of
+    A dataset yields `(images, labels)`, for instance that of
     `keras.utils.image_dataset_from_directory` with integer or categorical labels. It is
     read once; what is held in memory are the features and one batch.
 
@@ -84,7 +86,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
             until ten of them lower the loss by less than a thousandth, at most 200.
         batch_size: Images, and rows of features for a `head` of your own, worked on at
             once.
-        sampling_strategy: As in imbalanced-learn, for a `method` given by name.
+        sampling_strategy: As in imbalanced-learn, for a `method` given by name; a dict
+            of totals by label, or by the names of a dataset.
         random_state: Integer, `numpy.random.RandomState` or None. Fixes all but a
             `head` of your own, whose layers have their own seeds.
         cache_dir: Folder to keep features in, found again by the content of each image
@@ -180,9 +183,10 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         # Networks without normalisation end anywhere, random ones near 1e-11.
         scale = _scale(features)
         features *= scale
-        rows, codes = self._balanced(features, labels, classes, seed)
+        names = getattr(x, "class_names", None)
+        rows, codes = self._balanced(features, labels, classes, names, seed)
         self.classes_ = classes
-        self.class_names_ = _names(classes, getattr(x, "class_names", None))
+        self.class_names_ = _names(classes, names)
         named = classes.tolist()
         self.class_counts_ = dict(zip(named, counts.tolist(), strict=True))
         learned = np.bincount(codes, minlength=len(classes)).tolist()
@@ -358,14 +362,16 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
             )
         return head
 
-    def _balanced(self, features, labels, classes, seed):
+    def _balanced(self, features, labels, classes, names, seed):
         """Returns features and integer labels to train the head on."""
         if not self._weighs:
             seed = derive_seed(seed, "feature_classifier", "oversample")
             if isinstance(self.method, str):
+                strategy = self.sampling_strategy
+                strategy = strategy_of(strategy, names) if names else strategy
                 sampler = DeepOverSampler(
                     self.method,
-                    sampling_strategy=self.sampling_strategy,
+                    sampling_strategy=strategy,
                     method_params=self.method_params,
                     random_state=seed,
                 )
@@ -449,7 +455,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         """Returns the accuracy on images and labels, or on a dataset of both."""
         probabilities, labels = self._predicted(x)
         found = self.classes_[np.argmax(probabilities, axis=1)]
-        y = labels if y is None else y
+        y = labels if is_dataset(x) else y
         return accuracy_score(y, found, sample_weight=sample_weight)
 
     def export(self, path, card=None):
@@ -477,15 +483,18 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _predicted(self, x):
+        """Returns the probabilities, and labels that count for a dataset alone."""
         check_is_fitted(self)
         (raw,) = self.model_.inputs
+        y = None if is_dataset(x) else np.zeros(len(x), int)
+        if isinstance(getattr(x, "element_spec", None), tf.TensorSpec):
+            x = x.map(lambda images: (images, tf.zeros(tf.shape(images)[:-3], "int32")))
         found, labels = [], []
-        for images, y in _parts(x, None, self.batch_size, needs_labels=False):
+        for images, codes in _parts(x, y, self.batch_size):
             images = _as_trained(images, raw)
             found.append(_rows_of(self.model_, images, self.batch_size))
-            labels.append(y)
-        labels = None if labels[0] is None else np.concatenate(labels)
-        return np.concatenate(found), labels
+            labels.append(codes)
+        return np.concatenate(found), np.concatenate(labels)
 
 
 class _Settled(keras.callbacks.Callback):
@@ -638,46 +647,32 @@ def _as_trained(images, raw):
     return images.astype(raw.dtype)
 
 
-def _parts(x, y, batch_size, needs_labels=True):
-    """Yields `(images, labels)` in parts, uint8 or float32; labels may be None."""
-    if isinstance(x, tf.data.Dataset):
-        yield from _parts_of_dataset(x, y, needs_labels)
-        return
-    x = _check_images(check_samples(x))
-    if needs_labels:
-        y = _vector(checked_labels(y))
+def _parts(x, y, batch_size):
+    """Yields `(images, labels)` in parts, uint8 or float32, after checking them."""
+    check_form(x, y)
+    if not is_dataset(x):
+        x, y = check_samples(x), _vector(checked_labels(y))
         check_same_length(x, y)
         check_classification_targets(y)
-    for rows in gen_batches(len(x), batch_size):
-        yield _plain(x[rows]), None if y is None else y[rows]
-
-
-def _parts_of_dataset(dataset, y, needs_labels):
-    if y is not None:
+        pairs = ((x[rows], y[rows]) for rows in gen_batches(len(x), batch_size))
+    else:
+        pairs = parts_of(as_pairs(x))
+    number = 0
+    for images, labels in pairs:
+        if is_dataset(x):
+            images, labels = check_samples(images, number), check_labels(labels)
+            number += len(images)
+        if images.ndim != 4:
+            raise ValueError(
+                "`x` must be images (n, height, width, channels). Received: shape "
+                f"{np.shape(x) or images.shape}. For tables use `DeepOverSampler`."
+            )
+        yield images if images.dtype == np.uint8 else images.astype("float32"), labels
+    if not number and is_dataset(x):
         raise ValueError(
-            "`y` must be None when `x` is a dataset, which holds the labels. Received: "
-            f"y of type {type(y).__name__}. Drop `y`."
+            "The dataset is empty. Expected images and labels. Received: none. Check "
+            "how it was made."
         )
-    spec = dataset.element_spec
-    is_pair = isinstance(spec, tuple) and len(spec) == 2
-    if not is_pair and (needs_labels or not isinstance(spec, tf.TensorSpec)):
-        raise ValueError(
-            "A dataset must yield pairs of images and labels, without weights. "
-            f"Received: elements {spec}. Use `dataset.map(...)` to make pairs."
-        )
-    images = spec[0] if is_pair else spec
-    if images.shape.rank == 3:
-        dataset = dataset.batch(256)
-    for element in dataset.as_numpy_iterator():
-        x, y = element if is_pair else (element, None)
-        yield _plain(_check_images(check_samples(x))), None if y is None else _codes(y)
-
-
-def _codes(y):
-    """Returns labels of a batch, one-hot ones as integers."""
-    if y.ndim == 2:
-        y = y[:, 0] if y.shape[1] == 1 else np.argmax(y, axis=1)
-    return y.astype("int64") if y.dtype.kind == "f" else y
 
 
 def _vector(y):
@@ -690,16 +685,3 @@ def _vector(y):
             f"{y.shape}. Use `y.argmax(axis=-1)` for one-hot rows."
         )
     return y
-
-
-def _check_images(x):
-    if x.ndim != 4:
-        raise ValueError(
-            "`x` must be images (n, height, width, channels). Received: shape "
-            f"{x.shape}. For tables use `DeepOverSampler`."
-        )
-    return x
-
-
-def _plain(images):
-    return images if images.dtype == np.uint8 else images.astype("float32")

@@ -220,6 +220,9 @@ def test_a_folder_gives_what_its_arrays_give(label_mode, tmp_path):
     codes = np.searchsorted(sorted(NAMES), NAMES[y])
     right = np.mean(estimator.predict(x.astype("float32")) == codes)
     assert estimator.score(data) == pytest.approx(right)
+    strategy = {"crack": 7, "hole": 5}
+    estimator.set_params(method="random", sampling_strategy=strategy).fit(data)
+    assert estimator.balanced_counts_ == {0: 7, 1: 6, 2: 5, 3: 4}
     images = data.map(lambda images, labels: images)
     assert estimator.predict_proba(images).shape == (15, 4)
 
