@@ -44,11 +44,11 @@ _GREY = flags.DEFINE_bool("grey", False, "One channel in place of three.")
 _BACKBONE = flags.DEFINE_string("backbone", None, "Keras file, images to features.")
 _OVERSAMPLER = flags.DEFINE_string("oversampler", "smote", "Of the features.")
 _GENERATOR = flags.DEFINE_string("generator", "cvae", "Of pictures, for the stream.")
-_STEPS = flags.DEFINE_integer("generator_steps", 2000, "Updates of it.", 1)
+_STEPS = flags.DEFINE_integer("generator_steps", 1000, "Updates of it.", 1)
 _SYNTHETIC = flags.DEFINE_float(
     "synthetic", 0.5, "Share of generated pictures in a class of the stream.", 0, 1
 )
-_UPDATES = flags.DEFINE_integer("updates", 1500, "Of each classifier.", 1)
+_UPDATES = flags.DEFINE_integer("updates", 800, "Of each classifier.", 1)
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pictures in an update.", 1)
 _SHARE = flags.DEFINE_float(
     "share", 0.25, "Of each class, for the test and for the choice each.", 0.01, 0.4
@@ -94,7 +94,8 @@ def network(shape, num_classes):
     """From raw images to probabilities; its layer `features` is the last but one."""
     keras.utils.set_random_seed(_SEED.value)
     layers = keras.layers
-    model = keras.Sequential([keras.Input(shape), layers.Rescaling(1 / 127.5, -1)])
+    raw = keras.Input(shape, dtype="uint8")
+    model = keras.Sequential([raw, layers.Rescaling(1 / 127.5, -1)])
     for filters in (16, 32, 64):
         model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
         model.add(layers.MaxPooling2D())
