@@ -4,14 +4,15 @@
 
 `defects` holds a folder of pictures for each class. Each class is split into pictures
 for training, for the choice and for the test. One network, from the same initial
-weights and with as many updates, is trained in three ways:
+weights and with as many updates, is trained in four ways:
 
     nothing       on the pictures as they are
     augmentation  on pictures moved at random
-    stream        on `model.balanced_dataset(...)`: classes alike, real and generated
-                  pictures, moved at random
+    balanced      on pictures moved at random, as many of each class
+    stream        on `model.balanced_dataset(...)`: the same, and some are generated
 
-and `features` puts a new head on the network trained with augmentation, or on
+What generated pictures are worth is `stream` beside `balanced`; look at `samples.png`.
+`features` puts a new head on the network trained with augmentation, or on
 `--backbone`, a Keras file from images to features (one of `keras.applications`, say):
 `kerasos.FeatureClassifier` with SMOTE among the features. Without `--folder` it draws
 parts with defects. A few minutes on two cores.
@@ -39,7 +40,7 @@ from kerasos.plots import real_and_generated, save_figure
 
 _FOLDER = flags.DEFINE_string("folder", None, "A folder of pictures for each class.")
 _OUTPUT = flags.DEFINE_string("output_dir", "finetune_output", "A new folder.")
-_SIZE = flags.DEFINE_list("image_size", ["64", "64"], "height,width in pixels.")
+_SIDES = flags.DEFINE_list("sides", ["64", "64"], "height,width in pixels.")
 _GREY = flags.DEFINE_bool("grey", False, "One channel in place of three.")
 _BACKBONE = flags.DEFINE_string("backbone", None, "Keras file, images to features.")
 _OVERSAMPLER = flags.DEFINE_string("oversampler", "smote", "Of the features.")
@@ -63,7 +64,7 @@ def read(folder):
     """Returns images, labels, and the names of the classes of a folder."""
     data = keras.utils.image_dataset_from_directory(
         folder,
-        image_size=tuple(int(side) for side in _SIZE.value),
+        image_size=tuple(int(side) for side in _SIDES.value),
         color_mode="grayscale" if _GREY.value else "rgb",
         shuffle=False,
         verbose=False,
@@ -81,8 +82,9 @@ def split(y):
         held = max(1, round(_SHARE.value * len(rows)))
         if len(rows) < 2 * held + 2:
             raise ValueError(
-                f"Each class needs 4 pictures: 2 for training, 1 for the choice and 1 "
-                f"for the test. Received: {len(rows)} of class {label}. Add some."
+                "Each class needs pictures for training, two at least, for the choice "
+                f"and for the test. Expected {2 * held + 2} with --share="
+                f"{_SHARE.value}. Received: {len(rows)} of class {label}. Add some."
             )
         cut = np.split(rows, [held, 2 * held])
         for part, chosen in zip(parts, cut[::-1], strict=True):
@@ -95,7 +97,8 @@ def network(shape, num_classes):
     keras.utils.set_random_seed(_SEED.value)
     layers = keras.layers
     raw = keras.Input(shape, dtype="uint8")
-    model = keras.Sequential([raw, layers.Rescaling(1 / 127.5, -1)])
+    scale = layers.Rescaling(1 / 127.5, -1)
+    model = keras.Sequential([raw, scale], name="classifier")
     for filters in (16, 32, 64):
         model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
         model.add(layers.MaxPooling2D())
@@ -125,10 +128,10 @@ def steps_per_epoch():
     return min(_UPDATES.value, 50)
 
 
-def generator(x, y):
+def generator(x, y, names):
     """Returns a trained model of the pictures."""
     method = kerasos.get_method(_GENERATOR.value)
-    model = method.from_data(x, y, seed=_SEED.value)
+    model = method.from_data(x, np.array(names)[y], seed=_SEED.value)
     data = kerasos.data.batches(x, y, min(_BATCH.value, len(x)), seed=_SEED.value)
     model.compile(run_eagerly=_SMOKE.value, jit_compile=False)
     model.fit(data, epochs=-(-_STEPS.value // len(data)), verbose=0)
@@ -137,30 +140,32 @@ def generator(x, y):
 
 def contenders(x, y, names):
     """Yields `(name, model from images to probabilities, generator or None)`."""
-    shape, count, seed = x.shape[1:], len(names), _SEED.value
+    seed, batch_size = _SEED.value, min(_BATCH.value, len(x))
     settings = {"steps_per_epoch": steps_per_epoch(), "seed": seed}
-    natural = kerasos.data.batches(x, y, min(_BATCH.value, len(x)), **settings)
-    plain = network(shape, count)
-    train(plain, natural)
-    yield "nothing", plain, None
-    moved = network(shape, count)
-    train(augmented(moved, seed, flip=True), natural)
+
+    def trained(data, moves=True):
+        model = network(x.shape[1:], len(names))
+        train(augmented(model, seed, flip=True) if moves else model, data)
+        return model
+
+    natural = kerasos.data.batches(x, y, batch_size, **settings)
+    yield "nothing", trained(natural, moves=False), None
+    moved = trained(natural)
     yield "augmentation", moved, None
-    if _BACKBONE.value is None:
-        backbone = keras.Model(moved.inputs, moved.get_layer("features").output)
-    else:
+    alike = kerasos.data.batches(x, y, batch_size, balanced=True, **settings)
+    yield "balanced", trained(alike), None
+    backbone = keras.Model(moved.inputs, moved.get_layer("features").output)
+    if _BACKBONE.value is not None:
         backbone = keras.saving.load_model(_BACKBONE.value, compile=False)
     features = kerasos.FeatureClassifier(
         backbone, _OVERSAMPLER.value, random_state=seed
     ).fit(x, np.array(names)[y])
     yield "features", features.model_, None
-    made = generator(x, y)
+    made = generator(x, y, names)
     stream = made.balanced_dataset(
-        x, y, _BATCH.value, synthetic=_SYNTHETIC.value, **settings
+        x, y, batch_size, synthetic=_SYNTHETIC.value, **settings
     )
-    streamed = network(shape, count)
-    train(augmented(streamed, seed, flip=True), stream)
-    yield "stream", streamed, made
+    yield "stream", trained(stream), made
 
 
 def scores(model, x, y):
@@ -198,7 +203,7 @@ def main(_):
     with tempfile.TemporaryDirectory() as drawn:
         folder = _FOLDER.value or drawn
         if _FOLDER.value is None:
-            size = [int(side) for side in _SIZE.value]
+            size = [int(side) for side in _SIDES.value]
             counts = np.array(DRAWN) // (6 if _SMOKE.value else 1)
             kerasos.data.write_image_folder(
                 folder, *kerasos.data.defects(counts, size, seed=_SEED.value)
@@ -251,8 +256,8 @@ recalls: the share of the test pictures of a class that is found.
 
 - Command: `{command}`
 - Pictures for training: {train}; for the test: {test}.
-- `nothing`, `augmentation` and `stream` take {updates:,} updates on {_BATCH.value}
-  pictures each. `features` keeps the network as it is and fits its head to the end.
+- All take {updates:,} updates on {_BATCH.value} pictures; `features` keeps the network
+  of `augmentation`, or its own, and fits its head to the end.
 - Pictures for the stream come of `{_GENERATOR.value}` after {_STEPS.value:,} updates.
 """
 

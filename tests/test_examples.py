@@ -226,12 +226,12 @@ def test_train_imsic_goes_on_where_it_stopped_and_shows_the_codes(tmp_path):
 def test_finetune_classifier_compares_saves_and_exports(tmp_path):
     x, y, names = kerasos.data.defects((16, 9, 6, 4), (24, 16), channels=1)
     kerasos.data.write_image_folder(tmp_path / "parts", x, y, names)
-    options = ["--smoke", "--folder=parts", "--image_size=24,16", "--grey"]
+    options = ["--smoke", "--folder=parts", "--sides=24,16", "--grey"]
     options += ["--output_dir=out", "--batch_size=8", "--oversampler=random"]
     printed = run("finetune_classifier.py", *options, folder=tmp_path)
     output = tmp_path / "out"
     report = (output / "report.md").read_text()
-    for name in ("nothing", "augmentation", "features", "stream"):
+    for name in ("nothing", "augmentation", "balanced", "features", "stream"):
         (row,) = re.findall(rf"\| {name} \|(.*)\|", printed)
         balanced, *recalls = map(float, row.split("|"))
         assert row in report and len(recalls) == 4
@@ -250,3 +250,44 @@ def test_finetune_classifier_compares_saves_and_exports(tmp_path):
         flags.FLAGS(["finetune_classifier", f"--output_dir={output}"])
         with pytest.raises(SystemExit, match="nothing is overwritten"):
             module.main([])
+
+
+@slow
+def test_balance_images_of_a_folder(tmp_path):
+    x, y, names = kerasos.data.defects((6, 3, 2, 2), size=24)
+    before = kerasos.data.write_image_folder(tmp_path / "parts", x, y, names)
+    options = ["--folder=parts", "--sides=24,24", "--method=random"]
+    printed = run("balance_images.py", *options, folder=tmp_path)
+    output = tmp_path / "parts_generated"
+    assert "11 generated pictures in parts_generated" in printed
+    index = rows(output / "index.csv")
+    files = sorted(str(p.relative_to(output)) for p in output.glob("*/*.png"))
+    assert sorted(row["file"] for row in index) == files
+    assert sorted({(row["class"], row["method"]) for row in index}) == [
+        (name, "random") for name in ("crack", "hole", "scratch")
+    ]
+    # A copy is a real picture of its class to the byte of its pixels.
+    for row in index:
+        real = [pixels(p) for p in before if p.parent.name == row["class"]]
+        assert any(
+            np.array_equal(pixels(output / row["file"]), image) for image in real
+        )
+    assert (output / "samples.png").stat().st_size > 2_000
+    assert not list(tmp_path.glob(".balance*"))
+    result = script_module.run(
+        ROOT / "examples" / "balance_images.py", *options, folder=tmp_path
+    )
+    assert result.returncode and "is there already" in result.stderr
+
+
+@slow
+def test_balance_images_by_a_network(tmp_path):
+    options = ["--smoke", "--sides=16,24", "--grey", "--output=out"]
+    printed = run("balance_images.py", *options, folder=tmp_path)
+    assert "133 generated pictures in out" in printed
+    image = pixels(tmp_path / "out" / "hole" / "generated_0001.png")
+    assert image.shape == (16, 24, 1) and not (tmp_path / "out.backup").exists()
+
+
+def pixels(path):
+    return tf.io.decode_png(tf.io.read_file(str(path))).numpy()

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasos.data.arrays import check_labels, check_same_length
 
 
-def write_image_folder(folder, x, y, names):
+def write_image_folder(folder, x, y, names, prefix=""):
     """Writes `folder/name/0001.png` and so on, overwriting nothing.
 
     What `keras.utils.image_dataset_from_directory` reads; it sorts the names.
@@ -19,6 +19,7 @@ def write_image_folder(folder, x, y, names):
             rounded.
         y: Integer labels `(n,)`.
         names: Name of each label, a folder.
+        prefix: String that file names begin with.
 
     Returns:
         List of the paths, in the order of the images.
@@ -51,7 +52,9 @@ def write_image_folder(folder, x, y, names):
     paths = []
     for label in y:
         places[label] += 1
-        paths.append(pathlib.Path(folder) / names[label] / f"{places[label]:04d}.png")
+        paths.append(
+            pathlib.Path(folder) / names[label] / f"{prefix}{places[label]:04d}.png"
+        )
     if there := [path for path in paths if path.exists()]:
         raise FileExistsError(
             f"Files are never overwritten. Expected a folder without {there[0].name} "

@@ -64,7 +64,7 @@ def balanced_stream(
     synthetic="missing",
     augment=None,
     pool=256,
-    refresh=1,
+    refresh=5,
     mark_synthetic=False,
     steps_per_epoch=None,
     memory_mb=512,
@@ -88,9 +88,9 @@ def balanced_stream(
             repeated.
         augment: A Keras layer, a function of float32 batches, or a list of them, which
             change real rows and leave their shape: `keras.layers.RandomFlip()`.
-        pool: Generated rows that are kept of each class and drawn from, at most; never
-            more than an epoch asks for, or half of `memory_mb` holds. None makes every
-            row for its batch, which costs a pass of the generator a batch.
+        pool: Generated rows that are kept of each class and drawn from, at most, and
+            no more than these epochs ask for or half of `memory_mb` holds. None makes
+            all rows for their batch, which costs a pass of the generator a batch.
         refresh: Epochs after which the pool is made anew, with the weights of that
             moment.
         mark_synthetic: If true, batches have a third part, booleans that say which
@@ -116,7 +116,7 @@ def balanced_stream(
     at_least_one = Integer(1)
     check("batch_size", batch_size, at_least_one)
     check("pool", pool, AnyOf((at_least_one, None)), 256)
-    check("refresh", refresh, at_least_one, 1)
+    check("refresh", refresh, at_least_one, 5)
     check("mark_synthetic", mark_synthetic, Boolean(), False)
     check("steps_per_epoch", steps_per_epoch, AnyOf((at_least_one, None)), None)
     check("memory_mb", memory_mb, Number(above=0), 512)
@@ -132,28 +132,31 @@ def balanced_stream(
     made = _Made(maker, np.flatnonzero(shares), pool, refresh, seed)
     epochs = EpochCounter()
 
-    def batches():
-        epoch = int(epochs.advance()[()])
-        for step in range(steps):
-            number = epoch * steps + step
-            rng = np.random.default_rng(derive_seed(seed, "stream", number))
-            turn = number * batch_size + np.arange(batch_size)
-            labels = rng.permutation(turn % len(shares))
-            is_new = rng.random(batch_size) < shares[labels]
-            draws = rng.random(batch_size)
-            samples = np.empty((batch_size, *rows.shape), rows.dtype)
-            rows.fill(samples, labels, ~is_new, draws)
-            if is_new.any():
-                chosen = labels[is_new], draws[is_new]
-                samples[is_new] = made.rows(*chosen, number, epoch)
-            yield samples, labels.astype("int32"), is_new
+    def batch(number):
+        rng = np.random.default_rng(derive_seed(seed, "stream", int(number)))
+        turn = number * batch_size + np.arange(batch_size)
+        labels = rng.permutation(turn % len(shares))
+        is_new = rng.random(batch_size) < shares[labels]
+        draws = rng.random(batch_size)
+        samples = np.empty((batch_size, *rows.shape), rows.dtype)
+        rows.fill(samples, labels, ~is_new, draws)
+        if is_new.any():
+            chosen = labels[is_new], draws[is_new]
+            samples[is_new] = made.rows(*chosen, int(number), int(number) // steps)
+        return samples, labels.astype("int32"), is_new
 
-    signature = (
-        tf.TensorSpec((batch_size, *rows.shape), tf.as_dtype(rows.dtype)),
-        tf.TensorSpec((batch_size,), tf.int32),
-        tf.TensorSpec((batch_size,), tf.bool),
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    def numbers(_):
+        first = epochs.advance() * steps
+        return tf.data.Dataset.range(first, first + steps)
+
+    def filled(number):
+        dtypes = tf.as_dtype(rows.dtype), tf.int32, tf.bool
+        parts = tf.numpy_function(batch, [number], dtypes)
+        for part, shape in zip(parts, (rows.shape, (), ()), strict=True):
+            part.set_shape((batch_size, *shape))
+        return tuple(parts)
+
+    dataset = tf.data.Dataset.from_tensors(0).flat_map(numbers).map(filled)
     if augment is not None:
         dataset = dataset.map(_augmenting(augment, rows))
     form = label_form(x) if is_dataset(x) else tf.identity
@@ -168,7 +171,7 @@ def balanced_stream(
     )
     dataset = dataset.with_options(options)
     dataset.kerasos_epoch = epochs
-    dataset.class_names = maker.names
+    dataset.class_names = maker.names and list(maker.names)
     return dataset
 
 
@@ -262,7 +265,7 @@ class _Rows:
         low, high = zip(*bounds, strict=True)
         maker.check_values(min(low), max(high))
         for label in sorted(parts):
-            rows = np.concatenate(parts.pop(label))
+            rows = _joined(parts.pop(label))
             order = np.argsort(fingerprints(rows, np.zeros(len(rows), int)))
             self.kept[label] = rows, order
         return counts
@@ -278,6 +281,18 @@ class _Rows:
                 samples[places] = rows[index[drawn]]
             else:
                 samples[places], labels[places] = self.passing.next(len(places))
+
+
+def _joined(parts):
+    """Returns arrays one after the other, giving each up as soon as it is copied."""
+    rows = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    start = 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        rows[start : start + len(part)] = part
+        start += len(part)
+    return rows
 
 
 def _check_samples(maker, shape, dtype):
@@ -454,5 +469,5 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
     added = added.apply(tf.data.experimental.assert_cardinality(number))
     added = added if batched else added.unbatch()
     result = marked(pairs, False).concatenate(marked(added, True))
-    result.class_names = maker.names
+    result.class_names = maker.names and list(maker.names)
     return result

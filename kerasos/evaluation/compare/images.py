@@ -14,7 +14,13 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from kerasos.checks import check_choice
-from kerasos.data.arrays import check_samples, fingerprints, read_dataset, value_bounds
+from kerasos.data.arrays import (
+    check_labels,
+    check_samples,
+    fingerprints,
+    value_bounds,
+)
+from kerasos.data.sources import as_pairs, check_form, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
 from kerasos.evaluation.compare.checks import check_classes
 from kerasos.evaluation.compare.contenders import (
@@ -46,7 +52,7 @@ UNITS = ((0.0, 1.0), (-1.0, 1.0))  # of floats, which every method knows
 
 def are_images(X):
     """Whether `compare` has to do with images: a stack, or a dataset."""
-    if isinstance(X, tf.data.Dataset):
+    if is_dataset(X):
         return True
     if isinstance(X, pd.DataFrame) or sparse.issparse(X):
         return False
@@ -69,7 +75,7 @@ class Images:
     """
 
     def __init__(self, X, y, methods, classifiers, objective, metrics, random_state):
-        self.is_dataset = isinstance(X, tf.data.Dataset)
+        self.is_dataset = is_dataset(X)
         self.X, self.y = _of_dataset(X, y) if self.is_dataset else _of_stack(X, y)
         self.classes, self.codes = check_classes(self.X, self.y)
         counts = np.bincount(self.codes)
@@ -359,31 +365,20 @@ def _of_stack(X, y):
 
 def _of_dataset(dataset, y):
     """Images and labels, names where there are some, in an order of their own."""
-    if y is not None:
-        raise ValueError(
-            "`y` must be None where the images are a dataset, which holds the labels. "
-            f"Received: y of type {type(y).__name__}. Pass `compare(dataset, None, "
-            "methods)`."
-        )
+    check_form(dataset, y)
     names = getattr(dataset, "class_names", None)
-    spec = dataset.element_spec
-    ranks = [part.shape.rank for part in spec] if isinstance(spec, tuple) else []
-    if len(ranks) != 2 or ranks[0] not in (3, 4):
+    X, y = read_dataset(as_pairs(dataset))
+    check_samples(X)
+    if X.ndim != 4:
         raise ValueError(
             "A dataset must yield pairs of images (height, width, channels) and labels,"
-            f" in batches or not. Received: elements {spec}. Map it to such pairs."
+            f" in batches or not. Received: samples of shape {X.shape[1:]}. Compare "
+            "tables as frames or arrays."
         )
-    if ranks[1] == ranks[0] - 2:  # one-hot, or a column of a single label
-        column = spec[1].shape[-1] == 1
-        dataset = dataset.map(
-            lambda x, y: (x, y[..., 0] if column else tf.argmax(y, axis=-1))
-        )
-    X, y = read_dataset(dataset)
-    check_samples(X)
     # Datasets of files are shuffled anew each time they are read.
     order = np.lexsort((fingerprints(X, np.zeros(len(X), int)), y))
-    X, y = X[order], y[order]
-    return X, y if names is None else np.asarray(names)[y.astype(int)]
+    X, y = X[order], check_labels(y)[order]
+    return X, y if names is None else np.asarray(names)[y]
 
 
 def _value_range(low, high, dtype):

@@ -460,7 +460,7 @@ TABLE = {"X": X.reshape(len(X), -1).astype(float), "classifiers": None}
         ({"n_jobs": 2}, ValueError, "n_jobs=None for images"),
         ({"X": np.where(X, np.nan, 0.0)}, ValueError, "must be finite"),
         ({"y": Y[:-1]}, ValueError, "one label a row"),
-        ({"y": None, "X": tf.data.Dataset.range(3)}, ValueError, "pairs of images"),
+        ({"y": None, "X": tf.data.Dataset.range(3)}, ValueError, "must yield pairs"),
         ({"X": tf.data.Dataset.from_tensors((X, Y))}, ValueError, "`y` must be None"),
         (
             {"X": tf.data.Dataset.from_tensors((X[..., None], Y)).repeat(), "y": None},
