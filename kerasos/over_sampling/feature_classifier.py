@@ -56,9 +56,10 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
 
     Inside `model_`, images become float32 in their own units; grey ones are repeated to
     three channels and all are resized to what the backbone takes, where it says so
-    (averaged by whole factors first where they are larger); then come `preprocess`,
-    the backbone in inference mode, the average over height and width where its output
-    has them, and the head on standardised features.
+    (stretched; averaged by whole factors first where they are larger); then come
+    `preprocess`, the backbone in inference mode, the average over height and width
+    where its output has them, and the head on standardised features. `model_` can be
+    compiled and trained on as a whole; batch normalisation stays in inference mode.
 
     A dataset yields `(images, labels)`, for instance that of
     `keras.utils.image_dataset_from_directory` with integer or categorical labels. It is
@@ -236,12 +237,9 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
                 f"method={self.method!r}. Pass for example 'smote'."
             )
         if not isinstance(self.method, str) or self._weighs:
-            for name, default in (
-                ("method_params", None),
-                ("sampling_strategy", "auto"),
-            ):
+            for name in ("method_params", "sampling_strategy"):
                 given = getattr(self, name)
-                if given != default:
+                if given not in (None, "auto"):
                     raise ValueError(
                         f"`{name}` goes with a `method` of kerasos. Expected none. "
                         f"Received: {name}={given!r} for method={self.method!r}. Give "
@@ -253,10 +251,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         inputs = keras.Input(images.shape[1:], dtype=images.dtype.name, name="images")
         hidden = self._fitted(inputs)
         features = self.backbone(hidden, training=False)
-        if not isinstance(features, keras.KerasTensor) or len(features.shape) not in (
-            2,
-            4,
-        ):
+        is_one = isinstance(features, keras.KerasTensor)
+        if not is_one or len(features.shape) not in (2, 4):
             shapes = keras.tree.map_structure(lambda f: tuple(f.shape), features)
             raise ValueError(
                 "`backbone` must have one output, features (batch, num_features) or "
