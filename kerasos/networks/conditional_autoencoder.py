@@ -7,7 +7,7 @@ from kerasos.networks import dcgan
 from kerasos.networks.mlp import dense, leaky_mlp, normalized_mlp
 
 
-def conditional_autoencoder(spec, seed, latent_dim, activation=None):
+def conditional_autoencoder(spec, seed, latent_dim, activation=None, size="paper"):
     """The encoder and the decoder of Fajardo et al., or dense ones for rows (ours).
 
     The decoder of rows normalises each row by itself.
@@ -17,16 +17,17 @@ def conditional_autoencoder(spec, seed, latent_dim, activation=None):
         seed: Integer seed of the weights.
         latent_dim: Width of the latents.
         activation: Of the decoded images: None for logits, or "sigmoid".
+        size: One of `kerasos.networks.image_size.SIZES`.
 
     Returns:
         `{"encoder": ..., "decoder": ...}` as `CVAE` and `TwoStageCVAE` take them.
     """
     sizes = (latent_dim, spec.num_classes)
     if spec.is_image:
-        features = dcgan.trunk(spec.shape, seed, spec.num_classes, name="encoder")
-        decoder = dcgan.generator(
-            spec.shape, *sizes, seed, activation=activation, name="decoder"
-        )
+        options = {"name": "encoder", "size": size}
+        features = dcgan.trunk(spec.shape, seed, spec.num_classes, **options)
+        options = {"activation": activation, "name": "decoder", "size": size}
+        decoder = dcgan.generator(spec.shape, *sizes, seed, **options)
         stddev = dcgan.STDDEV
     else:
         inputs = (spec.num_features, spec.num_classes)

@@ -11,9 +11,11 @@ N(0, 0.02^2), truncated in convolutions. Sizes other than 28x28 are ours:
 | without a hidden layer: 32 | 3 | 64, 128, 256 | 4 |
 | without a hidden layer: 64 | 4 | 64, 128, 256, 512 | 4 |
 
-A side that the halvings do not divide is rounded up and the generated image cropped.
+These are of size "paper"; for the others see `kerasos.networks.image_size`. A side that
+the halvings do not divide is rounded up and the generated image cropped.
 
-In all, `seed` is the integer seed of the weights and `name` the name of the network.
+In all, `seed` is the integer seed of the weights, `name` the name of the network and
+`size` one of `kerasos.networks.image_size.SIZES`.
 """
 
 import keras
@@ -21,6 +23,7 @@ import keras
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.label_map import LabelMap
 from kerasos.networks.convolution import conv, cropped
+from kerasos.networks.image_size import WIDEST, halvings, maps_of_grids
 from kerasos.networks.mlp import dense, linear_head
 
 HIDDEN = 1024
@@ -29,7 +32,14 @@ STDDEV = 0.02
 
 
 def generator(
-    shape, latent_dim, num_classes, seed, activation=None, hidden=HIDDEN, name=None
+    shape,
+    latent_dim,
+    num_classes,
+    seed,
+    activation=None,
+    hidden=HIDDEN,
+    name=None,
+    size="paper",
 ):
     """Label and noise to image.
 
@@ -50,9 +60,9 @@ def generator(
         A `keras.Model` that takes `[noise, one_hot]`.
     """
     name = name or "generator"
-    halvings = _halvings(shape, hidden)
-    grid = [-(-side // 2**halvings) for side in shape[:2]]
-    filters = _FILTERS * 2 ** (halvings - 1)
+    *larger, filters = maps = _maps(shape, hidden, size)
+    hidden = hidden and WIDEST.get(size, hidden)
+    grid = [-(-side // 2 ** len(maps)) for side in shape[:2]]
     up = {"normal": STDDEV, "transpose": True, "strides": 2}
     inputs = [keras.Input((latent_dim,)), keras.Input((num_classes,))]
     x = keras.layers.Concatenate()(inputs)
@@ -62,10 +72,9 @@ def generator(
         x = GlobalBatchNormalization(name=f"{name}_dense_{index}_norm")(x)
         x = keras.layers.ReLU()(x)
     x = keras.layers.Reshape((*grid, filters))(x)
-    for _ in range(halvings - 1):
-        filters //= 2
-        x = conv(filters, 4, seed, f"{name}_deconv_{filters}", **up)(x)
-        x = GlobalBatchNormalization(name=f"{name}_deconv_{filters}_norm")(x)
+    for filters, layer in _named(reversed(larger), f"{name}_deconv"):
+        x = conv(filters, 4, seed, layer, **up)(x)
+        x = GlobalBatchNormalization(name=f"{layer}_norm")(x)
         x = keras.layers.ReLU()(x)
     x = cropped(conv(shape[2], 4, seed, f"{name}_output", **up)(x), shape)
     if activation is not None:
@@ -73,7 +82,7 @@ def generator(
     return keras.Model(inputs, x, name=name)
 
 
-def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk"):
+def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk", size="paper"):
     """Image, with its label or without, to features.
 
     Conv 64 - Conv 128 - Dense 1024, leaky ReLU of slope 0.2, batch normalisation
@@ -94,11 +103,13 @@ def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk"):
     if num_classes is not None:
         inputs = [inputs, keras.Input((num_classes,))]
         x = LabelMap()(inputs)
-    for index in range(_halvings(shape, hidden)):
-        filters = _FILTERS * 2**index
-        x = conv(filters, 4, seed, f"{name}_conv_{filters}", STDDEV, strides=2)(x)
-        if index:
-            x = GlobalBatchNormalization(name=f"{name}_conv_{filters}_norm")(x)
+    maps, is_first = _maps(shape, hidden, size), True
+    hidden = hidden and WIDEST.get(size, hidden)
+    for filters, layer in _named(maps, f"{name}_conv"):
+        x = conv(filters, 4, seed, layer, STDDEV, strides=2)(x)
+        if not is_first:
+            x = GlobalBatchNormalization(name=f"{layer}_norm")(x)
+        is_first = False
         x = keras.layers.LeakyReLU(negative_slope=0.2)(x)
     x = keras.layers.Flatten()(x)
     if hidden is not None:
@@ -108,9 +119,11 @@ def trunk(shape, seed, num_classes=None, hidden=HIDDEN, name="trunk"):
     return keras.Model(inputs, x, name=name)
 
 
-def discriminator(shape, num_classes, seed, hidden=HIDDEN, name="discriminator"):
+def discriminator(
+    shape, num_classes, seed, hidden=HIDDEN, name="discriminator", size="paper"
+):
     """The trunk with a label, then one logit: 6,569,409 parameters at 28x28x1."""
-    features = trunk(shape, seed, num_classes, hidden, name)
+    features = trunk(shape, seed, num_classes, hidden, name, size)
     logit = dense(1, seed, f"{name}_output", stddev=STDDEV)(features.output)
     return keras.Model(features.inputs, logit, name=name)
 
@@ -133,9 +146,17 @@ def auxiliary_classifier(num_features, num_classes, seed, name="classifier_head"
     return keras.Model(inputs, logits, name=name)
 
 
-def _halvings(shape, hidden):
-    """How often the sides are halved: twice, or until the grid is small."""
-    smallest, halvings = (4 if hidden is None else 8), 2
-    while max(shape[:2]) > smallest * 2**halvings:
-        halvings += 1
-    return halvings
+def _maps(shape, hidden, size):
+    """Filters of the convolutions, each of which halves the sides, first to last."""
+    if size != "paper":
+        return maps_of_grids(shape, size)
+    # Twice, or until the grid is small.
+    count = max(2, halvings(shape, 4 if hidden is None else 8))
+    return [_FILTERS * 2**index for index in range(count)]
+
+
+def _named(maps, name):
+    """Yields each number with a name of its own."""
+    for index, filters in enumerate(maps := list(maps)):
+        twin = f"_{index}" if maps.count(filters) > 1 else ""
+        yield filters, f"{name}_{filters}{twin}"

@@ -25,6 +25,7 @@ from kerasos.methods.base import read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, trainable
 from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift, adam
 from kerasos.networks import dcgan
+from kerasos.networks.image_size import Size, size_of
 from kerasos.networks.mlp import leaky_mlp, normalized_mlp
 from kerasos.registry import register_method
 
@@ -86,6 +87,7 @@ class ACGAN(ConditionalGAN):
         *,
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
+        size: Size | None = None,
         loss="ce",
         fake_labels="batch",
         lr: Literal[*RATES] = "paper",
@@ -101,13 +103,13 @@ class ACGAN(ConditionalGAN):
 
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
-            latent_dim, d_shift, lr: As in `CGAN.from_data`.
+            latent_dim, size, d_shift, lr: As in `CGAN.from_data`.
             loss, fake_labels, lr_g, lr_d, lr_c, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
         return cls.for_data(
             data,
-            _networks(data.spec, latent_dim, data.seed),
+            _networks(data.spec, latent_dim, data.seed, size_of(data.spec, size)),
             d_shift=d_shift,
             **cls.options.given(locals(), RATES[lr]),
         )
@@ -160,11 +162,11 @@ class ACGAN(ConditionalGAN):
         return tf.reduce_mean(cross_entropy_loss(logits, one_hot))
 
 
-def _networks(spec, latent_dim, seed):
+def _networks(spec, latent_dim, seed, size):
     sizes = (latent_dim, spec.num_classes)
     if spec.is_image:
-        generator = dcgan.generator(spec.shape, *sizes, seed, "sigmoid")
-        trunk = dcgan.trunk(spec.shape, seed, name="discriminator")
+        generator = dcgan.generator(spec.shape, *sizes, seed, "sigmoid", size=size)
+        trunk = dcgan.trunk(spec.shape, seed, name="discriminator", size=size)
     else:
         width = spec.num_features
         generator = normalized_mlp(sizes, width, seed, "generator")

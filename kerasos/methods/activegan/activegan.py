@@ -68,6 +68,7 @@ from kerasos.methods.base import num_rows, read_data, watching
 from kerasos.methods.conditional import trainable
 from kerasos.methods.conditional_gan import ConditionalGAN, Shift, adam
 from kerasos.methods.sampling import SAMPLE_HINTS
+from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import replica_uniform
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
@@ -246,6 +247,7 @@ class ActiveGAN(ConditionalGAN):
         preset: Literal[*build.PRESETS] | None = None,
         networks: Literal[*network_parts.KINDS] | None = None,
         latent_dim: Count | None = None,
+        size: Size | None = None,
         prior=None,
         loss="ce",
         fake_labels=None,
@@ -298,6 +300,8 @@ class ActiveGAN(ConditionalGAN):
                 runs under XLA and on replicas. An estimator is called on the host,
                 not under `jit_compile=True`, and is given again after loading:
                 `set_estimator`.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             class_weight: Of the SVM: None, or "balanced".
             adaptive_std: Whether the standard deviations of the policy depend on the
                 sample. Default False.
@@ -310,13 +314,15 @@ class ActiveGAN(ConditionalGAN):
             TypeError: If `svm` gives no probabilities.
         """
         data = read_data(x, y, seed, value_range, label_names)
-        kind = networks or network_parts.kind_of(data.spec.shape)
+        size = size_of(data.spec, size)
+        kind = networks or network_parts.kind_of(data.spec.shape, size)
         defaults, units = build.defaults(kind, preset, bool(d_shift))
         latent_dim = latent_dim or defaults["latent_dim"]
         class_weight = class_weight or defaults["class_weight"]
         settings = cls.options.given(locals(), defaults)
         shape, num_classes = data.spec.shape, data.spec.num_classes
-        parts = network_parts.networks(kind, shape, latent_dim, num_classes, data.seed)
+        sizes = latent_dim, num_classes, data.seed, size
+        parts = network_parts.networks(kind, shape, *sizes)
         if d_shift:
             parts["trunk"] = shifted(parts["trunk"], d_shift, data.seed)
         parts["reward_classifier"] = build.reward_classifier(

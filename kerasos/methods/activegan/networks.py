@@ -23,15 +23,22 @@ _SMALL_HIDDEN = 128  # ours, for images of 16 pixels and less
 _MAPS = 384
 
 
-def kind_of(shape):
-    """Returns "acgan" for colour images, "infogan" for other images, or "dense"."""
+def kind_of(shape, size="paper"):
+    """Returns "acgan" for colour images, "infogan" for other images, or "dense".
+
+    Args:
+        shape: Shape of a sample.
+        size: One of `kerasos.networks.image_size.SIZES`, of which "acgan" has one.
+    """
     if len(shape) == 1:
         return "dense"
+    if size != "paper":
+        return "infogan"
     fits = shape[2] == 3 and shape[0] % 8 == 0 and shape[1] % 8 == 0
     return "acgan" if fits and min(shape[:2]) >= 32 else "infogan"
 
 
-def networks(kind, shape, latent_dim, num_classes, seed):
+def networks(kind, shape, latent_dim, num_classes, seed, size="paper"):
     """Returns `{generator, trunk, discriminator_head, classifier_head}`.
 
     Args:
@@ -40,6 +47,7 @@ def networks(kind, shape, latent_dim, num_classes, seed):
         latent_dim: Width of the noise.
         num_classes: Integer.
         seed: Integer seed of all weights and of dropout.
+        size: As in `kind_of`.
 
     Raises:
         ValueError: If the shape does not suit the kind.
@@ -54,8 +62,8 @@ def networks(kind, shape, latent_dim, num_classes, seed):
         )
     elif kind == "infogan":
         hidden = _HIDDEN if max(shape[:2]) > 16 else _SMALL_HIDDEN
-        generator = dcgan.generator(shape, *sizes, seed, "sigmoid", hidden)
-        trunk = dcgan.trunk(shape, seed, hidden=hidden, name="discriminator")
+        generator = dcgan.generator(shape, *sizes, seed, "sigmoid", hidden, size=size)
+        trunk = dcgan.trunk(shape, seed, hidden=hidden, name="discriminator", size=size)
     else:
         generator = normalized_mlp(sizes, shape[0], seed, "generator")
         trunk = leaky_mlp(shape[0], None, seed, "discriminator", slope=0.2)

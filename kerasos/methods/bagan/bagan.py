@@ -42,6 +42,7 @@ from kerasos.losses.classification import cross_entropy_loss
 from kerasos.methods.bagan import networks
 from kerasos.methods.bagan.class_gaussian import ClassGaussian, ClassMoments
 from kerasos.methods.base import Adam, OversamplingModel, num_rows, read_data, watching
+from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
@@ -146,6 +147,7 @@ class BAGAN(OversamplingModel):
         ae_epochs=30,
         gan_epochs=30,
         lr: Positive = RATE,
+        size: Size | None = None,
         shrinkage=0.0,
         d_labels="uniform",
         g_labels="uniform",
@@ -160,27 +162,24 @@ class BAGAN(OversamplingModel):
             latent_dim: Width of the latent: 100 for images; for tables the number
                 of features up to 100 (ours).
             lr: Learning rate of all players, 5e-5.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             ae_epochs, gan_epochs, shrinkage, d_labels, g_labels, balance_real: See
                 the class.
-
-        Raises:
-            ValueError: If images are not square or of a side that no doubling reaches.
         """
         data = read_data(x, y, seed, value_range, label_names)
         spec = data.spec
-        if spec.is_image and spec.shape[0] != spec.shape[1]:
-            raise ValueError(
-                "BAGAN generates square images. Received: samples of shape "
-                f"{spec.shape}. Pad or resize them."
-            )
+        options = {"size": size_of(spec, size)}
         if latent_dim is None:
             widest = networks.LATENT_DIM
             latent_dim = widest if spec.is_image else min(widest, spec.num_features)
         num_logits = spec.num_classes + 1
         model = cls(
-            networks.generator(spec.shape, latent_dim, data.seed),
-            networks.encoder(spec.shape, latent_dim, data.seed, "encoder"),
-            networks.encoder(spec.shape, num_logits, data.seed, "discriminator"),
+            networks.generator(spec.shape, latent_dim, data.seed, **options),
+            networks.encoder(spec.shape, latent_dim, data.seed, "encoder", **options),
+            networks.encoder(
+                spec.shape, num_logits, data.seed, "discriminator", **options
+            ),
             spec=spec,
             seed=data.seed,
             **cls.options.given(locals()),

@@ -6,6 +6,8 @@ In all, `seed` is the integer seed of the weights and `name` the name of the net
 import keras
 
 from kerasos.layers.upsample_conv import UpsampleConv2D
+from kerasos.networks.convolution import cropped
+from kerasos.networks.image_size import halvings
 from kerasos.networks.mlp import dense
 from kerasos.randomness.counted_layers import CountedDropout
 from kerasos.randomness.seeds import derive_seed
@@ -13,41 +15,32 @@ from kerasos.randomness.seeds import derive_seed
 LATENT_DIM = 100
 _SLOPE, _DROPOUT = 0.3, 0.3  # authors' code: Keras's default slope
 _DENSE_UNITS = (256, 128)
+_LESS = {"paper": 1, "medium": 2, "small": 4}
 
 
-def smallest_grid(side):
-    """Side of the grid from which the generator grows an image of that side.
+def smallest_grid(shape):
+    """The grid from which the generator grows images, and how often it doubles.
 
-    The side is halved while it is above 8, and once at least (the last is ours, for
-    images of 8 pixels and less: the generator has to upsample).
+    The sides are halved until both are at most 8, and once at least (the last is ours,
+    for images of 8 pixels and less: the generator has to upsample). A side that this
+    does not divide is rounded up, and the image cropped (ours).
 
     Args:
-        side: Integer, height and width of the image.
+        shape: `(height, width, channels)`.
 
     Returns:
-        Integer; `side` is a power of two times it.
-
-    Raises:
-        ValueError: If halving does not come out even.
+        `(height, width)` of the grid, and an integer.
 
     Example:
 
-    >>> [smallest_grid(side) for side in (28, 32, 64, 8)]
-    [7, 8, 8, 4]
+    >>> [smallest_grid((side, side, 1)) for side in (28, 64, 8)]
+    [((7, 7), 2), ((8, 8), 3), ((4, 4), 1)]
     """
-    grid, doublings = side // 2, 1
-    while grid > 8:
-        grid, doublings = grid // 2, doublings + 1
-    if grid < 1 or grid * 2**doublings != side:
-        raise ValueError(
-            "BAGAN doubles a small grid up to the image. Expected a side of 2, 4, "
-            "6 or 8 pixels, or one of at most 8 times a power of two (10, 12, "
-            f"..., 28, 32, 64). Received: {side}. Pad or resize the images."
-        )
-    return grid
+    doublings = halvings(shape, 8)
+    return tuple(-(-side // 2**doublings) for side in shape[:2]), doublings
 
 
-def generator(shape, latent_dim, seed, name="generator"):
+def generator(shape, latent_dim, seed, name="generator", size="paper"):
     """Latent to sample: the generator, and the decoder of the autoencoder.
 
     Images: Dense 1024 ReLU - Dense 7*7*128 ReLU - (double - Conv 5x5 ReLU)
@@ -56,8 +49,10 @@ def generator(shape, latent_dim, seed, name="generator"):
     Dense 128 ReLU - Dense 256 ReLU - Dense tanh, with biases.
 
     Args:
-        shape: `(side, side, channels)`, or `(num_features,)`.
+        shape: `(height, width, channels)`, or `(num_features,)`.
         latent_dim: Width of the latent.
+        size: One of `kerasos.networks.image_size.SIZES`: "medium" has half, "small" a
+            quarter of the units and filters.
 
     Returns:
         A `keras.Model` from latents to samples in (-1, 1).
@@ -68,9 +63,9 @@ def generator(shape, latent_dim, seed, name="generator"):
             hidden = dense(units, seed, f"{name}_dense_{index}", "relu")(hidden)
         hidden = dense(shape[0], seed, f"{name}_output")(hidden)
         return _with_tanh(inputs, hidden, name)
-    side, _, channels = shape
-    grid = smallest_grid(side)
-    for units in (1024, grid * grid * 128):
+    grid, doublings = smallest_grid(shape)
+    maps = 128 // _LESS[size]
+    for units in (1024 // _LESS[size], grid[0] * grid[1] * maps):
         kernel = keras.initializers.GlorotUniform(derive_seed(seed, name, units))
         hidden = keras.layers.Dense(
             units,
@@ -79,19 +74,19 @@ def generator(shape, latent_dim, seed, name="generator"):
             kernel_initializer=kernel,
             name=f"{name}_dense_{units}",
         )(hidden)
-    hidden = keras.layers.Reshape((grid, grid, 128))(hidden)
-    while grid < side:
-        filters = 256 if grid < side / 2 else 128
-        grid *= 2
-        conv = _without_bias(seed, f"{name}_conv_{grid}")
+    hidden = keras.layers.Reshape((*grid, maps))(hidden)
+    for index in range(1, doublings + 1):
+        conv = _without_bias(seed, f"{name}_conv_{grid[0] * 2**index}")
+        filters = maps if index == doublings else 2 * maps
         hidden = UpsampleConv2D(filters, 5, **conv)(hidden)
         hidden = keras.layers.ReLU()(hidden)
     conv = _without_bias(seed, f"{name}_output")
-    hidden = keras.layers.Conv2D(channels, 2, padding="same", **conv)(hidden)
+    hidden = keras.layers.Conv2D(shape[2], 2, padding="same", **conv)(hidden)
+    hidden = cropped(hidden, shape)
     return _with_tanh(inputs, hidden, name)
 
 
-def encoder(shape, num_outputs, seed, name):
+def encoder(shape, num_outputs, seed, name, size="paper"):
     """Sample to a linear output: the encoder, and the discriminator.
 
     Images: (Conv 3x3 - leaky ReLU .3 - Dropout .3) with 32, 64, 128, 256 filters
@@ -100,9 +95,10 @@ def encoder(shape, num_outputs, seed, name):
     (Dense - leaky ReLU .3 - Dropout .3) of 256 and 128 units.
 
     Args:
-        shape: `(side, side, channels)`, or `(num_features,)`.
+        shape: `(height, width, channels)`, or `(num_features,)`.
         num_outputs: Width of the output: the latent, or classes and "generated".
         seed: Integer seed of the weights and of dropout.
+        size: As in `generator`, but that "small" has half of the filters, too.
 
     Returns:
         A `keras.Model` from samples in [-1, 1] to `(batch, num_outputs)`; its last
@@ -114,7 +110,7 @@ def encoder(shape, num_outputs, seed, name):
             hidden = dense(units, seed, f"{name}_dense_{index}")(hidden)
             hidden = _leaky_dropout(hidden, seed, f"{name}_dropout_{index}")
     else:
-        for index, filters in enumerate(_filters(shape[0])):
+        for index, filters in enumerate(_filters(shape, size)):
             hidden = keras.layers.Conv2D(
                 filters,
                 3,
@@ -135,12 +131,13 @@ def encoder(shape, num_outputs, seed, name):
     return keras.Model(inputs, outputs, name=name)
 
 
-def _filters(side):
-    """Filters of the trunk's convolutions, of which each second halves the side."""
-    grid, reached, filters = smallest_grid(side), -(-side // 4), [32, 64, 128, 256]
-    while reached > grid:
+def _filters(shape, size):
+    """Filters of the trunk's convolutions, of which each second halves the sides."""
+    side, (grid, _) = max(shape[:2]), smallest_grid(shape)
+    reached, filters = -(-side // 4), [32, 64, 128, 256]
+    while reached > max(grid):
         reached, filters = -(-reached // 2), [*filters, 256, 256]
-    return filters
+    return [width // min(2, _LESS[size]) for width in filters]
 
 
 def _leaky_dropout(hidden, seed, name):

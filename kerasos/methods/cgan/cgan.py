@@ -32,6 +32,7 @@ from kerasos.methods.conditional import LATENT_DIM
 from kerasos.methods.conditional_gan import RATES, ConditionalGAN, Shift
 from kerasos.networks import dcgan
 from kerasos.networks.gamo import conditional_generator
+from kerasos.networks.image_size import Size, size_of
 from kerasos.networks.mlp import leaky_mlp, normalized_mlp
 from kerasos.registry import register_method
 
@@ -88,6 +89,7 @@ class CGAN(ConditionalGAN):
         seed: Seed | None = None,
         variant: Literal["conv", "dense", "gamo"] | None = None,
         latent_dim: Count | None = None,
+        size: Size | None = None,
         loss="ce",
         fake_labels="batch",
         lr: Literal[*RATES] | None = None,
@@ -108,6 +110,8 @@ class CGAN(ConditionalGAN):
                 its convexity on flat samples in [-1, 1], normal noise of width 100
                 and rates 2e-4 (cGAN in Mullick et al., table 1).
             latent_dim: Width of the noise, 62 (paper); 100 for "gamo".
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             lr: "paper" (default), or "base": `lr_g` and `lr_d` swapped, as in the
                 code that the paper builds on.
             d_shift: Images only, off by default, ours: the largest move, as a share
@@ -136,7 +140,7 @@ class CGAN(ConditionalGAN):
             rates = rates if lr else DCGAN_RATES
         return cls.for_data(
             data,
-            build[variant](data.spec, latent_dim, data.seed),
+            build[variant](data.spec, latent_dim, data.seed, size_of(data.spec, size)),
             d_shift=d_shift,
             **cls.options.given(locals(), rates),
             **settings,
@@ -186,6 +190,7 @@ class CDCGAN(ConditionalGAN):
         *,
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
+        size: Size | None = None,
         loss="ce",
         fake_labels="batch",
         lr_g=DCGAN_RATE,
@@ -205,24 +210,36 @@ class CDCGAN(ConditionalGAN):
         hidden = dcgan.HIDDEN if max(data.spec.shape[:2]) <= 28 else None
         return cls.for_data(
             data,
-            _image_networks(data.spec, latent_dim, data.seed, "tanh", hidden),
+            _image_networks(
+                data.spec,
+                latent_dim,
+                data.seed,
+                size_of(data.spec, size),
+                "tanh",
+                hidden,
+            ),
             d_shift=d_shift,
             model_range=(-1.0, 1.0),
             **cls.options.given(locals()),
         )
 
 
-def _image_networks(spec, latent_dim, seed, activation="sigmoid", hidden=dcgan.HIDDEN):
+def _image_networks(
+    spec, latent_dim, seed, size, activation="sigmoid", hidden=dcgan.HIDDEN
+):
     shape, num_classes = spec.shape, spec.num_classes
     return {
         "generator": dcgan.generator(
-            shape, latent_dim, num_classes, seed, activation, hidden
+            shape, latent_dim, num_classes, seed, activation, hidden, size=size
         ),
-        "discriminator": dcgan.discriminator(shape, num_classes, seed, hidden),
+        "discriminator": dcgan.discriminator(
+            shape, num_classes, seed, hidden, size=size
+        ),
     }
 
 
-def _row_networks(spec, latent_dim, seed):
+def _row_networks(spec, latent_dim, seed, size):
+    del size
     sizes = (latent_dim, spec.num_classes)
     inputs = (spec.num_features, spec.num_classes)
     return {
@@ -231,7 +248,8 @@ def _row_networks(spec, latent_dim, seed):
     }
 
 
-def _gamo_networks(spec, latent_dim, seed):
+def _gamo_networks(spec, latent_dim, seed, size):
+    del size
     width, num_classes = spec.num_features, spec.num_classes
     return {
         "generator": conditional_generator(latent_dim, num_classes, width, seed),

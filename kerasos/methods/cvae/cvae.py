@@ -40,6 +40,7 @@ from kerasos.layers.gaussian import reparameterize
 from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import LATENT_DIM, ConditionalModel
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
+from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import mean_over_replicas
 from kerasos.registry import register_method
 
@@ -148,6 +149,7 @@ class CVAE(ConditionalModel):
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
+        size: Size | None = None,
         kl_warmup_epochs=0,
         observation_noise=None,
         pre_oversample=False,
@@ -160,6 +162,8 @@ class CVAE(ConditionalModel):
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of the latents. Default: 62 for images (paper), 16 for
                 rows.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             kl_warmup_epochs, observation_noise, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
@@ -172,6 +176,7 @@ class CVAE(ConditionalModel):
                 data.spec,
                 data.seed,
                 latent_dim or (LATENT_DIM if data.spec.is_image else ROW_LATENT_DIM),
+                size=size_of(data.spec, size),
             ),
             likelihood="bernoulli" if data.spec.is_image else "gaussian",
             variance="columns",

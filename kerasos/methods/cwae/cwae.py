@@ -55,6 +55,7 @@ from kerasos.methods.cwae import networks as cwae_networks
 from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.networks import dgc
+from kerasos.networks.image_size import WIDEST, Size, size_of
 from kerasos.randomness.draws import all_rows
 from kerasos.registry import register_method
 
@@ -166,6 +167,7 @@ class ConditionalWAE(ConditionalModel):
         seed: Seed | None = None,
         latent_dim: Count | None = None,
         width: Count | None = None,
+        size: Size | None = None,
         networks: Literal["dgc", "cvae"] = "dgc",
         reconstruction_weight=None,
         mmd_weight=None,
@@ -187,7 +189,10 @@ class ConditionalWAE(ConditionalModel):
                 colour (authors' code), for tables as many as features, up to 16
                 (ours).
             width: Filters of the widest layers. Default: 1024 (authors' code), 256
-                for images up to 16 pixels (ours).
+                for images up to 16 pixels and small networks, 512 for medium ones
+                (ours).
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             networks: "dgc" (default), as in the authors' code, or "cvae" (images
                 only), which take a fortieth of the work at 28x28.
             reconstruction_weight: Default: by the size of a sample; see above.
@@ -203,9 +208,11 @@ class ConditionalWAE(ConditionalModel):
         weight = 2.6 / spec.num_features  # as predicting the mean costs on MNIST
         if spec.is_image:
             kind = "grey" if spec.shape[2] == 1 else "colour"
-            base, size = {"grey": (0.05, 28**2), "colour": (0.2, 3 * 64**2)}[kind]
-            weight = base * max(1.0, size / spec.num_features)
+            base, values = {"grey": (0.05, 28**2), "colour": (0.2, 3 * 64**2)}[kind]
+            weight = base * max(1.0, values / spec.num_features)
             widest = dgc.WIDTH if max(spec.shape[:2]) > _SMALL_SIDE else dgc.WIDTH // 4
+        size = size_of(spec, size)
+        widest = WIDEST.get(size, widest)
         defaults = {**DEFAULTS[kind], "reconstruction_weight": weight}
         if not spec.is_image:
             check_choice("networks", networks, ("dgc",))
@@ -215,7 +222,7 @@ class ConditionalWAE(ConditionalModel):
         latent_dim = latent_dim or defaults["latent_dim"]
         sizes = (spec.shape, latent_dim, spec.num_classes, data.seed)
         if networks == "cvae":
-            encoder, decoder = cwae_networks.small_networks(*sizes)
+            encoder, decoder = cwae_networks.small_networks(*sizes, size)
         else:
             encoder = cwae_networks.encoder(*sizes, width or widest)
             decoder = cwae_networks.decoder(*sizes, width or widest)

@@ -53,17 +53,23 @@ def decoder(shape, latent_dim, num_classes, seed, width=dgc.WIDTH, name="decoder
     return keras.Model(inputs, network(joined), name=name)
 
 
-def small_networks(shape, latent_dim, num_classes, seed):
+def small_networks(shape, latent_dim, num_classes, seed, size="paper"):
     """Encoder and decoder of an image in the networks of CVAE (Fajardo et al., 2021).
 
     Returns:
         Two `keras.Model`s, as those of `encoder` and `decoder`.
     """
-    trunk = dcgan.trunk(shape, seed, num_classes, name="encoder")
+    trunk = dcgan.trunk(shape, seed, num_classes, name="encoder", size=size)
     return (
         _with_latent(trunk.inputs, trunk.output, latent_dim, seed, True, "encoder"),
         dcgan.generator(
-            shape, latent_dim, num_classes, seed, activation="sigmoid", name="decoder"
+            shape,
+            latent_dim,
+            num_classes,
+            seed,
+            activation="sigmoid",
+            name="decoder",
+            size=size,
         ),
     )
 

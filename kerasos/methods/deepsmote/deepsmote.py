@@ -37,6 +37,7 @@ from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.deepsmote import networks
 from kerasos.methods.deepsmote.latent_smote import LatentSMOTE
 from kerasos.methods.shared.row_bank import RowBank
+from kerasos.networks.image_size import WIDEST, Size, size_of
 from kerasos.networks.mlp import leaky_mlp
 from kerasos.randomness.draws import portable_uniform, replica_context
 from kerasos.registry import register_method
@@ -145,6 +146,7 @@ class DeepSMOTE(ConditionalModel):
         permute_target=True,
         keep_best=True,
         pre_oversample=False,
+        size: Size | None = None,
         value_range=None,
         label_names=None,
     ):
@@ -153,8 +155,12 @@ class DeepSMOTE(ConditionalModel):
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of the latents. Default: 300 up to 28 pixels, 600 for
-                larger images (authors' code), never more than a sample has values.
-            filters: Filters of the first convolution, 64 (authors' code).
+                larger images (authors' code), 128 for small networks and 256 for
+                medium ones, never more than a sample has values.
+            filters: Filters of the first convolution of the paper's size, 64 (authors'
+                code).
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             k_neighbors, rows_per_class, penalty_size, permute_target, keep_best,
                 pre_oversample: See the class.
         """
@@ -170,10 +176,12 @@ class DeepSMOTE(ConditionalModel):
                 stacklevel=3,
             )
         widest = 600 if spec.is_image and max(spec.shape[:2]) > 28 else 300
+        size = size_of(spec, size)
+        widest = WIDEST[size] // 2 if size in WIDEST else widest
         latent_dim = latent_dim or min(widest, spec.num_features)
         if spec.is_image:
-            encoder = networks.encoder(spec.shape, latent_dim, seed, filters)
-            decoder = networks.decoder(spec.shape, latent_dim, seed, filters)
+            encoder = networks.encoder(spec.shape, latent_dim, seed, filters, size=size)
+            decoder = networks.decoder(spec.shape, latent_dim, seed, filters, size=size)
         else:
             width = spec.num_features
             encoder = leaky_mlp(width, latent_dim, seed, "encoder", slope=0.2)

@@ -18,6 +18,7 @@ import keras
 
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.networks.convolution import conv, cropped
+from kerasos.networks.image_size import maps_of_grids
 from kerasos.networks.mlp import dense
 
 FILTERS = 64
@@ -25,7 +26,7 @@ _SLOPE = 0.2
 _SMALL_SIDE = 16
 
 
-def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
+def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder", size="paper"):
     """Image to latent.
 
     Conv 64 - Conv 128 - Conv 256 - Conv 512, kernels 4x4 without bias, stride 2 and a
@@ -37,18 +38,22 @@ def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
         shape: `(height, width, channels)`.
         latent_dim: Width of the latent.
         filters: Filters of the first convolution.
+        size: One of `kerasos.networks.image_size.SIZES`; all but "paper" have filters
+            of their own.
 
     Returns:
         A `keras.Model` from images in [-1, 1] to latents.
     """
     inputs = hidden = keras.Input(shape)
-    for index in range(2 if _is_small(shape) else 4):
-        whole = index == 3 and tuple(hidden.shape[1:3]) == (4, 4)
+    maps = [filters * 2**index for index in range(2 if _is_small(shape) else 4)]
+    maps = maps if size == "paper" else maps_of_grids(shape, size)
+    for index, width in enumerate(maps):
+        whole = size == "paper" and index == 3 and tuple(hidden.shape[1:3]) == (4, 4)
         if not whole:
             hidden = keras.layers.ZeroPadding2D(1)(hidden)
         conv_name = f"{name}_conv_{index}"
         options = {"strides": 1 if whole else 2, "padding": "valid", "use_bias": False}
-        hidden = conv(filters * 2**index, 4, seed, conv_name, **options)(hidden)
+        hidden = conv(width, 4, seed, conv_name, **options)(hidden)
         if index:
             hidden = GlobalBatchNormalization(name=f"{conv_name}_norm")(hidden)
         hidden = keras.layers.LeakyReLU(negative_slope=_SLOPE)(hidden)
@@ -57,7 +62,7 @@ def encoder(shape, latent_dim, seed, filters=FILTERS, name="encoder"):
     return keras.Model(inputs, outputs, name=name)
 
 
-def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
+def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder", size="paper"):
     """Latent to image.
 
     28x28: Dense 7*7*512 ReLU - Deconv 4x4 256 - Deconv 4x4 128, each of stride 1 and
@@ -71,6 +76,7 @@ def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
         latent_dim: Width of the latent.
         filters: A quarter of the maps of the stage before the last, as of the
             encoder's.
+        size: As in `encoder`.
 
     Returns:
         A `keras.Model` from latents to images in (-1, 1).
@@ -81,7 +87,12 @@ def decoder(shape, latent_dim, seed, filters=FILTERS, name="decoder"):
         return conv(maps, 4, seed, name, transpose=True, **options)
 
     channels, side = shape[2], max(shape[:2])
-    if tuple(shape[:2]) == (28, 28):
+    if size != "paper":
+        *larger, maps = maps_of_grids(shape, size)
+        grid = [-(-side // 2 ** (len(larger) + 1)) for side in shape[:2]]
+        stages = [(width, 2, "same") for width in reversed(larger)]
+        last = (channels, 2, "same")
+    elif tuple(shape[:2]) == (28, 28):
         grid, maps = (7, 7), 8 * filters
         stages = [(4 * filters, 1, "valid"), (2 * filters, 1, "valid")]
         last = (channels, 2, "valid")

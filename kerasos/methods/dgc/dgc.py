@@ -45,6 +45,7 @@ from kerasos.methods.shared.encoder_pretraining import pretrain_encoder
 from kerasos.methods.shared.row_bank import RowBank
 from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.networks import dgc as networks
+from kerasos.networks.image_size import WIDEST, Size, size_of
 from kerasos.randomness.draws import all_rows, replica_context
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import register_method
@@ -163,7 +164,8 @@ class DGC(ConditionalModel):
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
-        width: Count = networks.WIDTH,
+        width: Count | None = None,
+        size: Size | None = None,
         mmd_weight=1.0,
         ce_reduction="sum",
         latent_oversampling=0.6,
@@ -183,7 +185,10 @@ class DGC(ConditionalModel):
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of the latents: 64 (authors' code); for tables as many
                 as features, from 8 to 64 (ours).
-            width: Filters of the widest layers, 1024; tables take at most 256 units.
+            width: Filters of the widest layers. Default: 1024 (authors' code), 256 for
+                small networks, 512 for medium ones; tables take at most 256 units.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             encoder_step: See the class. Default: not for images above 32 pixels, as
                 the authors for CelebA.
             pretrain_rows: See the class. Default: 1,000, and for images above 32
@@ -195,6 +200,7 @@ class DGC(ConditionalModel):
         """
         data = read_data(x, y, seed, value_range, label_names)
         spec, is_large = data.spec, networks.is_large(data.spec.shape)
+        width = width or WIDEST.get(size_of(spec, size), networks.WIDTH)
         if latent_dim is None:
             most = networks.LATENT_DIM
             latent_dim = most if spec.is_image else min(most, max(8, spec.num_features))

@@ -16,9 +16,12 @@ from kerasos.networks.gamo import (
     feature_extractor,
     transitional_unit,
 )
+from kerasos.networks.image_size import size_of
 from kerasos.networks.mlp import leaky_mlp
 from kerasos.randomness.seeds import derive_seed
 
+# Of the dense networks: the paper's, and for images of more pixels.
+_UNITS = {"paper": (256, 128), "medium": (128, 128), "small": (64, 64)}
 CHUNK = 64  # images moved at a time
 # How far an added anchor is moved: the defaults of the method `augment`.
 MOVES = {"shift": 0.1, "rotation": 15.0, "zoom": 0.1, "flip": False}
@@ -31,6 +34,7 @@ def build(
     generator,
     discriminator,
     latent_dim,
+    size,
     anchor_share,
     max_anchors,
     min_anchors,
@@ -40,7 +44,7 @@ def build(
 
     Args:
         data: `kerasos.methods.base.Data`.
-        variant, generator, discriminator, latent_dim, anchor_share, max_anchors,
+        variant, generator, discriminator, latent_dim, size, anchor_share, max_anchors,
             min_anchors, bank: As in `GAMO.from_data`.
 
     Returns:
@@ -80,11 +84,16 @@ def build(
         points = 1 if generator == "copies" else 2
         made = RandomCombination(counts, width, points=points)
     judge = None
+    # Features are of one width whatever the images.
+    units = _UNITS["paper" if extractor else size_of(spec, size)]
     if discriminator:
-        judge = leaky_mlp((width, spec.num_classes), 1, seed, "discriminator")
+        inputs = (width, spec.num_classes)
+        judge = leaky_mlp(inputs, 1, seed, "discriminator", units)
     arguments = {
         "generator": made,
-        "classifier_head": leaky_mlp(width, spec.num_classes, seed, "classifier"),
+        "classifier_head": leaky_mlp(
+            width, spec.num_classes, seed, "classifier", units
+        ),
         "discriminator": judge,
         "feature_extractor": extractor,
         "spec": spec,

@@ -43,6 +43,7 @@ from kerasos.methods.shared.validation import validate, validation_metrics
 from kerasos.methods.training import DEFAULT_BATCH_SIZE
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.gamo import FEATURES
+from kerasos.networks.image_size import Size
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
 
@@ -184,6 +185,7 @@ class GAMO(OversamplingModel):
         generator: GeneratorKind = "convex",
         discriminator: bool = True,
         latent_dim: Count = 100,
+        size: Size | None = None,
         samples_per_class=None,
         fake_ratio=1.0,
         label_noise=0.1,
@@ -204,6 +206,8 @@ class GAMO(OversamplingModel):
                 "copies" and "pairs".
             discriminator: False for GAMO\\D and cG+CN.
             latent_dim: Width of the noise.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             anchor_share: Ours, off by default: keeps the convex generator off the
                 corners of the hull; see `ConvexGenerator`.
             max_anchors: Anchors of a class at most; a larger class keeps a fixed part

@@ -51,6 +51,7 @@ from kerasos.methods.gamo.gamo import (
     gamo_optimizers,
 )
 from kerasos.networks.gamo import FEATURES
+from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.registry import register_method
@@ -195,6 +196,7 @@ class GAMO2pix(GAMO):
         generator: GeneratorKind = "convex",
         discriminator: bool = True,
         latent_dim: Count = 100,
+        size: Size | None = None,
         samples_per_class=None,
         fake_ratio=1.0,
         label_noise=0.1,
@@ -218,6 +220,9 @@ class GAMO2pix(GAMO):
                 of one a class. For many classes: memory and time of a step then do not
                 grow with their number.
             pix_latent_dim: Width of the VAE's latent.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`; that of
+                the decoders.
             filters: Filters of BEGAN's networks.
             gamo_rounds, decoder_epochs, decoder_batch, diversity, pair_weight: See the
                 class.
@@ -245,7 +250,9 @@ class GAMO2pix(GAMO):
             arguments["seed"] = fresh_seed(seed)
             _refuse_given(locals())
             gamo_rounds = 0
-        painters = _decoders(arguments, decoder, shared, pix_latent_dim, filters)
+        chosen = size_of(arguments["spec"], size)
+        kind = decoder, shared, pix_latent_dim, filters, chosen
+        painters = _decoders(arguments, *kind)
         # Those of a trained GAMO go before the options of one to be trained.
         model = cls(**{**cls.options.given(locals()), **arguments}, **painters)
         if gamo is None:
@@ -540,7 +547,7 @@ def _check_networks(decoders, heads, critics, num_labels):
         )
 
 
-def _decoders(arguments, kind, shared, latent_dim, filters):
+def _decoders(arguments, kind, shared, latent_dim, filters, size):
     """Returns the lists of networks that `GAMO2pix` takes beside those of `GAMO`."""
     spec, seed = arguments["spec"], arguments["seed"]
     names = ["all"] if shared else sorted(arguments["generator"].labels)
@@ -559,7 +566,7 @@ def _decoders(arguments, kind, shared, latent_dim, filters):
             "critics": each(networks.began_autoencoder, "critic", *critic),
         }
     head = (inputs(FEATURES), latent_dim, seed)
-    decoder = (spec.shape, inputs(latent_dim), seed)
+    decoder = (spec.shape, inputs(latent_dim), seed, size)
     return {
         "heads": each(networks.posterior_head, "head", *head),
         "decoders": each(networks.vae_decoder, "decoder", *decoder),

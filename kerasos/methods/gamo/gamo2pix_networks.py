@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from kerasos.networks.convolution import conv, cropped
+from kerasos.networks.image_size import halvings
 from kerasos.networks.mlp import dense, joined_inputs
 
 LATENT_DIM = 100
@@ -42,7 +43,7 @@ def posterior_head(num_inputs, latent_dim, seed, name="head"):
     return keras.Model(inputs, outputs, name=name)
 
 
-def vae_decoder(shape, num_inputs, seed, name="decoder"):
+def vae_decoder(shape, num_inputs, seed, size="paper", name="decoder"):
     """Latents to an image in [-1, 1].
 
     Dense 7*7*32 LReLU(.1) - two times ConvT 4x4x32 stride 2 LReLU(.1) - Conv 4x4 tanh:
@@ -51,16 +52,19 @@ def vae_decoder(shape, num_inputs, seed, name="decoder"):
     Args:
         shape: `(height, width, channels)`.
         num_inputs: As in `posterior_head`.
+        size: One of `kerasos.networks.image_size.SIZES`; all but "paper" double a grid
+            of at most 8 as often as it takes.
 
     Returns:
         A `keras.Model` to `(batch, height, width, channels)`.
     """
-    grid = [-(-side // 4) for side in shape[:2]]
+    doublings = 2 if size == "paper" else halvings(shape, 8)
+    grid = [-(-side // 2**doublings) for side in shape[:2]]
     inputs, x = joined_inputs(num_inputs)
     x = dense(grid[0] * grid[1] * _WIDTH, seed, f"{name}_dense")(x)
     x = keras.layers.LeakyReLU(negative_slope=0.1)(x)
     x = keras.layers.Reshape((*grid, _WIDTH))(x)
-    for index in range(2):
+    for index in range(doublings):
         layer = f"{name}_deconv_{index}"
         x = conv(_WIDTH, 4, seed, layer, transpose=True, strides=2)(x)
         x = keras.layers.LeakyReLU(negative_slope=0.1)(x)

@@ -1,18 +1,19 @@
 """Networks and settings of InfoGAN and IMSIC for a data set."""
 
 from kerasos.methods.infogan import networks
+from kerasos.networks.image_size import size_of
 from kerasos.networks.mlp import linear_head
 
 NUM_CODES = 4
 ROW_Z_STD = 1.0  # less takes a part of every column's spread
 
 
-def build(data, num_codes, latent_dim, image_size, preset, bn_epsilon, options):
+def build(data, num_codes, latent_dim, image_size, size, preset, bn_epsilon, options):
     """Builds the networks and chooses the settings.
 
     Args:
         data: `kerasos.methods.base.Data`.
-        num_codes, latent_dim, image_size, preset, bn_epsilon: As in
+        num_codes, latent_dim, image_size, size, preset, bn_epsilon: As in
             `InfoGAN.from_data`.
         options: Dict for the constructor. None is the preset's value, or without one
             the constructor's default.
@@ -58,7 +59,9 @@ def build(data, num_codes, latent_dim, image_size, preset, bn_epsilon, options):
     else:
         settings.setdefault("z_std", ROW_Z_STD)
     built = {
-        "generator": networks.generator(shape, *sizes, seed, **norm),
+        "generator": networks.generator(
+            shape, *sizes, seed, **norm, size=size_of(spec, size)
+        ),
         "trunk": trunk,
         **{n: linear_head(width, units, seed, n) for n, units in heads.items()},
     }

@@ -33,6 +33,7 @@ from kerasos.methods.infogan.build import NUM_CODES, build
 from kerasos.methods.infogan.code_graph import PRESETS, CodeGraph
 from kerasos.methods.infogan.code_loss import NEGATIVES, STRUCTURES, structure_loss
 from kerasos.methods.infogan.infogan import InfoGAN, Side
+from kerasos.networks.image_size import Size
 from kerasos.registry import register_method
 
 # The authors' code for MNIST, and the figure for Fashion-MNIST.
@@ -122,6 +123,7 @@ class IMSIC(InfoGAN):
         beta=1.0,
         negative="correlation",
         latent_dim: Count = LATENT_DIM,
+        size: Size | None = None,
         image_size: Side = "auto",
         bn_epsilon: Positive | None = None,
         preset: Literal["repo"] | None = None,
@@ -156,7 +158,14 @@ class IMSIC(InfoGAN):
         data = read_data(x, y, seed, value_range, label_names)
         options = cls.options.given(locals())
         networks, settings = build(
-            data, graph.num_codes, latent_dim, image_size, preset, bn_epsilon, options
+            data,
+            graph.num_codes,
+            latent_dim,
+            image_size,
+            size,
+            preset,
+            bn_epsilon,
+            options,
         )
         return cls.for_data(data, networks, d_shift=d_shift, **settings)
 

@@ -58,6 +58,7 @@ from kerasos.methods.infogan.code_graph import CodeGraph
 from kerasos.methods.infogan.code_loss import infogan_code_loss
 from kerasos.methods.infogan.coded_sampling import code_columns
 from kerasos.methods.sampling import SAMPLE_HINTS
+from kerasos.networks.image_size import Size
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.registry import register_method
 
@@ -186,6 +187,7 @@ class InfoGAN(ConditionalModel):
         seed: Seed | None = None,
         num_codes: Count = NUM_CODES,
         latent_dim: Count = LATENT_DIM,
+        size: Size | None = None,
         image_size: Side = "auto",
         bn_epsilon: Positive | None = None,
         preset: Literal["repo"] | None = None,
@@ -213,6 +215,8 @@ class InfoGAN(ConditionalModel):
                 images (authors' code) and the data's own size for others; None, the
                 data's own size; or an integer of at least 4. Samples always have the
                 data's size.
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             bn_epsilon: Of batch normalisation in image networks, 1e-5 (ours).
             preset: "repo" sets what the authors' code does, images only, where an
                 option is not given: class code "unsupervised", real sampling
@@ -228,7 +232,7 @@ class InfoGAN(ConditionalModel):
         data = read_data(x, y, seed, value_range, label_names)
         options = cls.options.given(locals())
         networks, settings = build(
-            data, num_codes, latent_dim, image_size, preset, bn_epsilon, options
+            data, num_codes, latent_dim, image_size, size, preset, bn_epsilon, options
         )
         return cls.for_data(data, networks, d_shift=d_shift, **settings)
 

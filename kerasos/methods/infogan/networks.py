@@ -17,6 +17,7 @@ import keras
 from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.upsample_conv import UpsampleConv2D
 from kerasos.networks.convolution import conv, cropped
+from kerasos.networks.image_size import halvings
 from kerasos.networks.mlp import dense, leaky_mlp, normalized_mlp
 from kerasos.randomness.counted_layers import CountedSpatialDropout
 from kerasos.randomness.seeds import derive_seed
@@ -37,6 +38,7 @@ def generator(
     seed,
     bn_epsilon=BN_EPSILON,
     bn_momentum=BN_MOMENTUM,
+    size="paper",
 ):
     """Noise, label and codes to a sample in [-1, 1]; linear for table rows.
 
@@ -52,6 +54,8 @@ def generator(
         bn_epsilon: Of the batch normalisations of images but for the first, which
             has 1e-5.
         bn_momentum: Share of the old moving average in the new; of images.
+        size: One of `kerasos.networks.image_size.SIZES`; all but "paper" double a grid
+            of at most 8 as often as it takes.
 
     Returns:
         A `keras.Model` that takes `[noise, one_hot, codes]`.
@@ -60,13 +64,14 @@ def generator(
     if len(shape) == 1:
         return normalized_mlp(widths, shape[0], seed, "generator")
     inputs = [keras.Input((width,)) for width in widths]
-    grid = [-(-side // 4) for side in shape[:2]]
+    doublings = 2 if size == "paper" else halvings(shape, 8)
+    grid = [-(-side // 2**doublings) for side in shape[:2]]
     units = grid[0] * grid[1] * _FIRST_FILTERS
     x = keras.layers.Concatenate()(inputs)
     x = dense(units, seed, "generator_dense")(x)
     x = keras.layers.Reshape((*grid, _FIRST_FILTERS))(x)
     x = _norm(seed, "generator_norm_0", BN_EPSILON, bn_momentum)(x)
-    for index, filters in enumerate((_FIRST_FILTERS, 64), start=1):
+    for index, filters in enumerate(_maps(doublings), start=1):
         name = f"generator_conv_{index}"
         x = UpsampleConv2D(filters, kernel_initializer=_kernel(seed, name), name=name)(
             x
@@ -113,6 +118,11 @@ def trunk(shape, seed, bn_epsilon=BN_EPSILON, bn_momentum=BN_MOMENTUM):
             x = _norm(seed, name, bn_epsilon, bn_momentum)(x)
     x = keras.layers.Flatten()(x)
     return keras.Model(inputs, x, name="discriminator")
+
+
+def _maps(doublings):
+    """Filters of the generator's convolutions: 128, 64, and then 32."""
+    return [max(32, _FIRST_FILTERS >> index) for index in range(doublings)]
 
 
 def _halvings(shape):

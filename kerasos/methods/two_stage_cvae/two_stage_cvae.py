@@ -45,6 +45,7 @@ from kerasos.methods.conditional import ConditionalModel, trainable
 from kerasos.methods.shared.rate_schedule import RateSchedule
 from kerasos.methods.two_stage_cvae import networks as second_stage
 from kerasos.networks.conditional_autoencoder import conditional_autoencoder
+from kerasos.networks.image_size import WIDEST, Size, size_of
 from kerasos.registry import register_method
 
 LATENT_DIM = 64
@@ -150,6 +151,7 @@ class TwoStageCVAE(ConditionalModel):
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
         latent_units: _Units | None = None,
+        size: Size | None = None,
         spectral_norm: bool = False,
         vae_epochs=None,
         latent_epochs=None,
@@ -166,7 +168,10 @@ class TwoStageCVAE(ConditionalModel):
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of z and of u, 64 (authors' code).
             latent_units: Widths of the hidden layers of the second stage. Default:
-                three of 1,024 (authors' code), for tables of 256 (ours).
+                three of 1,024 (authors' code), for tables and small images of 256, for
+                medium ones of 512 (ours).
+            size: Of the networks of images: "small", "medium" or "paper"; by default
+                by the data, see `kerasos.networks.image_size.size_of`.
             spectral_norm: Whether the kernels of `encoder` keep a spectral norm of 1,
                 as in the authors' code. Default False (ours: batch normalisation
                 rescales).
@@ -178,7 +183,9 @@ class TwoStageCVAE(ConditionalModel):
         """
         data = read_data(x, y, seed, value_range, label_names)
         spec = data.spec
-        built = conditional_autoencoder(spec, data.seed, latent_dim, "sigmoid")
+        built = conditional_autoencoder(
+            spec, data.seed, latent_dim, "sigmoid", size_of(spec, size)
+        )
         if spectral_norm:
             built["encoder"] = second_stage.spectrally_normalized(
                 built["encoder"], data.seed
@@ -186,6 +193,7 @@ class TwoStageCVAE(ConditionalModel):
         units, start, rate = second_stage.ROW_UNITS, -2.0, 1e-3
         if spec.is_image:
             units, start, rate = second_stage.UNITS, 0.0, 1e-4
+            units = (WIDEST.get(size_of(spec, size), units[0]),) * len(units)
         units = units if latent_units is None else latent_units
         sizes = (latent_dim, spec.num_classes, data.seed, units)
         built["latent_encoder"] = second_stage.latent_encoder(*sizes)

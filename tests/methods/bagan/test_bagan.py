@@ -500,14 +500,6 @@ def test_options_that_make_no_sense_are_refused(options, words):
         make_bagan(**options)
 
 
-@pytest.mark.parametrize("shape", [(8, 6, 1), (7, 7, 1), (30, 30, 1)])
-def test_images_that_cannot_be_grown_are_refused(shape):
-    _, y = make_data()
-    x = np.random.default_rng(0).integers(0, 255, (len(y), *shape)).astype("uint8")
-    with pytest.raises(ValueError, match="Pad or resize"):
-        BAGAN.from_data(x, y)
-
-
 def test_an_endless_dataset_is_refused():
     model, x, y = make_bagan()
     with pytest.raises(ValueError, match="Expected a finite dataset"):

@@ -45,14 +45,18 @@ def test_each_side_gets_its_grids(side, growing, shrinking):
 
 def test_the_grid_is_halved_as_in_the_code_and_once_at_least():
     sides = (28, 32, 64, 128, 10, 12, 16, 8, 6, 4, 2)
-    grids = [bagan.smallest_grid(side) for side in sides]
+    grids = [bagan.smallest_grid((side, side, 1))[0][0] for side in sides]
     assert grids == [7, 8, 8, 8, 5, 6, 8, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize("side", [1, 3, 7, 9, 18, 30, 100])
-def test_a_side_that_no_doubling_reaches_is_refused(side):
-    with pytest.raises(ValueError, match=f"Received: {side}. Pad or resize"):
-        bagan.generator((side, side, 1), 10, 0)
+@pytest.mark.parametrize("shape", [(1, 3, 1), (9, 18, 3), (30, 7, 1), (100, 100, 1)])
+def test_sides_that_no_doubling_reaches_are_cropped(shape):
+    grid, doublings = bagan.smallest_grid(shape)
+    assert max(grid) <= 8 and doublings >= 1
+    for side, small in zip(shape, grid, strict=False):
+        assert 0 <= small * 2**doublings - side < 2**doublings
+    assert bagan.generator(shape, 10, 0).output_shape == (None, *shape)
+    assert bagan.encoder(shape, 10, 0, "encoder").output_shape == (None, 10)
 
 
 def test_slope_and_dropout_are_those_of_the_code():
