@@ -41,6 +41,7 @@ __all__ = [
     "DOS",
     "DeepOverSampler",
     "DeepSMOTE",
+    "FeatureClassifier",
     "GAMO",
     "FlowMatching",
     "GAMO2pix",
@@ -64,6 +65,7 @@ del _baselines
 # Loaded on first use, with pandas, SciPy and scikit-learn: `{name: module}`.
 _LAZY = {
     "DeepOverSampler": "kerasos.over_sampling",
+    "FeatureClassifier": "kerasos.over_sampling",
     "compare": "kerasos.evaluation",
 }
 

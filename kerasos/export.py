@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos import plots
+from kerasos.version import __version__
 
 CARD = "card.json"
 PICTURE = "samples.png"
@@ -59,19 +60,81 @@ def export_model(model, path, card=None, samples=True):
         ValueError: If `card` holds a field that the export writes itself.
     """
     parent, version = _version_folder(path)
-    target = parent / str(version)
     signatures = _signatures(model)
     described = _describe(model, version, signatures, card)
-    draw = samples and plots.is_drawable(model.sample_shape)
+    draw = None
+    if samples and plots.is_drawable(model.sample_shape):
+
+        def draw(path):
+            plots.sample_grid(model, path, title=_title(model))
+
+    return _write_version(
+        parent,
+        version,
+        _module(model.method_name, signatures),
+        signatures,
+        _warmup_requests(model),
+        described,
+        draw,
+    )
+
+
+def export_classifier(network, path, label_names, card=None):
+    """Exports a classifier to a version folder, with `card.json` beside it.
+
+    Its signature `classify(inputs)` -> `probabilities`, `classes`, which is
+    `serving_default`, too, has a free batch dimension; `classes` are int32, places in
+    `label_names`.
+
+    Args:
+        network: `keras.Model` of one input to class probabilities.
+        path, card: As in `export_model`.
+        label_names: Names of the classes, in the order of the probabilities.
+
+    Returns:
+        String, the version folder.
+
+    Raises:
+        FileExistsError, ValueError: As `export_model`.
+    """
+    parent, version = _version_folder(path)
+    (raw,) = network.inputs
+    classify = _signature(_classify(network), _raw_inputs(raw.shape[1:], raw.dtype))
+    signatures = {"serving_default": classify, "classify": classify}
+    described = {
+        "method": network.name,
+        "version": version,
+        "created": _now(),
+        "data": {
+            "shape": raw.shape[1:],
+            "dtype": raw.dtype,
+            "label_names": list(label_names),
+        },
+        "signatures": {name: _interface(f) for name, f in signatures.items()},
+        "versions": _versions(),
+    }
+    return _write_version(
+        parent,
+        version,
+        _module(network.name, signatures),
+        signatures,
+        _classify_requests(raw.shape[1:], raw.dtype, 0),
+        _card_text(described, card),
+    )
+
+
+def _write_version(parent, version, module, signatures, requests, described, draw=None):
+    """Builds a version beside its place, then puts it there, and its card."""
+    target = parent / str(version)
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".export-") as work:
         work = pathlib.Path(work)
         built = work / "version"
-        tf.saved_model.save(_module(model, signatures), built, signatures=signatures)
-        write_warmup_requests(built, parent.name, _warmup_requests(model))
+        tf.saved_model.save(module, built, signatures=signatures)
+        write_warmup_requests(built, parent.name, requests)
         (work / CARD).write_text(described + "\n", encoding="utf-8")
-        if draw:
-            plots.sample_grid(model, work / PICTURE, title=_title(model))
+        if draw is not None:
+            draw(work / PICTURE)
         try:
             os.rename(built, target)
         except OSError as error:
@@ -79,7 +142,7 @@ def export_model(model, path, card=None, samples=True):
                 raise _already_there(target) from error
             raise
         os.replace(work / CARD, parent / CARD)
-        if draw:
+        if draw is not None:
             os.replace(work / PICTURE, parent / PICTURE)
     return str(target)
 
@@ -173,17 +236,10 @@ def _signatures(model):
     def from_latent_and_codes(latent, codes, labels):
         return from_latent(tf.concat([latent, codes], -1), labels)
 
-    def classify(inputs):
-        probabilities = model.classifier(inputs, training=False)
-        classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-        return {"probabilities": probabilities, "classes": classes}
-
     labels = tf.TensorSpec([None], tf.int32, name="labels")
     seed = tf.TensorSpec([None], tf.int64, name="seed")
     latent = tf.TensorSpec([None, model.latent_dim], tf.float32, name="latent")
-    inputs = tf.TensorSpec(
-        [None, *model.spec.shape], tf.as_dtype(model.spec.dtype), name="inputs"
-    )
+    inputs = _raw_inputs(model.spec.shape, model.spec.dtype)
     endpoints = {
         "serving_default": (serving_default, [labels, seed]),
         "from_latent": (from_latent, [latent, labels]),
@@ -192,13 +248,29 @@ def _signatures(model):
         codes = tf.TensorSpec([None, model.num_codes], tf.float32, name="codes")
         endpoints["from_latent"] = from_latent_and_codes, [latent, codes, labels]
     if model.classifier is not None:
-        endpoints["classify"] = (classify, [inputs])
+        endpoints["classify"] = (_classify(model.classifier), [inputs])
     return {
-        name: tf.function(
-            function, input_signature=signature, autograph=False
-        ).get_concrete_function()
-        for name, (function, signature) in endpoints.items()
+        name: _signature(function, *arguments)
+        for name, (function, arguments) in endpoints.items()
     }
+
+
+def _classify(network):
+    def classify(inputs):
+        probabilities = network(inputs, training=False)
+        classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+        return {"probabilities": probabilities, "classes": classes}
+
+    return classify
+
+
+def _raw_inputs(shape, dtype):
+    return tf.TensorSpec([None, *shape], tf.as_dtype(dtype), name="inputs")
+
+
+def _signature(function, *arguments):
+    function = tf.function(function, input_signature=arguments, autograph=False)
+    return function.get_concrete_function()
 
 
 def row_noise(seed, noise_dim):
@@ -224,7 +296,7 @@ def row_noise(seed, noise_dim):
     return tf.map_fn(one_row, seed, fn_output_signature=row)
 
 
-def _module(model, signatures):
+def _module(name, signatures):
     """Holds the variables the signatures read, and nothing else of the model.
 
     Saving the Keras model itself would also save the optimizers, and loading it
@@ -234,7 +306,7 @@ def _module(model, signatures):
     for function in signatures.values():
         for variable in function.graph.variables:
             read[id(variable)] = variable
-    module = tf.Module(name=model.method_name)
+    module = tf.Module(name=name)
     module.weights = list(read.values())
     return module
 
@@ -247,11 +319,15 @@ def _warmup_requests(model):
         seed = np.arange(size, dtype=np.int64)
         requests.append(("serving_default", {"labels": labels, "seed": seed}))
     if model.classifier is not None:
-        low, dtype = model.spec.value_range[0], model.spec.dtype
-        for size in (1, 8):
-            inputs = np.full((size, *model.spec.shape), low, dtype)
-            requests.append(("classify", {"inputs": inputs}))
+        spec = model.spec
+        requests += _classify_requests(spec.shape, spec.dtype, spec.value_range[0])
     return requests
+
+
+def _classify_requests(shape, dtype, low):
+    return [
+        ("classify", {"inputs": np.full((size, *shape), low, dtype)}) for size in (1, 8)
+    ]
 
 
 # Warm-up requests, without tensorflow-serving-api. The server replays a TFRecord file
@@ -329,13 +405,11 @@ def _varint(value):
 
 def _describe(model, version, signatures, extra):
     """Returns the text of the card."""
-    import kerasos  # here, because the package imports this module
-
     spec = model.spec
     card = {
         "method": model.method_name,
         "version": version,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "created": _now(),
         "seed": model.seed,
         "data": {
             "shape": spec.shape,
@@ -351,16 +425,29 @@ def _describe(model, version, signatures, extra):
             "are_in_data_space": bool(model.produces_samples),
         },
         "signatures": {name: _interface(f) for name, f in signatures.items()},
-        "versions": {
-            "kerasos": kerasos.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": _versions(),
     }
     if model.num_codes:
         card["codes"] = list(model.graph.names)
+    return _card_text(card, extra)
+
+
+def _now():
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _versions():
+    return {
+        "kerasos": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _card_text(card, extra):
+    """Returns the card with the user's fields as JSON."""
     extra = dict(extra or {})
     if taken := sorted(card.keys() & extra.keys()):
         raise ValueError(

@@ -183,7 +183,8 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
             [int(seed), epochs, train_batch_size],
             [__version__, keras.__version__],
         ]
-        path = pathlib.Path(cache_dir) / f"cnn_{_fingerprint(settings, x, y)}.npz"
+        name = fingerprint(settings, x, np.asarray(y, "int64"))
+        path = pathlib.Path(cache_dir) / f"cnn_{name}.npz"
     if path is not None and path.is_file():
         with np.load(path) as saved:
             model.set_weights([saved[f"{i:02d}"] for i in range(len(saved.files))])
@@ -192,7 +193,7 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
         model.fit(data, epochs=epochs, shuffle=False, verbose=0)  # it is shuffled
         if path is not None:
             weights = model.get_weights()
-            _write_whole(path, {f"{i:02d}": w for i, w in enumerate(weights)})
+            write_whole(path, {f"{i:02d}": w for i, w in enumerate(weights)})
     scaled = model.layers[1].output
     inner = keras.Model(model.input, model.get_layer("features")(scaled))
     return inner.output.shape[-1], inner.predict_on_batch, lambda: inner
@@ -305,17 +306,17 @@ def _check_given(name, spec, x, y):
     return x
 
 
-def _fingerprint(settings, x, y):
-    """One name for equal settings and data."""
+def fingerprint(settings, *arrays):
+    """One name for equal settings, as JSON, and arrays."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps(settings).encode())
-    for array in (x, np.asarray(y, "int64")):
+    for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).view("uint8").data)
     return digest.hexdigest()
 
 
-def _write_whole(path, arrays):
+def write_whole(path, arrays):
     """Writes an .npz file that is there completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.part")

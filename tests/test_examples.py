@@ -4,11 +4,13 @@ import csv
 import pathlib
 import re
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import script_module
 import tensorflow as tf
+from absl import flags
 
 import kerasos
 from kerasos.export import load_card
@@ -218,6 +220,36 @@ def test_train_imsic_goes_on_where_it_stopped_and_shows_the_codes(tmp_path):
     card = load_card(output / "saved_model" / "imsic_digits" / "2")
     assert card["signatures"]["from_latent"]["inputs"]["codes"]["shape"] == [None, 2]
     assert 0 <= card["scores"]["missing_edges"] <= 3
+
+
+@slow
+def test_finetune_classifier_compares_saves_and_exports(tmp_path):
+    x, y, names = kerasos.data.defects((16, 9, 6, 4), (24, 16), channels=1)
+    kerasos.data.write_image_folder(tmp_path / "parts", x, y, names)
+    options = ["--smoke", "--folder=parts", "--sides=24,16", "--grey"]
+    options += ["--output_dir=out", "--batch_size=8", "--oversampler=random"]
+    printed = run("finetune_classifier.py", *options, folder=tmp_path)
+    output = tmp_path / "out"
+    report = (output / "report.md").read_text()
+    for name in ("nothing", "augmentation", "balanced", "features", "stream"):
+        (row,) = re.findall(rf"\| {name} \|(.*)\|", printed)
+        balanced, *recalls = map(float, row.split("|"))
+        assert row in report and len(recalls) == 4
+        assert balanced == pytest.approx(np.mean(recalls), abs=1e-3)
+    assert "crack 2, good 8, hole 2, scratch 5; for the test: crack 2," in report
+    best = re.search(r"`(\w+)` is best", printed)[1]
+    card = load_card(output / "saved_model" / "parts")
+    assert card["contender"] == best and card["data"]["label_names"] == sorted(names)
+    model = keras.saving.load_model(output / "model.keras")
+    served = tf.saved_model.load(output / "saved_model" / "parts" / "1")
+    served = served.signatures["classify"](inputs=tf.constant(x))["probabilities"]
+    np.testing.assert_allclose(served, model(x), atol=1e-5)
+    for name in ("recalls.png", "samples.png"):
+        assert (output / name).stat().st_size > 3000
+    with script_module.loaded(ROOT / "examples" / "finetune_classifier.py") as module:
+        flags.FLAGS(["finetune_classifier", f"--output_dir={output}"])
+        with pytest.raises(SystemExit, match="nothing is overwritten"):
+            module.main([])
 
 
 @slow

@@ -10,6 +10,7 @@ from kerasos.over_sampling.baselines import (
 __all__ = [
     "AugmentOversampler",
     "DeepOverSampler",
+    "FeatureClassifier",
     "NoOversampler",
     "PriorCorrectedClassifier",
     "RandomOversampler",
@@ -24,6 +25,10 @@ def __getattr__(name):
         from kerasos.over_sampling.deep import DeepOverSampler
 
         return DeepOverSampler
+    if name == "FeatureClassifier":
+        from kerasos.over_sampling.feature_classifier import FeatureClassifier
+
+        return FeatureClassifier
     if name in ("PriorCorrectedClassifier", "prior_corrected"):
         from kerasos.over_sampling import prior_correction
 
