@@ -41,7 +41,7 @@ _FOLDER = flags.DEFINE_string("folder", None, "One folder a class. Default: draw
 _OUTPUT = flags.DEFINE_string("output", None, "New folder. Default: FOLDER_generated.")
 _METHOD = flags.DEFINE_enum(
     "method",
-    "cvae",
+    "deepsmote",
     [
         name
         for name in kerasos.list_methods()

@@ -15,7 +15,7 @@ What generated pictures are worth is `stream` beside `balanced`; look at `sample
 `features` puts a new head on the network trained with augmentation, or on
 `--backbone`, a Keras file from images to features (one of `keras.applications`, say):
 `kerasos.FeatureClassifier` with SMOTE among the features. Without `--folder` it draws
-parts with defects. A few minutes on two cores.
+parts with defects.
 
 Into `--output_dir`, which must be new, go `report.md` (the table and how it came
 about), `recalls.png`, `samples.png` (real and generated pictures), `model.keras` (the

@@ -280,6 +280,8 @@ class ActiveGAN(ConditionalGAN):
     ):
         """Fits the classifier to the labelled data, builds and compiles the model.
 
+        A dataset is in memory for a moment, to train the classifier of the rewards.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             preset: "paper" (`lam=.1`), or "imbalanced" (`fake_labels="deficit"` and

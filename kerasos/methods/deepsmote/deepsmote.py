@@ -152,6 +152,8 @@ class DeepSMOTE(ConditionalModel):
     ):
         """Builds and compiles the model for a data set, as in the authors' code.
 
+        A dataset is in memory for a moment, for the rows that it keeps.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of the latents. Default: 300 up to 28 pixels, 600 for

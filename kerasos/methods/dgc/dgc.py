@@ -181,6 +181,8 @@ class DGC(ConditionalModel):
     ):
         """Builds and compiles the model for a data set, with the authors' settings.
 
+        A dataset is in memory for a moment, for the rows that it keeps.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             latent_dim: Width of the latents: 64 (authors' code); for tables as many

@@ -146,6 +146,8 @@ class DOS(OversamplingModel):
     ):
         """Builds and compiles DOS for a data set.
 
+        A dataset is in memory for a moment, for the rows that it keeps.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             variant: "conv" (default for images: F and M of GAMO) or "dense" (default

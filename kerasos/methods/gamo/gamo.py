@@ -198,6 +198,8 @@ class GAMO(OversamplingModel):
     ):
         """Builds and compiles GAMO for a data set, with the paper's settings.
 
+        A dataset is in memory for a moment, for its anchors.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             variant: "dense" (samples in the user's space) or "conv" (images; samples

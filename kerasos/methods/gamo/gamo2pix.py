@@ -209,6 +209,8 @@ class GAMO2pix(GAMO):
     ):
         """Builds and compiles GAMO2pix for images, with the paper's settings.
 
+        A dataset is in memory for a moment, for its anchors.
+
         Args:
             x, y, seed, value_range, label_names: See `OversamplingModel.from_data`.
             gamo: A trained convolutional `GAMO`, or the path of a saved one, that was
