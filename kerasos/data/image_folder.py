@@ -42,9 +42,10 @@ def write_image_folder(folder, x, y, names, prefix=""):
             "pass `255 * x`."
         )
     names = [str(name) for name in names]
-    if y.max() >= len(names) or any(pathlib.Path(n).parts != (n,) for n in names):
+    if y.max() >= len(names) or not _are_folders(names):
         raise ValueError(
-            "`names` must hold a name for each label that can be that of a folder. "
+            "`names` must hold a name for each label that can be that of a folder, one "
+            "of its own. "
             f"Expected {y.max() + 1} names. Received: {names}. Pass for example "
             "`['good', 'crack']`."
         )
@@ -66,6 +67,12 @@ def write_image_folder(folder, x, y, names, prefix=""):
         with open(path, "xb") as file:
             file.write(tf.io.encode_png(np.rint(image).astype("uint8")).numpy())
     return paths
+
+
+def _are_folders(names):
+    return len(set(names)) == len(names) and all(
+        name != ".." and pathlib.Path(name).parts == (name,) for name in names
+    )
 
 
 def _in_range(x):

@@ -44,6 +44,24 @@ def codes_of(labels, names):
     return values[codes.reshape(np.shape(labels))]
 
 
+def check_names(data, names):
+    """Raises `ValueError` if a class of a dataset has another place among the names.
+
+    Args:
+        data: Dataset, whose integer labels are places in its `class_names` if it has
+            any.
+        names: Names in label order, or None. Other words for the classes are fine.
+    """
+    own, names = list(getattr(data, "class_names", None) or ()), list(names or ())
+    moved = [n for n in own if n in names and names.index(n) != own.index(n)]
+    if moved:
+        raise ValueError(
+            "The integer labels of a dataset are places in its `class_names`. Expected "
+            f"the order {names}. Received: {own}, where {moved[0]!r} has another place."
+            f" Make the dataset with `class_names={names}`."
+        )
+
+
 def labels_like(codes, given, names):
     """Returns integers in the form of given labels: names, or their dtype."""
     if named(given):

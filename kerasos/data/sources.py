@@ -16,7 +16,7 @@ from kerasos.data.arrays import (
     fingerprints,
     value_bounds,
 )
-from kerasos.data.labels import codes_of, named
+from kerasos.data.labels import check_names, codes_of, named
 
 _ROWS_AT_ONCE = 256  # of a dataset that is not batched
 
@@ -126,6 +126,7 @@ def summarize(x, y=None, label_names=None):
             label_names = np.unique(np.asarray(y)).tolist()
         x, y = as_arrays(x, codes_of(y, label_names))
         return Summary(x.shape[1:], x.dtype, value_bounds(x), y, label_names)
+    check_names(x, label_names)
     if label_names is None:
         label_names = getattr(x, "class_names", None)
     labels, prints, bounds, rows = [], [], [], 0

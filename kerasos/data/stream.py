@@ -23,7 +23,7 @@ from kerasos.data.arrays import (
     value_bounds,
 )
 from kerasos.data.host import EpochCounter
-from kerasos.data.labels import codes_of, strategy_of
+from kerasos.data.labels import check_names, codes_of, strategy_of
 from kerasos.data.pipeline import AHEAD
 from kerasos.data.resample import samples_to_add
 from kerasos.data.sources import (
@@ -37,7 +37,6 @@ from kerasos.data.sources import (
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 
 _SHUFFLED_ROWS, _SHUFFLED_BYTES = 1_024, 1 << 26  # of those that go by
-_ROWS_AT_ONCE = 64  # of a dataset that is not batched
 
 Maker = collections.namedtuple(
     "Maker", "make labels shape dtype num_classes names check_values"
@@ -77,8 +76,8 @@ def balanced_stream(
         x, y: Real rows: arrays with labels, integers or names; or a dataset, as
             `kerasos.data.as_arrays` takes it, then y is left out. Of a dataset the
             smaller classes are kept in memory, as far as `memory_mb` goes, and rows of
-            the others are taken as it is read on, shuffled a little and as many of each
-            of them.
+            the others are taken as it is read on, shuffled a little, each class with
+            the share of its real rows.
         batch_size: Rows of a batch, over all replicas together; 32 by default. Every
             batch is full.
         synthetic: Share of generated rows in a class. "missing": as many as the class
@@ -121,8 +120,9 @@ def balanced_stream(
     check("steps_per_epoch", steps_per_epoch, AnyOf((at_least_one, None)), None)
     check("memory_mb", memory_mb, Number(above=0), 512)
     seed = fresh_seed(seed)
-    rows = _Rows(maker, x, y, batch_size, memory_mb * 2**20)
+    rows = _Rows(maker, x, y, memory_mb * 2**20)
     shares = _shares(maker, synthetic, rows.counts)
+    rows.let_pass(1 - shares, batch_size)
     steps = steps_per_epoch or -(-int(rows.counts.sum()) // batch_size)
     if pool is not None:
         needed = max(shares) * batch_size * steps * refresh / len(shares)
@@ -209,17 +209,15 @@ class _Rows:
         counts: int64 `(num_classes,)`.
     """
 
-    def __init__(self, maker, x, y, batch_size, most_bytes):
-        self.kept, self.passing = {}, None
+    def __init__(self, maker, x, y, most_bytes):
+        self.kept, self.passing, self._pairs = {}, None, None
         if is_dataset(x):
-            pairs = as_pairs(x)
+            check_names(x, maker.names)
+            pairs = self._pairs = as_pairs(x)
             spec, *_, batched = dataset_specs(pairs)
             shape, dtype = spec.shape[1 if batched else 0 :], spec.dtype.as_numpy_dtype
             _check_samples(maker, tuple(shape), np.dtype(dtype))
-            self.counts = self._keep(maker, pairs, batched, most_bytes)
-            large = np.setdiff1d(np.arange(maker.num_classes), list(self.kept))
-            if len(large) and self.counts.all():
-                self.passing = _Passing(pairs, batched, self.counts, large, batch_size)
+            self.counts = self._keep(maker, pairs, most_bytes)
         else:
             x, y = check_samples(x), check_labels(codes_of(y, maker.names))
             if len(x) != len(y):
@@ -241,7 +239,14 @@ class _Rows:
                 f"{np.flatnonzero(self.counts == 0).tolist()}. Pass the training data."
             )
 
-    def _keep(self, maker, pairs, batched, most_bytes):
+    def let_pass(self, weights, rows_at_once):
+        """Reads on for the classes that are not kept, in shares like their weights."""
+        weights = np.where(np.isin(np.arange(len(weights)), [*self.kept]), 0, weights)
+        if weights.any():
+            chance = weights / self.counts
+            self.passing = _Passing(self._pairs, chance / chance.max(), rows_at_once)
+
+    def _keep(self, maker, pairs, most_bytes):
         """Keeps the rows of the classes that fit, the smaller ones; returns counts.
 
         They are sorted by content: datasets often come in another order each time.
@@ -249,8 +254,7 @@ class _Rows:
         counts, held = np.zeros(maker.num_classes, "int64"), 0
         parts, bounds = collections.defaultdict(list), []
         large = set()
-        pairs = pairs if batched else pairs.batch(_ROWS_AT_ONCE)
-        for x, y in pairs.as_numpy_iterator():
+        for x, y in parts_of(pairs):
             x, y = check_samples(x, counts.sum()), check_labels(y)
             _check_largest(maker, y)
             bounds.append(value_bounds(x))
@@ -262,8 +266,7 @@ class _Rows:
                 largest = max(parts, key=counts.__getitem__)
                 large.add(largest)
                 held -= sum(part.nbytes for part in parts.pop(largest))
-        low, high = zip(*bounds, strict=True)
-        maker.check_values(min(low), max(high))
+        _check_bounds(maker, bounds)
         for label in sorted(parts):
             rows = _joined(parts.pop(label))
             order = np.argsort(fingerprints(rows, np.zeros(len(rows), int)))
@@ -306,6 +309,13 @@ def _check_samples(maker, shape, dtype):
         )
 
 
+def _check_bounds(maker, bounds):
+    if not bounds:
+        check_samples(np.zeros((0, 0)))
+    low, high = zip(*bounds, strict=True)
+    maker.check_values(min(low), max(high))
+
+
 def _check_largest(maker, y):
     if y.max() >= maker.num_classes:
         raise ValueError(
@@ -316,11 +326,9 @@ def _check_largest(maker, y):
 
 
 class _Passing:
-    """Rows of the largest classes, as many of each, from a dataset read on and on."""
+    """Rows of the largest classes, each with a chance, from a dataset read anew."""
 
-    def __init__(self, pairs, batched, counts, classes, rows_at_once):
-        chance = np.zeros(len(counts))
-        chance[classes] = counts[classes].min() / counts[classes]
+    def __init__(self, pairs, chance, rows_at_once):
         chance = tf.constant(chance, tf.float32)
 
         def is_taken(number, row):
@@ -328,6 +336,7 @@ class _Passing:
             uniform = tf.random.stateless_uniform((), seed)
             return uniform < tf.gather(chance, row[1])
 
+        *_, batched = dataset_specs(pairs)
         pairs = pairs.unbatch() if batched else pairs
         spec = pairs.element_spec[0]
         row_bytes = spec.shape.num_elements() * spec.dtype.size
@@ -424,6 +433,7 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
         sampling_strategy, seed, mark_synthetic: As in `OversamplingModel.oversample`.
     """
     check_form(x, y)
+    check_names(x, maker.names)
     pairs, form, seed = as_pairs(x), label_form(x), fresh_seed(seed)
     spec, *_, batched = dataset_specs(pairs)
     shape = tuple(spec.shape[1 if batched else 0 :])
@@ -432,8 +442,7 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
     for samples, codes in parts_of(pairs):
         bounds.append(value_bounds(check_samples(samples)))
         labels.append(check_labels(codes))
-    low, high = zip(*bounds, strict=True)
-    maker.check_values(min(low), max(high))
+    _check_bounds(maker, bounds)
     strategy = strategy_of(sampling_strategy, maker.names)
     wanted = samples_to_add(np.concatenate(labels), strategy, maker.num_classes)
     if not maker.labels:

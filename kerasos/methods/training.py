@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.data.labels import check_names
 from kerasos.data.pipeline import (
     batches,
     guarded,
@@ -32,6 +33,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
                 "Received: a dataset and one of them. Put labels and batches into "
                 "the dataset, with `kerasos.data.batches(x, y, batch_size)`."
             )
+        check_names(x, model.spec.label_names)
         x = as_pairs(x)
         check_dataset(model.spec, x)
         return balanced_dataset(model, x), validation
@@ -80,6 +82,7 @@ def checked_validation(model, data):
             "Train a classifier on `model.oversample(x, y)` and evaluate that."
         )
     if is_dataset(data):
+        check_names(data, model.spec.label_names)
         data = as_pairs(data)
         check_dataset(model.spec, data)
         return guarded(data, model.spec)

@@ -449,6 +449,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, x, y=None, sample_weight=None):
         """Returns the accuracy on images and labels, or on a dataset of both."""
+        if isinstance(getattr(x, "element_spec", None), tf.TensorSpec):
+            raise ValueError(
+                "`score` needs labels. Expected a dataset of `(images, labels)`. "
+                "Received: one of images alone. Call `predict` for their labels."
+            )
         probabilities, labels = self._predicted(x)
         found = self.classes_[np.argmax(probabilities, axis=1)]
         y = labels if is_dataset(x) else y

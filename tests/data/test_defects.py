@@ -103,6 +103,8 @@ def test_files_are_never_overwritten(tmp_path):
         ({"x": np.full((2, 8, 8, 1), 256.0)}, "floats from 0 to 255"),
         ({"names": ("a",)}, "a name for each label"),
         ({"names": ("a", "../b")}, "can be that of a folder"),
+        ({"names": ("a", "..")}, "can be that of a folder"),
+        ({"names": ("a", "a")}, "one of its own"),
         ({"y": [0, 1, 1]}, "one label per sample"),
     ],
 )

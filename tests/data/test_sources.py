@@ -126,6 +126,15 @@ def test_a_generator_is_refused_with_the_way_out():
         as_arrays(slices((GREY, Y)), Y)
 
 
+def test_names_in_another_order_than_the_folders():
+    dataset = slices((GREY, Y)).batch(2)
+    dataset.class_names = ["a", "b", "c"]
+    names = ["good", "dent", "hole"]
+    assert DataSpec.of(dataset, label_names=names).label_names == tuple(names)
+    with pytest.raises(ValueError, match=r"'a' has another place.*class_names=\['c'"):
+        DataSpec.of(dataset, label_names=["c", "b", "a"])
+
+
 def test_a_folder_without_files_is_named():
     dataset = slices((GREY, Y)).batch(2)
     dataset.class_names = ["a", "b", "c", "empty"]

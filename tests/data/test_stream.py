@@ -130,6 +130,33 @@ def test_several_large_classes_go_by_alike():
     assert not is_new.any()
 
 
+@pytest.mark.parametrize("synthetic", ["missing", {"good": 1.0}, {"dent": 0.8}, 1])
+def test_shares_are_the_same_where_large_classes_go_by(synthetic):
+    def counts(memory_mb):
+        dataset = stream(
+            slices((X, Y)).batch(5),
+            30,
+            memory_mb=memory_mb,
+            synthetic=synthetic,
+            steps_per_epoch=60,
+        )
+        _, y, is_new = seen(dataset)
+        return np.bincount(2 * y + is_new, minlength=6)
+
+    np.testing.assert_allclose(counts(16 / 2**20), counts(512), atol=60)
+
+
+def test_other_places_of_the_names_are_refused():
+    data = slices((X, Y)).batch(7)
+    data.class_names = ["dent", "good", "hole"]
+    for make in (
+        lambda: stream(data, 8),
+        lambda: filled_up(maker(), data, None, "auto", 0, False),
+    ):
+        with pytest.raises(ValueError, match="'dent' has another place"):
+            make()
+
+
 @pytest.mark.parametrize(
     ("synthetic", "expected"),
     [(0, (0, 0, 0)), (1, (1, 1, 1)), ({"hole": 1.0, "dent": 0}, (0, 0, 1))],
@@ -207,6 +234,8 @@ def test_augmentation_is_of_real_rows():
         ((X, np.minimum(Y, 1)), ValueError, r"none of \[2\]"),
         ((slices((X, np.minimum(Y, 1))),), ValueError, r"none of \[2\]"),
         ((X,), TypeError, "`y` is missing"),
+        ((slices((X, Y)).take(0),), ValueError, "is empty"),
+        ((slices((X, Y)).repeat(),), ValueError, "must be finite"),
         ((X, Y[:5]), ValueError, "39 samples and 5 labels"),
         ((X, Y, 0), ValueError, "`batch_size`: it must be an integer"),
         ((X, Y, 8, {"pool": 0}), ValueError, "`pool`: it must be"),

@@ -224,6 +224,8 @@ def test_a_folder_gives_what_its_arrays_give(label_mode, tmp_path):
     estimator.set_params(method="random", sampling_strategy=strategy).fit(data)
     assert estimator.balanced_counts_ == {0: 7, 1: 6, 2: 5, 3: 4}
     images = data.map(lambda images, labels: images)
+    with pytest.raises(ValueError, match="`score` needs labels"):
+        estimator.score(images)
     assert estimator.predict_proba(images).shape == (15, 4)
 
 
