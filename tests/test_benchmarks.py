@@ -117,6 +117,23 @@ def test_fit_resample_time_adds_a_row(tmp_path):
     assert 0.5 < row.auc <= 1 and 0 < row.pair_difference < 1
 
 
+@pytest.mark.slow  # reason: trains and generates in a process of its own, twice
+def test_balanced_stream_adds_rows(tmp_path):
+    path, folder = tmp_path / "stream.csv", tmp_path / "parts"
+    folder.mkdir()
+    options = ["--rows=220", "--side=16", f"--folder={folder}", "--steps=2"]
+    rows_of("balanced_stream.py", path, *options)
+    assert len(list(folder.glob("good/*.png"))) == 176
+    assert len(list(folder.glob("*/*.png"))) == 176 + 33 + 9 + 2
+    found = rows_of(
+        "balanced_stream.py", path, *options, "--measure=speed", "--turns=1"
+    )
+    first, second = found.iloc[0], found.iloc[1]
+    assert first.steps == 7 and 0 <= first.grown_mb < 1_500
+    rates = second.stream_steps_a_second, second.arrays_steps_a_second
+    assert second.ratio == pytest.approx(rates[0] / rates[1], rel=0.05)
+
+
 def test_the_generator_that_folding_is_held_against_makes_the_same_images():
     folded = infogan.generator((8, 8, 1), 4, 2, 3, seed=0)
     unfolded = step_parts.unfolded(folded)

@@ -118,12 +118,15 @@ def check_classes(y, names=None):
     if last != len(labels) - 1:
         absent = int(np.argmax(~np.isin(np.arange(len(labels) + 1), labels)))
         name = f"label {absent}"
+        way_out = (
+            "Number the classes 0..K-1: `_, y = np.unique(y, return_inverse=True)`."
+        )
         if names is not None and absent < len(names):
             name += f", {names[absent]!r}"
+            way_out = "Leave its folder or its name out, or add samples of it."
         raise ValueError(
             "`y` has a class with no sample. Expected every label from 0 to "
-            f"{last}. Received: no sample of {name}. Number the "
-            "classes 0..K-1: `_, y = np.unique(y, return_inverse=True)`."
+            f"{last}. Received: no sample of {name}. {way_out}"
         )
     if counts.min() == 1:
         warnings.warn(

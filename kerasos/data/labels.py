@@ -13,6 +13,17 @@ def named(labels):
     return labels.dtype.kind == "U"
 
 
+def checked_names(names, num_classes):
+    """Returns the names of classes as a tuple of strings, one per class."""
+    if isinstance(names, str) or np.shape(names) != (num_classes,):
+        raise ValueError(
+            "`label_names` must have one name per class. Expected "
+            f"{num_classes} names. Received: label_names={names!r}. "
+            "Leave it out, or give a list in the order of the labels."
+        )
+    return tuple(str(name) for name in names)
+
+
 def codes_of(labels, names):
     """Returns names as integers; other labels stay as they are.
 
@@ -25,7 +36,7 @@ def codes_of(labels, names):
     """
     if not named(labels):
         return labels
-    known = {name: code for code, name in enumerate(names or ())}
+    known = {name: code for code, name in enumerate(() if names is None else names)}
     unique, codes = np.unique(np.asarray(labels).astype(str), return_inverse=True)
     for name in unique:
         if name not in known:
@@ -52,7 +63,10 @@ def check_names(data, names):
             any.
         names: Names in label order, or None. Other words for the classes are fine.
     """
-    own, names = list(getattr(data, "class_names", None) or ()), list(names or ())
+    own, names = (
+        list(getattr(data, "class_names", None) or ()),
+        list([] if names is None else names),
+    )
     moved = [n for n in own if n in names and names.index(n) != own.index(n)]
     if moved:
         raise ValueError(

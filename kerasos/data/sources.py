@@ -200,7 +200,8 @@ def dataset_specs(dataset):
     if not _is_pair(spec):
         raise ValueError(
             "A dataset must yield pairs `(x, y)` of tensors. Received: elements "
-            f"{spec}. Use `dataset.map(...)` to make pairs."
+            f"{spec}. Use `dataset.map(...)` to make pairs, and `label_mode='int'` "
+            "where a folder is read."
         )
     if spec[1].shape.rank not in (0, 1) or spec[0].shape.rank is None:
         raise ValueError(

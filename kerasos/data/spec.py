@@ -13,7 +13,7 @@ from kerasos.data.arrays import (
     check_samples,
     value_bounds,
 )
-from kerasos.data.labels import codes_of
+from kerasos.data.labels import checked_names, codes_of
 from kerasos.data.sources import dataset_specs, summarize
 
 # How far outside of the range values may lie, as a share of its width: augmentation
@@ -70,14 +70,7 @@ class DataSpec:
                 f"sample. Received: {self.class_counts}."
             )
         if self.label_names is not None:
-            names = self.label_names
-            if isinstance(names, str) or np.shape(names) != (self.num_classes,):
-                raise ValueError(
-                    "`label_names` must have one name per class. Expected "
-                    f"{self.num_classes} names. Received: label_names={names!r}. "
-                    "Leave it out, or give a list in the order of the labels."
-                )
-            put("label_names", tuple(str(name) for name in names))
+            put("label_names", checked_names(self.label_names, self.num_classes))
 
     @classmethod
     def of(cls, x, y=None, value_range=None, label_names=None, num_classes=None):
@@ -283,16 +276,30 @@ def _check_range(value_range):
     return low, high
 
 
+def range_seen(shape, dtype, bounds, is_folder=False):
+    """Returns the range of values that data show, or None.
+
+    Args:
+        shape, dtype: Of a sample.
+        bounds: Smallest and largest value.
+        is_folder: Whether they are images of files.
+    """
+    low, high = bounds
+    grey_levels = len(shape) == 3 and 0 <= low and high <= 255
+    if dtype == np.uint8 or (grey_levels and (is_folder or high > 127)):
+        return 0.0, 255.0
+    if dtype.kind == "f" and -1 <= low and high <= 1:
+        return (-1.0 if low < 0 else 0.0), 1.0
+    return None
+
+
 def _resolve_range(data, value_range, is_folder):
     """Returns the given range, or the one the data show; checks that it holds."""
     low, high = data.bounds
     if value_range is None:
-        is_image = len(data.shape) == 3
-        grey_levels = is_image and 0 <= low and high <= 255
-        if data.dtype == np.uint8 or (grey_levels and (is_folder or high > 127)):
-            return 0.0, 255.0
-        if data.dtype.kind == "f" and -1 <= low and high <= 1:
-            return (-1.0 if low < 0 else 0.0), 1.0
+        seen = range_seen(data.shape, data.dtype, data.bounds, is_folder)
+        if seen is not None:
+            return seen
         raise ValueError(
             "`value_range` must be given for these data. It is known only for "
             "uint8, for floats in [0, 1] or [-1, 1], and for images that fill 0..255. "

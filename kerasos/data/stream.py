@@ -86,7 +86,8 @@ def balanced_stream(
             `{class: share}`, 0 for those left out. With 0 the smaller classes are
             repeated.
         augment: A Keras layer, a function of float32 batches, or a list of them, which
-            change real rows and leave their shape: `keras.layers.RandomFlip()`.
+            change real rows and leave their shape: `keras.layers.RandomFlip()`. Under
+            mixed precision make layers with `dtype="float32"`.
         pool: Generated rows that are kept of each class and drawn from, at most, and
             no more than these epochs ask for or half of `memory_mb` holds. None makes
             all rows for their batch, which costs a pass of the generator a batch.
@@ -97,7 +98,9 @@ def balanced_stream(
         steps_per_epoch: Batches of an epoch; by default as many as the real rows fill.
         memory_mb: Megabytes of rows that may be kept.
         seed: Integer: the same one gives the same batches, of data in memory, and of
-            datasets that give the same rows in the same order.
+            datasets that give the same rows in the same order. A run that is resumed
+            gets those of the unbroken one but for rows that go by and layers with draws
+            of their own, which begin anew.
 
     Returns:
         A `tf.data.Dataset` of `(x, y)` in the dtype of the real rows and in the form of
@@ -213,6 +216,7 @@ class _Rows:
         self.kept, self.passing, self._pairs = {}, None, None
         if is_dataset(x):
             check_names(x, maker.names)
+            _refuse_batches(x)
             pairs = self._pairs = as_pairs(x)
             spec, *_, batched = dataset_specs(pairs)
             shape, dtype = spec.shape[1 if batched else 0 :], spec.dtype.as_numpy_dtype
@@ -284,6 +288,15 @@ class _Rows:
                 samples[places] = rows[index[drawn]]
             else:
                 samples[places], labels[places] = self.passing.next(len(places))
+
+
+def _refuse_batches(x):
+    """Raises for batches whose passes leave rows out."""
+    if hasattr(x, "kerasos_tables"):
+        raise ValueError(
+            "A pass over `kerasos.data.batches` leaves rows out. Expected arrays, or a "
+            "dataset of each row once. Received: one of `batches`. Pass its arrays."
+        )
 
 
 def _joined(parts):
@@ -434,6 +447,7 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
     """
     check_form(x, y)
     check_names(x, maker.names)
+    _refuse_batches(x)
     pairs, form, seed = as_pairs(x), label_form(x), fresh_seed(seed)
     spec, *_, batched = dataset_specs(pairs)
     shape = tuple(spec.shape[1 if batched else 0 :])

@@ -12,10 +12,23 @@ import keras
 import numpy as np
 
 from kerasos.checks import Count, Number, Options, Seed, checked
-from kerasos.data.arrays import check_classes, check_labels, check_same_length
-from kerasos.data.labels import codes_of, labels_like, named, strategy_of
+from kerasos.data.arrays import (
+    check_classes,
+    check_labels,
+    check_same_length,
+    value_bounds,
+)
+from kerasos.data.labels import (
+    check_names,
+    checked_names,
+    codes_of,
+    labels_like,
+    named,
+    strategy_of,
+)
 from kerasos.data.resample import samples_to_add, to_dtype
 from kerasos.data.sources import as_arrays, is_dataset
+from kerasos.data.spec import DataSpec, range_seen
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
@@ -40,7 +53,7 @@ class Baseline:
         options: `{name: Option}` of `from_data`, with default and what it may be.
         takes_tables: True: `DeepOverSampler` hands over the user's own table, and no
             matrix that stands for it.
-        label_names: Names of the labels in warnings; None for the integers.
+        label_names: Names of the labels; None for the integers.
     """
 
     produces_samples = False
@@ -51,20 +64,23 @@ class Baseline:
     label_names = None
     options = Options()
 
-    def __init__(self, x, y=None, *, seed=None):
-        if is_dataset(x):
-            self.label_names = getattr(x, "class_names", None)
-        elif y is not None and named(y):
-            self.label_names = np.unique(np.asarray(y)).tolist()
-            y = codes_of(y, self.label_names)
-        self.x, self.y = _samples_and_labels(x, y)
+    def __init__(self, x, y=None, *, seed=None, label_names=None):
+        if label_names is None and is_dataset(x):
+            label_names = getattr(x, "class_names", None)
+        elif label_names is None and y is not None and named(y):
+            label_names = np.unique(np.asarray(y)).tolist()
+        self.x, self.y = _samples_and_labels(x, codes_of(y, label_names))
         self.sample_shape = self.x.shape[1:]
         self.num_classes = int(self.y.max()) + 1
+        if label_names is not None:
+            label_names = checked_names(label_names, self.num_classes)
+            check_names(x, label_names)
+        self.label_names = label_names
         self.seed = seed
 
     @classmethod
     @checked
-    def from_data(cls, x, y=None, *, seed: Seed | None = None):
+    def from_data(cls, x, y=None, *, seed: Seed | None = None, label_names=None):
         """Checks the data and returns an oversampler for data of that shape.
 
         Args:
@@ -73,6 +89,7 @@ class Baseline:
                 which is read into memory.
             y: Integer array `(n,)`, labels `0..num_classes-1`, or names.
             seed: Integer, used by `oversample` and `sample` when they are given none.
+            label_names: Names of the classes, as in `OversamplingModel.from_data`.
 
         Returns:
             An instance of the class, whose options are arguments, too.
@@ -81,7 +98,7 @@ class Baseline:
             TypeError: If an option is unknown.
             ValueError: If the data or the value of an option cannot be used.
         """
-        return cls(x, y, seed=seed)
+        return cls(x, y, seed=seed, label_names=label_names)
 
     def oversample(
         self, x, y=None, sampling_strategy="auto", seed=None, mark_synthetic=False
@@ -148,8 +165,16 @@ class Baseline:
             self.x.dtype,
             self.num_classes,
             self.label_names,
-            lambda low, high: None,
+            self._check_values,
         )
+
+    def _check_values(self, low, high):
+        """Raises `ValueError` for images in other units than those given."""
+        dtype, bounds = self.x.dtype, value_bounds(self.x)
+        units = range_seen(self.sample_shape, dtype, bounds)
+        if len(self.sample_shape) == 3 and units is not None:
+            counts = np.bincount(self.y)
+            DataSpec(self.sample_shape, dtype, units, counts).check_values(low, high)
 
     @checked(hints=SAMPLE_HINTS)
     def sample(self, labels, seed: Seed | None = None):
@@ -295,15 +320,24 @@ class SMOTEOversampler(Baseline):
     ```
     """
 
-    def __init__(self, x, y=None, *, seed=None, k_neighbors=5):
-        super().__init__(x, y, seed=seed)
+    def __init__(self, x, y=None, *, seed=None, k_neighbors=5, label_names=None):
+        super().__init__(x, y, seed=seed, label_names=label_names)
         self.k_neighbors = k_neighbors
 
     @classmethod
     @checked
-    def from_data(cls, x, y=None, *, seed: Seed | None = None, k_neighbors: Count = 5):
+    def from_data(
+        cls,
+        x,
+        y=None,
+        *,
+        seed: Seed | None = None,
+        k_neighbors: Count = 5,
+        label_names=None,
+    ):
         """As that of `RandomOversampler`; see the class for `k_neighbors`."""
-        return cls(x, y, seed=seed, k_neighbors=k_neighbors)
+        options = {"seed": seed, "label_names": label_names}
+        return cls(x, y, k_neighbors=k_neighbors, **options)
 
     def _synthesize(self, x, y, labels, seed):
         from kerasos.over_sampling.smote import smote
@@ -355,9 +389,18 @@ class AugmentOversampler(Baseline):
     makes = ("images",)
 
     def __init__(
-        self, x, y=None, *, seed=None, shift=0.1, rotation=15.0, zoom=0.1, flip=False
+        self,
+        x,
+        y=None,
+        *,
+        seed=None,
+        shift=0.1,
+        rotation=15.0,
+        zoom=0.1,
+        flip=False,
+        label_names=None,
     ):
-        super().__init__(x, y, seed=seed)
+        super().__init__(x, y, seed=seed, label_names=label_names)
         if len(self.sample_shape) != 3:
             raise ValueError(
                 "`augment` transforms images (n, height, width, channels). "
@@ -378,10 +421,12 @@ class AugmentOversampler(Baseline):
         rotation: Annotated[float, Number(0, 180)] = 15.0,
         zoom: BelowOne = 0.1,
         flip: bool = False,
+        label_names=None,
     ):
         """As that of `RandomOversampler`; see the class for the options."""
+        options = {"seed": seed, "label_names": label_names}
         return cls(
-            x, y, seed=seed, shift=shift, rotation=rotation, zoom=zoom, flip=flip
+            x, y, shift=shift, rotation=rotation, zoom=zoom, flip=flip, **options
         )
 
     def _synthesize(self, x, y, labels, seed):

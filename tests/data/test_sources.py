@@ -138,7 +138,7 @@ def test_names_in_another_order_than_the_folders():
 def test_a_folder_without_files_is_named():
     dataset = slices((GREY, Y)).batch(2)
     dataset.class_names = ["a", "b", "c", "empty"]
-    with pytest.raises(ValueError, match="no sample of label 3, 'empty'"):
+    with pytest.raises(ValueError, match="no sample of label 3, 'empty'. Leave its"):
         DataSpec.of(dataset)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasos.data import batches
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 
 COUNTS = (24, 12, 3)
@@ -252,6 +253,13 @@ def test_bad_input_is_refused_first(arguments, error, words):
     arguments = arguments[:-1] if kwargs else arguments
     with pytest.raises(error, match=words):
         stream(*arguments, **kwargs)
+
+
+def test_batches_that_leave_rows_out_are_refused():
+    some = batches(X, Y, 4)
+    for make in (stream, lambda x: filled_up(maker(), x, None, "auto", 0, False)):
+        with pytest.raises(ValueError, match="leaves rows out"):
+            make(some)
 
 
 def test_two_readers_do_not_mix_their_pools():

@@ -1,6 +1,7 @@
 """The base of all methods, on two networks of a few numbers."""
 
 import contextlib
+import dataclasses
 
 import keras
 import numpy as np
@@ -868,3 +869,16 @@ def test_steps_on_arrays_count_and_terminate_on_nan_stops(toy, data):
     stop = keras.callbacks.TerminateOnNaN()
     history = model.fit(batches(*data, 6), epochs=3, verbose=0, callbacks=[stop])
     assert int(model.steps_done.numpy()) == 2 and len(history.epoch) == 1
+
+
+def test_class_names_in_another_order_are_refused(toy):
+    model = toy()
+    x, y = np.zeros((6, *model.spec.shape), model.spec.dtype), np.arange(6) % 3
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(3)
+    spec = model.spec
+    model.spec = dataclasses.replace(spec, label_names=("a", "b", "c"))
+    dataset.class_names = ["b", "a", "c"]
+    with pytest.raises(ValueError, match="where 'b' has another place"):
+        model.fit(dataset)
+    with pytest.raises(ValueError, match="Did you mean|Check it"):
+        model.fit(x, np.array(["a", "b", "d"] * 2))

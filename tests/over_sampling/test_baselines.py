@@ -441,3 +441,23 @@ def test_augment_needs_images():
     x, y = rows()
     with pytest.raises(ValueError, match="For tables use `smote` or `random`"):
         get_method("augment").from_data(x, y)
+
+
+def test_names_of_classes_where_the_dataset_lost_them():
+    x, y = images()
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(7)
+    sampler = get_method("random").from_data(dataset, label_names=["a", "b", "c"])
+    assert among(sampler.sample(["c"], seed=0)[0], x[y == 2]).any()
+    _, names, is_new = sampler.oversample(x, np.array(["a", "b", "c"])[y])
+    assert set(names[is_new]) <= {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("unit", [255.0, 1.0])
+def test_images_in_other_units_are_refused(unit):
+    x, y = images()
+    own = x.astype("float32") / x.max() * unit
+    sampler = get_method("smote").from_data(own, y)
+    other = tf.data.Dataset.from_tensor_slices((own * (256 - unit) / unit, y))
+    for make in (sampler.balanced_dataset, sampler.oversample):
+        with pytest.raises(ValueError, match="units the model was built for"):
+            make(other)
