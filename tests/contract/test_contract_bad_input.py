@@ -37,7 +37,11 @@ BAD_DATA = {
     "no_labels": (lambda x, y: (x, None), TypeError, "`y` is missing"),
     "negative_label": (lambda x, y: (x, y - 1), ValueError, "not be negative"),
     "fraction": (lambda x, y: (x, y + 0.5), ValueError, "must be integers"),
-    "text_labels": (lambda x, y: (x, y.astype(str)), TypeError, "integer labels"),
+    "mixed_labels": (
+        lambda x, y: (x, np.where(y > 0, y.astype(str), None)),
+        TypeError,
+        "integer labels",
+    ),
     "one_hot": (lambda x, y: (x, np.eye(9)[y]), ValueError, "argmax"),
     "absent_class": (lambda x, y: (x, 2 * y), ValueError, "no sample of label 1"),
     "one_class": (lambda x, y: (x, 0 * y), ValueError, "at least two classes"),
