@@ -72,6 +72,8 @@ def test_labels_that_cannot_be_sampled_are_refused(case, runs):
             ValueError, match=rf"Expected: \[.*Received also: .*{wrong}"
         ):
             model.sample([good, wrong])
-    for wrong in ([0.5], [[good]], good, ["a"]):
+    with pytest.raises(ValueError, match="Expected: integers. Received: 'a'"):
+        model.sample(["a"])
+    for wrong in ([0.5], [[good]], good):
         with pytest.raises(ValueError, match="must be a vector of integers"):
             model.sample(wrong)
