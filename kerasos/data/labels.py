@@ -63,10 +63,8 @@ def check_names(data, names):
             any.
         names: Names in label order, or None. Other words for the classes are fine.
     """
-    own, names = (
-        list(getattr(data, "class_names", None) or ()),
-        list([] if names is None else names),
-    )
+    own = list(getattr(data, "class_names", None) or ())
+    names = [] if names is None else list(names)
     moved = [n for n in own if n in names and names.index(n) != own.index(n)]
     if moved:
         raise ValueError(

@@ -249,7 +249,7 @@ def label_form(data):
     if code is _column:
         return lambda codes: tf.cast(codes[:, None], spec[1].dtype)
     num_classes, dtype = spec[1].shape[-1], spec[1].dtype
-    return lambda codes: tf.one_hot(codes, num_classes, dtype=dtype)
+    return lambda codes: tf.cast(tf.one_hot(codes, num_classes), dtype)
 
 
 def _opened(data):
@@ -281,7 +281,7 @@ def _code_function(spec):
     further = y.shape.rank - is_batch
     if further == 0:
         return _whole if y.dtype.is_floating else None
-    if further != 1 or not (y.dtype.is_floating or y.dtype.is_integer):
+    if further != 1 or y.dtype == tf.string:
         return None
     return _column if y.shape[-1] == 1 else _one_hot
 
@@ -291,14 +291,19 @@ def _whole(y):
 
 
 def _column(y):
-    y = y[..., 0]
+    y = _number(y[..., 0])
     return _whole(y) if y.dtype.is_floating else y
 
 
 def _one_hot(y):
+    y = _number(y)
     single = tf.reduce_sum(tf.cast(y != 0, tf.int32), axis=-1) == 1
     single &= tf.reduce_max(y, axis=-1) == 1
     return tf.where(single, tf.argmax(y, axis=-1, output_type=tf.int32), -1)
+
+
+def _number(y):
+    return tf.cast(y, tf.int32) if y.dtype.is_bool else y
 
 
 def _mapped(dataset, function):

@@ -18,6 +18,7 @@ import tensorflow as tf
 from kerasos.checks import AnyOf, Boolean, Integer, Number, check
 from kerasos.data.arrays import (
     check_labels,
+    check_same_length,
     check_samples,
     fingerprints,
     value_bounds,
@@ -224,11 +225,7 @@ class _Rows:
             self.counts = self._keep(maker, pairs, most_bytes)
         else:
             x, y = check_samples(x), check_labels(codes_of(y, maker.names))
-            if len(x) != len(y):
-                raise ValueError(
-                    "`x` and `y` must have one label per sample. Received: "
-                    f"{len(x)} samples and {len(y)} labels. Pass the labels of `x`."
-                )
+            check_same_length(x, y)
             _check_samples(maker, x.shape[1:], x.dtype)
             maker.check_values(*value_bounds(x))
             _check_largest(maker, y)
@@ -373,12 +370,9 @@ class _Passing:
                 self._iterator = self._dataset.as_numpy_iterator()
                 self._rest = next(self._iterator)
             while len(self._rest[1]) < count:
-                self._rest = tuple(
-                    map(
-                        np.concatenate,
-                        zip(self._rest, next(self._iterator), strict=True),
-                    )
-                )
+                more = next(self._iterator)
+                pairs = zip(self._rest, more, strict=True)
+                self._rest = tuple(np.concatenate(pair) for pair in pairs)
             x, y = self._rest
             self._rest = x[count:], y[count:]
             return x[:count], y[:count]

@@ -38,9 +38,10 @@ def augmented(model, seed=0, **options):
     classifier.fit(x, y, batch_size=32, epochs=5)
     ```
     """
-    check_options(options, AugmentOversampler.options, "augmented")
+    moves = {n: AugmentOversampler.options[n] for n in AugmentOversampler.moves}
+    check_options(options, moves, "augmented")
     settings = {}
-    for name, default, kind in AugmentOversampler.options.values():
+    for name, default, kind in moves.values():
         settings[name] = options.get(name, default)
         check(name, settings[name], kind, default)
     (raw,), (output,) = model.inputs, model.outputs

@@ -1,6 +1,6 @@
 """Layers that the methods share."""
 
-from kerasos.layers.counted_shift import CountedShift
+from kerasos.layers.diff_augment import CountedShift
 from kerasos.layers.upsample_conv import UpsampleConv2D
 
 __all__ = ["ConvexGenerator", "CountedShift", "NormalizedDense", "UpsampleConv2D"]

@@ -24,7 +24,6 @@ import keras
 import tensorflow as tf
 
 from kerasos.checks import Listed, OneOf
-from kerasos.layers.counted_shift import CountedShift
 from kerasos.randomness.counted_layers import CountedNoise
 from kerasos.randomness.seeds import derive_seed
 
@@ -34,8 +33,37 @@ _CUT = 0.5  # of each side
 _STREAMS = {"translation": "shift"}  # that of measured rows
 
 
+class _ImageNoise(CountedNoise):
+    """Changes each image in training by uniforms of its own.
+
+    A subclass has `change(images, uniforms)`, uniforms `(batch, draws)`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`.
+        training: Boolean; without it the input is returned as it is.
+
+    Raises:
+        ValueError: If the inputs are no images.
+    """
+
+    draws = 2
+
+    def build(self, input_shape):
+        if len(input_shape) != 4:
+            raise ValueError(
+                f"`{type(self).__name__}` changes images (batch, height, width, "
+                f"channels). Received: shape {tuple(input_shape)}."
+            )
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        uniforms = self.next_uniform((tf.shape(inputs)[0], self.draws))
+        return self.change(inputs, uniforms)
+
+
 @keras.saving.register_keras_serializable(package="kerasos")
-class CountedColor(CountedNoise):
+class CountedColor(_ImageNoise):
     """Changes the brightness, saturation and contrast of each image.
 
     With u, v, w uniform in [0, 1) for each image, m_c the mean of a pixel's channels
@@ -46,22 +74,17 @@ class CountedColor(CountedNoise):
     Args:
         width: Float, r, half the width of the range of the images.
         seed: Integer.
-
-    Call arguments:
-        inputs: Float tensor `(batch, height, width, channels)`.
-        training: Boolean; without it the input is returned as it is.
     """
+
+    draws = 3
 
     def __init__(self, width=1.0, seed=0, **kwargs):
         super().__init__(seed, **kwargs)
         self.width = float(width)
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
-        uniforms = self.next_uniform((tf.shape(inputs)[0], 3))
-        uniforms = tf.cast(uniforms, inputs.dtype)[:, :, None, None, None]
-        x = inputs + (uniforms[:, 0] - 0.5) * self.width
+    def change(self, images, uniforms):
+        uniforms = tf.cast(uniforms, images.dtype)[:, :, None, None, None]
+        x = images + (uniforms[:, 0] - 0.5) * self.width
         mean = tf.reduce_mean(x, axis=3, keepdims=True)
         x = mean + 2.0 * uniforms[:, 1] * (x - mean)
         mean = tf.reduce_mean(x, axis=[1, 2, 3], keepdims=True)
@@ -72,7 +95,39 @@ class CountedColor(CountedNoise):
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class CountedCutout(CountedNoise):
+class CountedShift(_ImageNoise):
+    """Moves each image by whole pixels, drawn alike, border pixels repeated.
+
+    Args:
+        share: Float in [0, 1), the largest move as a share of the side; in each
+            direction it is rounded to whole pixels. 0 moves nothing.
+        seed: Integer.
+
+    Raises:
+        ValueError: If `share` is not in [0, 1).
+    """
+
+    def __init__(self, share=0.125, seed=0, **kwargs):
+        if not 0 <= share < 1:
+            raise ValueError(f"`share` must lie in [0, 1). Received: share={share}.")
+        super().__init__(seed, **kwargs)
+        self.share = float(share)
+
+    def change(self, images, uniforms):
+        rows, columns = (
+            _moves(uniforms[:, axis], images.shape[1 + axis], self.share, images.dtype)
+            for axis in range(2)
+        )
+        # Products with 0 and 1 move pixels as a gather would, and their gradients,
+        # unlike its own, are products, too.
+        return tf.einsum("bip,bpqc,bjq->bijc", rows, images, columns)
+
+    def get_config(self):
+        return {**super().get_config(), "share": self.share}
+
+
+@keras.saving.register_keras_serializable(package="kerasos")
+class CountedCutout(_ImageNoise):
     """Sets a rectangle of each image to one value, at a place drawn for the image.
 
     Its sides are half those of the image, rounded up; its middle is any pixel, so that
@@ -81,28 +136,29 @@ class CountedCutout(CountedNoise):
     Args:
         fill: Float, the value.
         seed: Integer.
-
-    Call arguments:
-        inputs: Float tensor `(batch, height, width, channels)`.
-        training: Boolean; without it the input is returned as it is.
     """
 
     def __init__(self, fill=0.0, seed=0, **kwargs):
         super().__init__(seed, **kwargs)
         self.fill = float(fill)
 
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
-        uniforms = self.next_uniform((tf.shape(inputs)[0], 2))
+    def change(self, images, uniforms):
         rows, columns = (
-            _inside(uniforms[:, axis], inputs.shape[1 + axis]) for axis in range(2)
+            _inside(uniforms[:, axis], images.shape[1 + axis]) for axis in range(2)
         )
         cut = (rows[:, :, None] & columns[:, None, :])[..., None]
-        return tf.where(cut, tf.cast(self.fill, inputs.dtype), inputs)
+        return tf.where(cut, tf.cast(self.fill, images.dtype), images)
 
     def get_config(self):
         return {**super().get_config(), "fill": self.fill}
+
+
+def _moves(uniforms, side, share, dtype):
+    """Returns `(batch, side, side)`, row i of each 1 at the pixel that i shows."""
+    most = round(side * share)
+    moves = tf.cast(tf.floor(uniforms * (2 * most + 1)), tf.int32) - most
+    shown = tf.clip_by_value(tf.range(side) + moves[:, None], 0, side - 1)
+    return tf.one_hot(shown, side, dtype=dtype)
 
 
 def _inside(uniforms, side):

@@ -231,7 +231,12 @@ class Sampling:
         where a class lacks them: `classifier.fit(model.balanced_dataset(dataset, 32))`.
 
         Args:
-            x, y, batch_size, **kwargs: Those of `kerasos.data.stream.balanced_stream`.
+            x: Real rows: a dataset as in `from_data`, or samples `(n, *spec.shape)`.
+            y: Their labels `(n,)`; None for a dataset.
+            batch_size: Rows of a batch, 32 by default.
+            **kwargs: `synthetic`, `augment`, `pool`, `refresh`, `mark_synthetic`,
+                `steps_per_epoch`, `memory_mb`, `seed`: see
+                `help(kerasos.data.stream.balanced_stream)`.
 
         Returns:
             A `tf.data.Dataset` of `(x, y)`.

@@ -36,9 +36,9 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         check_names(x, model.spec.label_names)
         x = as_pairs(x)
         check_dataset(model.spec, x)
-        return balanced_dataset(model, x), validation
+        return in_balance(model, x), validation
     if isinstance(x, tf.distribute.DistributedDataset):
-        return balanced_dataset(model, x), validation
+        return in_balance(model, x), validation
     if y is None and not isinstance(x, collections.abc.Iterator):
         raise ValueError(
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
@@ -59,7 +59,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         shuffle=shuffle,
         seed=derive_seed(model.seed, "batches"),
     )
-    return balanced_dataset(model, dataset), validation
+    return in_balance(model, dataset), validation
 
 
 def refuse_weights(model, function, weights):
@@ -92,7 +92,7 @@ def checked_validation(model, data):
     return data
 
 
-def balanced_dataset(model, dataset):
+def in_balance(model, dataset):
     """Returns the dataset that the model trains on."""
     if model.batch_balance:
         dataset = rebalanced(dataset, model.batch_balance) or _refuse(model, dataset)

@@ -387,6 +387,7 @@ class AugmentOversampler(Baseline):
     """
 
     makes = ("images",)
+    moves = ("shift", "rotation", "zoom", "flip")
 
     def __init__(
         self,

@@ -42,8 +42,12 @@ class Batches(keras.utils.PyDataset):
         Y[:, None].astype("float32"),
         np.eye(3, dtype="float32")[Y],
         np.eye(3, dtype="int32")[Y],
+        np.eye(3, dtype="bool")[Y],
     ],
-    ids=["int", "float", "column", "float_column", "one_hot", "int_one_hot"],
+    ids=[
+        *("int", "float", "column", "float_column"),
+        *("one_hot", "int_one_hot", "bool_one_hot"),
+    ],
 )
 @pytest.mark.parametrize("form", ["single", "batched", "py_dataset", "dict"])
 def test_every_form_of_a_dataset_is_read(x, labels, form):

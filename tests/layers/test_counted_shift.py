@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.counted_shift import CountedShift
+from kerasos.layers.diff_augment import CountedShift
 
 IMAGES = np.random.default_rng(0).normal(size=(60, 8, 6, 2)).astype("float32")
 

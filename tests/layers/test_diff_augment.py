@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.layers.counted_shift import CountedShift
 from kerasos.layers.diff_augment import (
     POLICY,
     CountedColor,
     CountedCutout,
+    CountedShift,
     augmented,
 )
 

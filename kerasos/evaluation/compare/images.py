@@ -21,7 +21,7 @@ from kerasos.data.arrays import (
     value_bounds,
 )
 from kerasos.data.sources import as_pairs, check_form, is_dataset, read_dataset
-from kerasos.data.spec import DataSpec
+from kerasos.data.spec import DataSpec, range_seen
 from kerasos.evaluation.compare.checks import check_classes
 from kerasos.evaluation.compare.contenders import (
     FOR_IMAGES,
@@ -79,9 +79,8 @@ class Images:
         self.X, self.y = _of_dataset(X, y) if self.is_dataset else _of_stack(X, y)
         self.classes, self.codes = check_classes(self.X, self.y)
         counts = np.bincount(self.codes)
-        low, high = value_bounds(self.X)
-        shape = with_channels(self.X[:1]).shape[1:]
-        dtype, value_range = self.X.dtype.name, _value_range(low, high, self.X.dtype)
+        shape, dtype = with_channels(self.X[:1]).shape[1:], self.X.dtype
+        value_range = _value_range(shape, dtype, value_bounds(self.X))
         self.spec = DataSpec(shape, dtype, value_range, counts)
         self.metrics = make_metrics(metrics, objective, self.classes, self.codes)
         self.contenders = make_contenders(methods, self.metrics.costs, self._contender)
@@ -381,11 +380,8 @@ def _of_dataset(dataset, y):
     return X, y if names is None else np.asarray(names)[y]
 
 
-def _value_range(low, high, dtype):
-    if 0 <= low and high <= 1 and dtype.kind == "f":
-        return 0.0, 1.0
-    if -1 <= low and high <= 1 and dtype.kind == "f":
-        return -1.0, 1.0
-    if 0 <= low and high <= 255:
-        return 0.0, 255.0
-    return low, max(high, low + 1.0)
+def _value_range(shape, dtype, bounds):
+    """Returns the range that the data show, whatever they are."""
+    seen = range_seen(shape, dtype, bounds) or range_seen(shape, dtype, bounds, True)
+    low, high = bounds
+    return seen or (low, max(high, low + 1.0))
