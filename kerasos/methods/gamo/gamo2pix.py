@@ -554,8 +554,8 @@ def _decoders(arguments, kind, shared, latent_dim, filters, size):
     spec, seed = arguments["spec"], arguments["seed"]
     names = ["all"] if shared else sorted(arguments["generator"].labels)
 
-    def each(network, name, *sizes):
-        return [network(*sizes, name=f"{name}_{k}") for k in names]
+    def each(network, name, *sizes, **options):
+        return [network(*sizes, name=f"{name}_{k}", **options) for k in names]
 
     def inputs(width):
         return (width, spec.num_classes) if shared else width
@@ -568,10 +568,10 @@ def _decoders(arguments, kind, shared, latent_dim, filters, size):
             "critics": each(networks.began_autoencoder, "critic", *critic),
         }
     head = (inputs(FEATURES), latent_dim, seed)
-    decoder = (spec.shape, inputs(latent_dim), seed, size)
+    decoder = (spec.shape, inputs(latent_dim), seed)
     return {
         "heads": each(networks.posterior_head, "head", *head),
-        "decoders": each(networks.vae_decoder, "decoder", *decoder),
+        "decoders": each(networks.vae_decoder, "decoder", *decoder, size=size),
     }
 
 

@@ -43,7 +43,7 @@ def posterior_head(num_inputs, latent_dim, seed, name="head"):
     return keras.Model(inputs, outputs, name=name)
 
 
-def vae_decoder(shape, num_inputs, seed, size="paper", name="decoder"):
+def vae_decoder(shape, num_inputs, seed, name="decoder", size="paper"):
     """Latents to an image in [-1, 1].
 
     Dense 7*7*32 LReLU(.1) - two times ConvT 4x4x32 stride 2 LReLU(.1) - Conv 4x4 tanh:
