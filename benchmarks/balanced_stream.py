@@ -17,13 +17,12 @@ for a few steps. Then two things are measured, each a row of the CSV file:
 
 import gc
 import pathlib
-import re
 import tempfile
 import time
 
 import keras
 from absl import app, flags, logging
-from timing import add_row, machine
+from timing import add_row, forget_peak, machine, resident_mb
 
 import kerasos
 from kerasos.evaluation import small_cnn
@@ -59,7 +58,7 @@ def draw(folder):
 
 def memory(make, row):
     gc.collect()
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    forget_peak()
     row["start_mb"] = resident_mb("VmRSS")
     began = time.perf_counter()
     for _ in make():
@@ -67,11 +66,6 @@ def memory(make, row):
     row["seconds"] = round(time.perf_counter() - began, 1)
     row["peak_mb"] = resident_mb("VmHWM")
     row["grown_mb"] = row["peak_mb"] - row["start_mb"]
-
-
-def resident_mb(name):
-    status = pathlib.Path("/proc/self/status").read_text()
-    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1]) // 1024
 
 
 def speed(make, dataset, spec, row):

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 from absl import app, flags, logging
-from timing import add_row, machine, peak_mb
+from timing import add_row, machine, peak_mb, skewed_rows
 
 from kerasos.evaluation import quality
 from kerasos.over_sampling import DeepOverSampler
@@ -30,16 +30,6 @@ _OUTPUT = flags.DEFINE_string(
 )
 
 
-def table(rows, columns, minority, seed):
-    """Returns float32 columns and labels; every second column is skewed."""
-    rng = np.random.default_rng(seed)
-    y = (rng.permutation(rows) < minority * rows).astype("int32")
-    mixing = rng.normal(size=(columns, columns)) / np.sqrt(columns)
-    x = rng.normal(size=(rows, columns)) @ mixing + 0.5 * y[:, None]
-    x[:, ::2] = np.exp(x[:, ::2])
-    return x.astype("float32"), y
-
-
 def likeness(real, new, seed):
     """Returns what `quality` says of as many rows of both."""
     source = np.random.default_rng(seed)
@@ -52,7 +42,7 @@ def likeness(real, new, seed):
 
 def main(_):
     logging.set_verbosity(logging.ERROR)
-    X, y = table(_ROWS.value, _COLUMNS.value, _MINORITY.value, _SEED.value)
+    X, y = skewed_rows(_ROWS.value, _COLUMNS.value, _MINORITY.value, _SEED.value)
     sampler = DeepOverSampler(
         _METHOD.value, epochs=_EPOCHS.value, random_state=_SEED.value
     )

@@ -3,6 +3,7 @@
 import datetime
 import os
 import pathlib
+import re
 import resource
 import time
 
@@ -36,6 +37,27 @@ def time_in_turn(functions, data, rounds, steps):
 def peak_mb():
     """Returns the peak resident memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_mb(name):
+    """Returns the resident memory now, "VmRSS", or at its peak, "VmHWM". Linux only."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(rf"{name}:\s*(\d+) kB", status)[1]) // 1024
+
+
+def forget_peak():
+    """Lets "VmHWM" begin anew. Linux only."""
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
+def skewed_rows(rows, columns, minority, seed):
+    """Returns float32 columns and labels; every second column is skewed."""
+    rng = np.random.default_rng(seed)
+    y = (rng.permutation(rows) < minority * rows).astype("int32")
+    mixing = rng.normal(size=(columns, columns)) / np.sqrt(columns)
+    x = rng.normal(size=(rows, columns)) @ mixing + 0.5 * y[:, None]
+    x[:, ::2] = np.exp(x[:, ::2])
+    return x.astype("float32"), y
 
 
 def machine():

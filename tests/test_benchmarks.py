@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -66,23 +67,30 @@ def test_step_time_holds_a_method_against_its_bare_sum(tmp_path):
     assert row["sample_over_decoder"] == pytest.approx(rates, abs=0.01)
 
 
-@pytest.mark.slow  # reason: compiles a GAMO model with XLA, in a process of its own
-def test_memory_reports_a_peak_after_each_part():
+@pytest.mark.slow  # reason: trains in a process of its own, whose memory is looked at
+@pytest.mark.parametrize("kind", ["table", "images"])
+def test_no_part_holds_more_than_one_copy_in_float32(kind, tmp_path):
+    path = tmp_path / "large.csv"
     paths = [str(ROOT), os.environ.get("PYTHONPATH")]
-    options = ["--points=300", "--features=4", "--steps=1"]
+    rows = {"table": 200_000, "images": 16_000}[kind]
+    options = [f"--kind={kind}", "--steps=3", "--samples=64", "--minority=0.49"]
+    options += [f"--rows={rows}", f"--output={path}", "--parts=model,fit,oversample"]
     result = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "memory.py"), *options],
+        [sys.executable, str(BENCHMARKS / "large_data.py"), *options],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         timeout=600,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    lines = [line.split() for line in result.stdout.splitlines()]
-    parts = ["imports", "data", "model", "training", "oversampling"]
-    assert [line[0] for line in lines] == parts
-    peaks = [float(line[-2]) for line in lines]
-    assert peaks == sorted(peaks) and peaks[0] > 0
+    found = pd.read_csv(path).set_index("part")
+    assert (found.seconds > 0).all() and (found.float32_mb == found.float32_mb[0]).all()
+    data, copy = found.data_mb.iloc[0], found.float32_mb.iloc[0]
+    assert copy == pytest.approx(data * (4 if kind == "images" else 1), abs=2)
+    # The model's own is small; programs and threads take the rest.
+    own = 60
+    assert found.grown_mb["model"] < copy + own
+    assert found.grown_mb["oversample"] < found.result_mb["oversample"] + copy + own
 
 
 @pytest.mark.slow  # reason: compiles four small functions with XLA
@@ -132,6 +140,95 @@ def test_balanced_stream_adds_rows(tmp_path):
     assert first.steps == 7 and 0 <= first.grown_mb < 1_500
     rates = second.stream_steps_a_second, second.arrays_steps_a_second
     assert second.ratio == pytest.approx(rates[0] / rates[1], rel=0.05)
+
+
+PROGRAM = """HloModule step, is_scheduled=true
+
+%add (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
+}
+
+%fused_computation (p: f32[8,4]) -> f32[8,4] {
+  %p = f32[8,4]{1,0} parameter(0)
+  %e = f32[8,4]{1,0} exponential(%p)
+  ROOT %n = f32[8,4]{1,0} negate(%e)
+}
+
+%body (state: (s32[], f32[8,4])) -> (s32[], f32[8,4]) {
+  %state = (s32[], f32[8,4]{1,0}) parameter(0)
+  %x = f32[8,4]{1,0} get-tuple-element(%state), index=1
+  %f = f32[8,4]{1,0} fusion(%x), kind=kLoop, calls=%fused_computation
+  %i = s32[] get-tuple-element(%state), index=0
+  ROOT %next = (s32[], f32[8,4]{1,0}) tuple(%i, %f)
+}
+
+%condition (state.1: (s32[], f32[8,4])) -> pred[] {
+  %state.1 = (s32[], f32[8,4]{1,0}) parameter(0)
+  %j = s32[] get-tuple-element(%state.1), index=0
+  %k = s32[] constant(3)
+  ROOT %less = pred[] compare(%j, %k), direction=LT
+}
+
+ENTRY %main (x.1: f32[8,4], w: f32[4,4]) -> f32[8] {
+  %x.1 = f32[8,4]{1,0} parameter(0)
+  %w = f32[4,4]{1,0} parameter(1)
+  %dot = f32[8,4]{1,0} dot(%x.1, %w), lhs_contracting_dims={1}
+  %zero = s32[] constant(0)
+  %start = (s32[], f32[8,4]{1,0}) tuple(%zero, %dot)
+  %loop = (s32[], f32[8,4]{1,0}) while(%start), condition=%condition, body=%body
+  %y = f32[8,4]{1,0} get-tuple-element(%loop), index=1
+  %none = f32[] constant(0)
+  ROOT %reduce = f32[8]{0} reduce(%y, %none), dimensions={1}, to_apply=%add
+}
+"""
+
+
+def test_what_starts_a_kernel_is_counted_in_loops_and_not_in_fusions():
+    with script_module.loaded(BENCHMARKS / "device_check.py") as module:
+        found = module.count_kernels(PROGRAM)
+        # A product, a sum over rows; in the loop a fusion and its comparison.
+        assert found == {"kernels": 4, "fusions": 1, "host": ""}
+        asks = PROGRAM.replace("dot(%x.1, %w)", "infeed(%x.1, %w)")
+        assert module.count_kernels(asks)["host"] == "infeed"
+
+
+@pytest.mark.slow  # reason: compiles a step, saves, exports and loads
+def test_device_check_adds_a_row_a_method_and_one_for_an_error(tmp_path):
+    path = tmp_path / "device.csv"
+    options = ["--shape=6", "--counts=40,12", "--batch=8", "--steps=2", "--samples=9"]
+    names = "--methods=two_stage_cvae:latent_dim=x,two_stage_cvae,cgan"
+    rows = rows_of("device_check.py", path, *options, names)
+    assert rows.method.tolist() == ["two_stage_cvae", "two_stage_cvae", "cgan"]
+    assert "latent_dim" in rows.error[0] and rows.error[1:].isna().all()
+    staged, cgan = rows.iloc[1], rows.iloc[2]
+    for column in ("first_step_s", "ms", "kernels", "fusions"):
+        assert re.fullmatch(r"vae [\d.]+ latent [\d.]+", staged[column]), column
+        assert float(cgan[column]) > 0
+    assert (staged.whole, cgan.whole) == ("vae yes latent yes", "yes")
+    done = rows.iloc[1:]
+    assert (done.finite.astype(str) == "True").all() and done.device.nunique() == 1
+    assert (done.saved_difference < 1e-6).all()
+    assert (done.chunk_difference < 1e-5).all()
+    assert done.served.tolist() == ["5x6", "5x6"]
+
+
+@pytest.mark.slow  # reason: trains in two processes of its own
+def test_same_losses_tells_a_changed_step_from_the_same(tmp_path):
+    with script_module.loaded(BENCHMARKS / "same_losses.py") as module:
+        path = tmp_path / "losses.json"
+        module.flags.FLAGS(["", "--steps=3"])
+        here = module.trained(ROOT, ["cvae"], path)
+        assert set(here) == {"cvae images", "cvae tables"}
+        again = module.trained(ROOT, ["cvae"], path)
+        log, other = here["cvae tables"], again["cvae tables"]
+        assert len(log) == 3 and module.largest_difference(log, other)[0] == 0.0
+        other[1]["kl_loss"] *= 1.001
+        found, loss, step = module.largest_difference(log, other)
+        assert (loss, step) == ("kl_loss", 1) and found == pytest.approx(1e-3, rel=0.01)
+        del other[2]["kl_loss"]
+        assert module.largest_difference(log, other)[0] == float("inf")
 
 
 def test_the_generator_that_folding_is_held_against_makes_the_same_images():

@@ -12,6 +12,10 @@ from kerasos.data.arrays import value_bounds
 _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 
+# None of our dataset functions needs AutoGraph, which takes a second to rewrite them.
+as_written = tf.autograph.experimental.do_not_convert
+
+
 class EpochCounter:
     """Two integers in host memory that dataset functions read: epoch and stride.
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasos.checks import AnyOf, Boolean, OneOf, check, check_count
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
-from kerasos.data.host import EpochCounter, HostTable
+from kerasos.data.host import EpochCounter, HostTable, as_written
 from kerasos.randomness.seeds import derive_seed
 
 BALANCED = AnyOf((Boolean(), OneOf(("copies",))))
@@ -135,6 +135,21 @@ def uniform_from(dataset, epoch):
     return None if remake is None else remake(epoch)
 
 
+def with_our_options(dataset):
+    """Returns a dataset in a fixed order, sharded by rows, and without a tuner.
+
+    The tuner's thread may miss that its iterator is gone and sleep on; the end of an
+    epoch waits for it, at worst as long as the epoch took (up to a minute).
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return dataset.with_options(options)
+
+
 def guarded(dataset, spec):
     """Returns `dataset` up to the first batch that does not fit, with what is wrong.
 
@@ -162,6 +177,7 @@ def guarded(dataset, spec):
             errors[:] = [error]
         return not errors
 
+    @as_written
     def fits(number, batch):
         x, y = batch[:2]
         return tf.cond(
@@ -171,7 +187,7 @@ def guarded(dataset, spec):
         )
 
     numbered = dataset.enumerate().take_while(fits)
-    result = numbered.map(lambda number, batch: batch).prefetch(1)
+    result = numbered.map(as_written(lambda number, batch: batch)).prefetch(1)
     # Keras counts steps by it, and the number is unknown to TensorFlow now.
     result.cardinality = dataset.cardinality
     result.kerasos_errors = errors
@@ -233,26 +249,19 @@ def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
         first_rows, rows = _switched((first_rows, rows), late, uniform_epoch, steps)
     epoch = EpochCounter()
 
+    @as_written
     def gather(item):
         index = rows(item)
         return tuple(table.gather(index) for table in tables)
 
     dataset = (
         tf.data.Dataset.from_tensors(0)
-        .flat_map(lambda _: first_rows(epoch.advance() * steps))
+        .flat_map(as_written(lambda _: first_rows(epoch.advance() * steps)))
         .map(gather, num_parallel_calls=AHEAD)
         .prefetch(AHEAD)
         .apply(tf.data.experimental.assert_cardinality(steps))
     )
-    options = tf.data.Options()
-    options.deterministic = True
-    # The tuner's thread may miss that its iterator is gone and sleep on; the end of an
-    # epoch waits for it, at worst as long as the epoch took (up to a minute).
-    options.autotune.enabled = False
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    dataset = dataset.with_options(options)
+    dataset = with_our_options(dataset)
     dataset.kerasos_epoch = epoch
     dataset.kerasos_tables = tables
 
@@ -300,6 +309,7 @@ def _pass_order(n, batch_size, steps, seed, copies=None):
         return tf.reshape(order[: per_pass * batch_size], (per_pass, batch_size))
 
     def from_batch(first):
+        @as_written
         def slices(number):
             start = tf.where(number == first // per_pass, first % per_pass, 0)
             return tf.data.Dataset.from_tensor_slices(one_pass(number)[start:])
@@ -347,10 +357,11 @@ def _switched(early, late, epoch, steps):
     """Returns the functions of `early` before that epoch and of `late` from it on."""
 
     def from_batch(first):
-        parts = [
-            first_rows(first).map(lambda item, rows=rows: tf.cast(rows(item), tf.int64))
-            for first_rows, rows in (early, late)
-        ]
+        def drawn(first_rows, rows):
+            read = as_written(lambda item: tf.cast(rows(item), tf.int64))
+            return first_rows(first).map(read)
+
+        parts = [drawn(*order) for order in (early, late)]
         taken = tf.where(first < epoch * steps, tf.constant(steps, tf.int64), 0)
         return parts[0].take(taken).concatenate(parts[1].take(steps - taken))
 

@@ -16,6 +16,7 @@ from kerasos.data.arrays import (
     fingerprints,
     value_bounds,
 )
+from kerasos.data.host import as_written
 from kerasos.data.labels import check_names, codes_of, named
 
 _ROWS_AT_ONCE = 256  # of a dataset that is not batched
@@ -307,7 +308,7 @@ def _number(y):
 
 
 def _mapped(dataset, function):
-    result = dataset.map(function, num_parallel_calls=1)
+    result = dataset.map(as_written(function), num_parallel_calls=1)
     if hasattr(dataset, "class_names"):
         result.class_names = dataset.class_names
     return result

@@ -23,9 +23,9 @@ from kerasos.data.arrays import (
     fingerprints,
     value_bounds,
 )
-from kerasos.data.host import EpochCounter
+from kerasos.data.host import EpochCounter, as_written
 from kerasos.data.labels import check_names, codes_of, strategy_of
-from kerasos.data.pipeline import AHEAD
+from kerasos.data.pipeline import AHEAD, with_our_options
 from kerasos.data.resample import samples_to_add
 from kerasos.data.sources import (
     as_pairs,
@@ -149,10 +149,12 @@ def balanced_stream(
             samples[is_new] = made.rows(*chosen, int(number), int(number) // steps)
         return samples, labels.astype("int32"), is_new
 
+    @as_written
     def numbers(_):
         first = epochs.advance() * steps
         return tf.data.Dataset.range(first, first + steps)
 
+    @as_written
     def filled(number):
         dtypes = tf.as_dtype(rows.dtype), tf.int32, tf.bool
         parts = tf.numpy_function(batch, [number], dtypes)
@@ -164,16 +166,15 @@ def balanced_stream(
     if augment is not None:
         dataset = dataset.map(_augmenting(augment, rows))
     form = label_form(x) if is_dataset(x) else tf.identity
-    dataset = dataset.map(
-        lambda x, y, is_new: (x, form(y), *([is_new] if mark_synthetic else []))
-    )
+
+    @as_written
+    def given(x, y, is_new):
+        return (x, form(y), is_new) if mark_synthetic else (x, form(y))
+
+    dataset = dataset.map(given)
     dataset = dataset.prefetch(AHEAD)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    dataset = dataset.with_options(options)
+    dataset = with_our_options(dataset)
     dataset.kerasos_epoch = epochs
     dataset.class_names = maker.names and list(maker.names)
     return dataset
@@ -341,6 +342,7 @@ class _Passing:
     def __init__(self, pairs, chance, rows_at_once):
         chance = tf.constant(chance, tf.float32)
 
+        @as_written
         def is_taken(number, row):
             seed = tf.stack([number, tf.zeros_like(number)])
             uniform = tf.random.stateless_uniform((), seed)
@@ -351,11 +353,11 @@ class _Passing:
         spec = pairs.element_spec[0]
         row_bytes = spec.shape.num_elements() * spec.dtype.size
         shuffled = max(1, min(_SHUFFLED_ROWS, _SHUFFLED_BYTES // row_bytes))
-        self._dataset = (
+        self._dataset = with_our_options(
             pairs.repeat()
             .enumerate()
             .filter(is_taken)
-            .map(lambda number, row: row)
+            .map(as_written(lambda number, row: row))
             .shuffle(shuffled, seed=0)
             .batch(rows_at_once)
             .prefetch(AHEAD)
@@ -469,6 +471,7 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
             yield maker.make(chunk, derive_seed(seed, "filled", start)), chunk
 
     def marked(dataset, is_new):
+        @as_written
         def written(x, y):
             mark = tf.fill(tf.shape(y), is_new)
             return (x, form(y), *([mark] if mark_synthetic else []))

@@ -305,8 +305,13 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     @property
     def prefers_jit(self):
-        """Whether XLA is the faster choice for these networks on one device."""
+        """Whether XLA is the faster choice for these networks on a processor."""
         return False
+
+    @property
+    def can_jit(self):
+        """Whether XLA can compile a step, since no part of it is Python's."""
+        return True
 
     @property
     def is_trained(self):
@@ -374,7 +379,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         Args:
             optimizers: `{name: optimizer}`, names as in `player_variables`; each
                 a Keras optimizer, its name or its config.
-            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
+            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`. XLA
+                compiles by default on one GPU, and where `prefers_jit` on a processor.
         """
         for name in kwargs:
             if name not in COMPILE_OPTIONS:
@@ -388,7 +394,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
                     + " Each player has an optimizer of its own, and its own loss."
                 )
         replicas = self.distribute_strategy.num_replicas_in_sync
-        jit_compile = kwargs.pop("jit_compile", "auto")
+        jit_compile = given = kwargs.pop("jit_compile", "auto")
         steps = kwargs.get("steps_per_execution", 1)
         if replicas > 1 and (jit_compile is True or steps > 1):
             raise ValueError(
@@ -399,9 +405,14 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             )
         if jit_compile == "auto":
             eager = kwargs.get("run_eagerly", False)
-            jit_compile = self.prefers_jit and replicas == 1 and not eager
+            # On a GPU a step of small networks is mostly the start of its kernels.
+            prefers_jit = bool(tf.config.list_logical_devices("GPU"))
+            prefers_jit |= self.prefers_jit
+            jit_compile = prefers_jit and self.can_jit and replicas == 1 and not eager
         variables = self.player_variables()
         super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
+        # A file says "auto", so that the machine that reads it chooses.
+        self._chosen_jit = jit_compile if given == "auto" else None
         self.players = [name for name in optimizers if name in variables]
         for name in self.players:
             optimizer = keras.optimizers.get(optimizers[name])
@@ -424,7 +435,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             for name in self.players
         }
         config["steps_per_execution"] = self.steps_per_execution
-        config["jit_compile"] = self.jit_compile
+        was_chosen = self.jit_compile == self._chosen_jit
+        config["jit_compile"] = "auto" if was_chosen else self.jit_compile
         return config
 
     def compile_from_config(self, config):

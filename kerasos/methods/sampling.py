@@ -142,7 +142,9 @@ class Sampling:
             ]
             if self.num_codes:
                 signature.append(tf.TensorSpec((None, self.num_codes), tf.float32))
-            function = tf.function(self._samples, input_signature=signature)
+            function = tf.function(
+                self._samples, input_signature=signature, autograph=False
+            )
             self.__dict__["_compiled_samples"] = (function, settings)
         return lambda *inputs: function(*inputs).numpy()
 

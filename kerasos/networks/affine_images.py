@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def affine_images(images, uniforms, shift, rotation, zoom, flip):
     """Returns images moved at random, one bilinear interpolation each.
 

@@ -4,13 +4,17 @@ What a method must tell these tests is in `contract_cases.py`.
 """
 
 import collections
+import re
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from contract_runs import (
     BATCH,
     NETWORKS,
     assert_close_movement,
+    batches,
     compile_plain,
     each,
     each_full_network,
@@ -19,6 +23,14 @@ from contract_runs import (
     fit_plain,
     some_labels,
 )
+
+GPU_IMAGES = ("gamo-conv", "dos-images", "cwae-images", "imsic-images", "dgc-images")
+
+
+@pytest.fixture
+def dtype_policy():
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy("float32")
 
 
 @each_network
@@ -80,6 +92,40 @@ def test_xla_gives_the_same_weights(case, runs, same_noise_under_xla):
     fit_plain(model, case)
     assert model.jit_compile is True
     assert_close_movement(model, expected, [v.numpy() for v in model.weights])
+
+
+# Small networks of images besides: on processors XLA does not compile these by default.
+ON_A_GPU = [case for case in NETWORKS if case.full or case.id in GPU_IMAGES]
+
+
+@each([case for case in ON_A_GPU if case.id != "activegan-rows"])
+def test_a_step_is_one_program_with_nothing_on_the_host(case):
+    model = case.build()
+    assert model.can_jit
+    data = next(iter(model.arrange(batches(case))))
+    for stage in model.stages:
+        model.stage = stage
+        step = tf.function(model.train_step, jit_compile=True, autograph=False)
+        program = step.experimental_get_compiler_ir(data)(stage="hlo")
+        asks = re.findall(r" (custom-call|infeed|outfeed|send|recv)\(", program)
+        assert "ENTRY" in program and not asks, stage
+
+
+@each([case for case in NETWORKS if case.jit])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains_and_samples(policy, case, dtype_policy):
+    dtype_policy(policy)
+    model = case.build()
+    model.compile(jit_compile=False)
+    model.fit(batches(case, steps_per_epoch=2), epochs=case.round, verbose=0)
+    for variable in model.trainable_variables:
+        assert variable.dtype == "float32"
+        assert np.all(np.isfinite(variable.numpy())), variable.path
+    if model.produces_samples:
+        samples = model.sample(some_labels(model), seed=0, verbose=0)
+        low, high = model.spec.value_range
+        assert np.all(np.isfinite(samples)) and samples.dtype == model.sample_dtype
+        assert low <= samples.min() and samples.max() <= high
 
 
 @each_network

@@ -56,6 +56,12 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
+def test_no_thread_that_tunes_holds_up_the_end_of_an_epoch(source):
+    options = stream(*SOURCES[source], 30).options()
+    assert options.autotune.enabled is False and options.deterministic is True
+
+
+@pytest.mark.parametrize("source", SOURCES)
 def test_classes_are_alike_and_the_missing_share_is_new(source):
     dataset = stream(*SOURCES[source], 30, steps_per_epoch=40)
     assert len(dataset) == 40

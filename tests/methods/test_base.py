@@ -535,6 +535,26 @@ def test_a_learning_rate_scheduler_works(toy, data):
     assert seen == [(1.0, 1.0), (0.5, 0.5), (0.25, 0.25)]
 
 
+def test_a_gpu_gets_xla_and_a_file_leaves_the_choice_to_its_reader(monkeypatch):
+    def jit(**options):
+        model = OneStage(seed=0)
+        model.compile(**options)
+        return model.jit_compile, model.get_compile_config()["jit_compile"]
+
+    assert jit() == (False, "auto")
+    cards = {"GPU": ["GPU:0"], "CPU": ["CPU:0"]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", cards.__getitem__)
+    assert jit() == (True, "auto")
+    assert jit(jit_compile=False) == (False, False)
+    assert jit(run_eagerly=True) == (False, "auto")
+    monkeypatch.setattr(OneStage, "can_jit", False)
+    assert jit() == (False, "auto")
+    model = OneStage(seed=0)
+    model.compile()
+    model.jit_compile = True  # as Keras lets one choose later
+    assert model.get_compile_config()["jit_compile"] is True
+
+
 @pytest.fixture
 def half_precision():
     before = keras.config.dtype_policy()

@@ -363,8 +363,8 @@ class ActiveGAN(ConditionalGAN):
         self.compile_players(optimizers, **kwargs)
 
     @property
-    def prefers_jit(self):
-        return super().prefers_jit and not self.scorer.no_xla
+    def can_jit(self):
+        return not self.scorer.no_xla
 
     def player_variables(self):
         players = {

@@ -194,8 +194,8 @@ class BAGAN(OversamplingModel):
             e_optimizer: Moves encoder and generator in the autoencoder stage.
             d_optimizer: Moves the discriminator.
             g_optimizer: Moves the generator in the adversarial stage.
-            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA for
-                tables on one device), `run_eagerly`.
+            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA on one
+                GPU, and for tables on a processor), `run_eagerly`.
         """
         optimizers = {
             "e_optimizer": e_optimizer or _adam(),
@@ -281,6 +281,7 @@ class BAGAN(OversamplingModel):
         encode = tf.function(
             lambda x: self.encoder(self.to_model(x), training=False),
             reduce_retracing=True,
+            autograph=False,
         )
         for x_part, y_part in parts:
             moments.update(encode(tf.convert_to_tensor(x_part)).numpy(), y_part)

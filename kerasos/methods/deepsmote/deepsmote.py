@@ -339,7 +339,7 @@ class DeepSMOTE(ConditionalModel):
             return tf.cast(self.encoder(x, training=False), tf.float32)
 
         signature = tf.TensorSpec((None, *self.spec.shape), self.bank.rows.dtype)
-        return tf.function(encode, input_signature=[signature])
+        return tf.function(encode, input_signature=[signature], autograph=False)
 
     def sample(self, *args, **kwargs):
         self.refresh()

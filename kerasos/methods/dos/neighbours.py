@@ -32,7 +32,7 @@ class NeighbourBank:
         counts = self.spec.class_counts
         sizes = [n if k in self.labels else 0 for k, n in enumerate(counts)]
         self._first_slots = np.cumsum([0, *sizes[:-1]]).astype("int32")
-        self._embed = tf.function(embed, reduce_retracing=True)
+        self._embed = tf.function(embed, reduce_retracing=True, autograph=False)
         slots, num_classes = sum(sizes), self.spec.num_classes
         self.rows = resting_weight(model, "bank", (slots, width), "float32")
         self.nearest = resting_weight(model, "nearest", (slots, neighbors), "int32")

@@ -5,11 +5,12 @@ import math
 import keras
 from keras import ops
 
+from kerasos.layers.float32_layer import Float32Layer
 from kerasos.networks.mlp import dense
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class TimeFeatures(keras.layers.Layer):
+class TimeFeatures(Float32Layer):
     """Sines and cosines of half turns: `sin(k pi t), cos(k pi t)`, k = 1..count.
 
     Args:
@@ -19,7 +20,7 @@ class TimeFeatures(keras.layers.Layer):
         time: Float tensor `(batch, 1)` in [0, 1].
 
     Returns:
-        Tensor `(batch, 2 count)`.
+        Float32 tensor `(batch, 2 count)`: half precision cannot tell two times apart.
     """
 
     def __init__(self, count=8, **kwargs):
@@ -27,14 +28,11 @@ class TimeFeatures(keras.layers.Layer):
         self.count = count
 
     def call(self, time):
-        turns = math.pi * ops.arange(1, self.count + 1, dtype=self.compute_dtype)
+        turns = math.pi * ops.arange(1, self.count + 1, dtype="float32")
         return ops.concatenate([ops.sin(time * turns), ops.cos(time * turns)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         return *input_shape[:-1], 2 * self.count
-
-    def get_config(self):
-        return {**super().get_config(), "count": self.count}
 
 
 def velocity_mlp(num_features, num_classes, seed, width=128, blocks=3):

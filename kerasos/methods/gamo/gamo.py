@@ -249,8 +249,8 @@ class GAMO(OversamplingModel):
             e_optimizer: Moves the feature extractor F.
             g_d_optimizer: Moves the generator against D; by default a fresh copy
                 of `g_optimizer`.
-            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA for
-                the dense variant on one device), `run_eagerly`.
+            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA on one
+                GPU, and for the dense variant on a processor), `run_eagerly`.
         """
         optimizers = gamo_optimizers(
             c_optimizer, d_optimizer, g_optimizer, e_optimizer, g_d_optimizer

@@ -588,7 +588,7 @@ class InfoGAN(ConditionalModel):
             names = ("code_head", "classifier_head")
             return {n: tf.cast(getattr(self, n)(features), tf.float32) for n in names}
 
-        return tf.function(read, reduce_retracing=True)
+        return tf.function(read, reduce_retracing=True, autograph=False)
 
     def oversample(self, x, y=None, sampling_strategy="auto", *args, **kwargs):
         """Adds generated samples until the classes are balanced.

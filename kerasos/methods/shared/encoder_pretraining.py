@@ -43,7 +43,9 @@ def pretrain_encoder(model, dataset):
         model.minimize(loss, tape, variables, model.e_optimizer)
         return loss
 
-    run = step if model.run_eagerly else tf.function(step, reduce_retracing=True)
+    run = step
+    if not model.run_eagerly:
+        run = tf.function(step, reduce_retracing=True, autograph=False)
     strategy = model.distribute_strategy
     source, losses = _batches(model, dataset), []
     for index in range(model.pretrain_steps):

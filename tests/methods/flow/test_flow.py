@@ -93,6 +93,22 @@ def test_the_path_is_followed_to_second_order(steps, error):
     np.testing.assert_allclose(found, points.numpy() + 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_tells_the_times_of_two_steps_apart(policy):
+    close = np.array([[0.5], [0.501]], "float32")
+    expected = TimeFeatures(8)(close).numpy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        features = TimeFeatures(8)(close)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert features.dtype == "float32"
+    np.testing.assert_array_equal(features, expected)
+    angle = np.pi * np.arange(1, 9) * 0.501
+    exact = np.concatenate([np.sin(angle), np.cos(angle)])
+    np.testing.assert_allclose(features[1], exact, atol=1e-5)
+
+
 def test_the_network_starts_as_no_motion_and_knows_time_and_label():
     network = velocity_mlp(3, 2, seed=0, width=8, blocks=2)
     row, label = np.ones((1, 3)), np.array([[1.0, 0.0]])
