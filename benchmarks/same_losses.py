@@ -55,7 +55,7 @@ class Log(keras.callbacks.Callback):
 
 def train(methods, steps, path):
     """Writes `{method and data: one dict a step}`."""
-    counts = np.geomspace(160, 8, 10).astype(int)
+    counts = np.geomspace(120, 6, 10).astype(int)
     x, y = kerasos.data.load("digits", class_counts=counts, seed=0)[0]
     rows = (x.reshape(len(x), -1) / 255).astype("float32")
     found = {}
