@@ -113,12 +113,13 @@ def import_seconds():
 
 
 def noise(shape, counts, seed):
-    """Returns images of uint8, or rows of float32, each class around its own."""
+    """Returns images of uint8, or rows in (-1, 1), each class around its own."""
     source = np.random.default_rng(seed)
     y = source.permutation(np.repeat(np.arange(len(counts)), counts))
     if len(shape) == 1:
         centres = source.normal(size=(len(counts), *shape))
-        return (centres[y] + source.normal(size=(len(y), *shape))).astype("float32"), y
+        rows = np.tanh(centres[y] + source.normal(size=(len(y), *shape)))
+        return rows.astype("float32"), y
     centres = source.integers(0, 156, (len(counts), *shape))
     return (centres[y] + source.integers(0, 100, (len(y), *shape))).astype("uint8"), y
 
@@ -214,7 +215,9 @@ def count_kernels(text):
         for name, line in parts[todo.pop()]:
             counts[name] = counts.get(name, 0) + 1
             if name in ("while", "call", "conditional"):
-                called = re.findall(r"(?:body|to_apply|computation)=%?([\w.\-]+)", line)
+                called = re.findall(
+                    r"(?:body|condition|to_apply|computation)=%?([\w.\-]+)", line
+                )
                 branches = re.findall(r"branch_computations=\{(.*?)\}", line)
                 called += re.findall(r"[\w.\-]+", " ".join(branches))
                 todo.extend(called)

@@ -67,7 +67,11 @@ class Way:
 
     def model(self):
         method = kerasos.get_method(_METHOD.value)
-        self.trained = method.from_data(self.x, self.y, seed=_SEED.value)
+        # Rows in any units, as a sampler would scale them; images say their range.
+        units = {}
+        if self.x.ndim == 2:
+            units = {"value_range": (float(self.x.min()), float(self.x.max()))}
+        self.trained = method.from_data(self.x, self.y, seed=_SEED.value, **units)
 
     def fit(self):
         batches = kerasos.data.batches(self.x, self.y, seed=_SEED.value, **self.steps)

@@ -84,11 +84,11 @@ def test_no_part_holds_more_than_one_copy_in_float32(kind, tmp_path):
     )
     assert result.returncode == 0, result.stderr[-2000:]
     found = pd.read_csv(path).set_index("part")
-    assert (found.seconds > 0).all() and (found.float32_mb == found.float32_mb[0]).all()
+    assert (found.seconds > 0).all() and found.float32_mb.nunique() == 1
     data, copy = found.data_mb.iloc[0], found.float32_mb.iloc[0]
     assert copy == pytest.approx(data * (4 if kind == "images" else 1), abs=2)
-    # The model's own is small; programs and threads take the rest.
-    own = 60
+    # Of an image model 13 million weights, twice as many moments; and programs, threads.
+    own = 250 if kind == "images" else 60
     assert found.grown_mb["model"] < copy + own
     assert found.grown_mb["oversample"] < found.result_mb["oversample"] + copy + own
 
@@ -212,6 +212,23 @@ def test_device_check_adds_a_row_a_method_and_one_for_an_error(tmp_path):
     assert (done.saved_difference < 1e-6).all()
     assert (done.chunk_difference < 1e-5).all()
     assert done.served.tolist() == ["5x6", "5x6"]
+
+
+@pytest.mark.slow  # reason: trains two GANs for a few steps
+def test_few_images_adds_a_row_a_policy_once(tmp_path, capsys):
+    path = tmp_path / "few.csv"
+    options = ["--sets=digits", "--methods=cgan", "--policies=none,translation"]
+    with script_module.loaded(BENCHMARKS / "few_images.py") as module:
+        flags.FLAGS(["", f"--output={path}", *options, "--steps=2", "--threads=0"])
+        module.main([])
+        rows = pd.read_csv(path)
+        assert rows.policy.tolist() == ["none", "translation"]
+        assert ((rows.agreement >= 0) & (rows.agreement <= 1)).all()
+        assert (rows.spread > 0).all() and (rows.copies >= 0).all()
+        capsys.readouterr()
+        module.main([])  # both are there
+        assert not capsys.readouterr().out
+    pd.testing.assert_frame_equal(pd.read_csv(path), rows)
 
 
 @pytest.mark.slow  # reason: trains in two processes of its own
