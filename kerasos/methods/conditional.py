@@ -126,7 +126,9 @@ def column_scales(data):
     """
     if data.spec.is_image:
         return {}
-    mean = data.x.mean(axis=0, dtype="float64")
-    scale = data.x.std(axis=0, dtype="float64")
-    scale = np.where(np.ptp(data.x, axis=0) == 0, 1.0, scale)
-    return {"column_mean": mean.tolist(), "column_scale": scale.tolist()}
+    mean, scale = [], []
+    for column in data.x.T:  # all at once would be the table in float64, twice
+        mean.append(float(column.mean(dtype="float64")))
+        deviation = float(column.std(dtype="float64"))
+        scale.append(deviation if np.ptp(column) else 1.0)
+    return {"column_mean": mean, "column_scale": scale}
