@@ -3,11 +3,14 @@
 import os
 import pathlib
 import re
+import tempfile
 import time
 
 import keras
+import tensorflow as tf
 
 from kerasos.checks import NonNegative, checked
+from kerasos.workers import has_workers, is_chief
 
 _NAME = re.compile(r"epoch_(\d+)\.weights\.h5")
 
@@ -24,6 +27,9 @@ class AtomicBackup(keras.callbacks.Callback):
     resumed run on `kerasos.data.batches` with the weights of an unbroken one, bit for
     bit on a CPU. Put it after the callbacks that write results of the epoch, e.g.
     `EvaluationCSV`: these drop the rows of epochs that are trained again.
+
+    Under `tf.distribute.MultiWorkerMirroredStrategy` the first worker writes for all,
+    into a folder that all of them read.
 
     Args:
         directory: Folder for the backups; it stays after training.
@@ -63,7 +69,13 @@ class AtomicBackup(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         last = epoch + 1 == self.params.get("epochs")
-        if not last and time.monotonic() - self._saved_at < self.seconds:
+        if not last and self._seconds_ago() < self.seconds:
+            return
+        if not is_chief(self._strategy()):
+            # Reading some variables takes all workers.
+            with tempfile.TemporaryDirectory() as folder:
+                self.model.save_weights(os.path.join(folder, "draft.weights.h5"))
+            self._saved_at = time.monotonic()
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         old = [path for _, path in self._backups()]
@@ -79,6 +91,17 @@ class AtomicBackup(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         # Keras would start the next `fit` there, too.
         self.model._initial_epoch = None
+
+    def _strategy(self):
+        return getattr(self.model, "distribute_strategy", None)
+
+    def _seconds_ago(self):
+        """Seconds since the last backup; all workers get the same number."""
+        own, strategy = time.monotonic() - self._saved_at, self._strategy()
+        if not has_workers(strategy):
+            return own
+        each = strategy.run(lambda: tf.constant(own, tf.float32))
+        return float(strategy.reduce("MEAN", each, axis=None))
 
     def _backups(self):
         """Returns `(epoch, path)` of the whole backups, ascending."""

@@ -28,6 +28,7 @@ from kerasos.methods.training import (
 )
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
+from kerasos.workers import has_workers
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
 
@@ -508,25 +509,60 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
         TensorFlow would run what needs no batch, a step of G say, though there is none.
         """
-        step, own = self.train_step, self.__dict__.pop("train_step", None)
+        step = self.train_step
 
         def after_data(data):
             # `train_on_batch` has a third part, the weights, which are None.
             data = tuple(part for part in data if part is not None)
+            if has_workers(self.distribute_strategy):
+                self._tell_rows(data)
             with tf.control_dependencies(tf.nest.flatten(data)):
-                return step(data)
+                return self._for_workers(step(data))
 
-        self.__dict__["train_step"] = after_data
+        with self._instead_of("train_step", after_data):
+            yield
+
+    @contextlib.contextmanager
+    def _instead_of(self, name, function):
+        own = self.__dict__.pop(name, None)
+        self.__dict__[name] = function
         try:
             yield
         finally:
-            self.__dict__["train_step"] = own
+            self.__dict__[name] = own
             if own is None:
-                del self.__dict__["train_step"]
+                del self.__dict__[name]
+
+    def _tell_rows(self, data):
+        """Sets the rows of a worker's batch, which TensorFlow forgets on the way."""
+        given = getattr(self.training_data, "element_spec", None)
+        rows = given[0].shape[0] if given else None
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if rows and rows % replicas == 0:
+            for part in data:
+                part.set_shape((rows // replicas, *part.shape[1:]))
+
+    def _for_workers(self, logs):
+        """Returns scalars as vectors where several processes train.
+
+        Keras 3 takes their mean along an axis, which scalars do not have (keras issue
+        20585); of a vector of one it is the scalar.
+        """
+        if not has_workers(self.distribute_strategy):
+            return logs
+        return tf.nest.map_structure(lambda value: tf.reshape(value, (1,)), logs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # The same issue: Keras would take the mean of the workers' batches. Nothing
+        # is left to build here.
+        if not has_workers(self.distribute_strategy):
+            super()._maybe_symbolic_build(iterator, data_batch)
 
     def make_test_function(self, force=False):
         # Validation sets end in a partial batch: XLA would compile each shape.
-        with self._without_jit():
+        judge = self.test_step
+        step = self._instead_of("test_step", lambda d: self._for_workers(judge(d)))
+        with self._without_jit(), step:
             made = self.test_function
             super().make_test_function(force)
             if self.test_function is not made:
