@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -127,3 +128,22 @@ def test_the_chief_is_the_first_worker_or_the_one_named_so(
     assert is_chief() is expected
     monkeypatch.delenv("TF_CONFIG")
     assert is_chief() is True
+
+
+@pytest.mark.slow  # reason: a script that starts two processes, which train and export
+def test_the_example_trains_in_two_workers_and_exports_once(tmp_path):
+    script = [sys.executable, str(HERE.parent / "examples" / "train_workers.py")]
+    env = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    env.pop("TF_CONFIG", None)
+    options = ["--workers=2", "--smoke", f"--output_dir={tmp_path}"]
+    ended = subprocess.run(
+        [*script, *options], env=env, capture_output=True, text=True, timeout=600
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.count("acsa ") == 1  # the first worker alone
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"history.csv", "model.keras", "saved_model", "backup"} <= written
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert model.is_trained and model.sample([1, 2], seed=0).shape == (2, 8, 8, 1)
+    (served,) = (tmp_path / "saved_model").glob("*/*/saved_model.pb")
+    assert served.is_file()
