@@ -112,9 +112,19 @@ def test_a_step_is_one_program_with_nothing_on_the_host(case):
 
 
 @each([case for case in NETWORKS if case.jit])
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_trains_and_samples(policy, case, dtype_policy):
-    dtype_policy(policy)
+def test_half_precision_trains_and_samples(case, dtype_policy):
+    # The harder of the two: its range is small, and each player's loss is scaled.
+    dtype_policy("mixed_float16")
+    check_half_precision(case)
+
+
+@each([case for case in NETWORKS if case.id in ("cvae-rows", "flow-rows")])
+def test_bfloat16_trains_and_samples(case, dtype_policy):
+    dtype_policy("mixed_bfloat16")
+    check_half_precision(case)
+
+
+def check_half_precision(case):
     model = case.build()
     model.compile(jit_compile=False)
     model.fit(batches(case, steps_per_epoch=2), epochs=case.round, verbose=0)
