@@ -28,9 +28,12 @@ def encoder_for(classifier, X):
     steps = [FunctionTransformer(_to_float)]
     if not isinstance(classifier, HistGradientBoostingClassifier):
         imputer = SimpleImputer(
-            strategy="median", add_indicator=True, keep_empty_features=True
+            strategy="median",
+            add_indicator=True,
+            keep_empty_features=True,
+            copy=False,
         )
-        steps += [imputer, StandardScaler()]
+        steps += [imputer, StandardScaler(copy=False)]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     text = FunctionTransformer(_to_text)
     return ColumnTransformer(
@@ -77,10 +80,10 @@ def check_columns(X, classifiers):
 
 
 def _to_float(frame):
-    columns = [
-        frame[name].to_numpy("float64", na_value=np.nan)[:, None] for name in frame
-    ]
-    return np.hstack(columns)
+    values = np.empty(frame.shape, "float64")  # which later steps may overwrite
+    for place, name in enumerate(frame):
+        values[:, place] = frame[name].to_numpy("float64", na_value=np.nan)
+    return values
 
 
 def _to_text(frame):
