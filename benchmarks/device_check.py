@@ -35,6 +35,7 @@ import sys
 import tempfile
 import time
 
+import entries
 import keras
 import numpy as np
 import tensorflow as tf
@@ -43,9 +44,7 @@ from timing import add_row, forget_peak, machine, resident_mb, time_in_turn
 
 import kerasos
 
-_METHODS = flags.DEFINE_list(
-    "methods", None, "Names, with options as name:option=value:... Default: all."
-)
+_METHODS = flags.DEFINE_list("methods", None, "As in entries.py. Default: all.")
 _SHAPE = flags.DEFINE_list("shape", ["28", "28", "1"], "Of an image, or of a row.")
 _BATCH = flags.DEFINE_integer("batch", 64, "Rows a step; GAMO's are half.", 2)
 _STEPS = flags.DEFINE_integer("steps", 20, "An epoch.", 2)
@@ -61,14 +60,6 @@ _OUTPUT = flags.DEFINE_string(
     "output", "benchmarks/results/device_check.csv", "Rows are added here."
 )
 
-# So that a few epochs pass through all stages.
-STAGED = {
-    "activegan": {"warmup": 0.5},
-    "bagan": {"ae_epochs": 2},
-    "dos": {"warmup_epochs": 1},
-    "gamo2pix": {"gamo_rounds": 1},
-    "two_stage_cvae": {"vae_epochs": 2},
-}
 NO_KERNEL = {
     "bitcast",
     "call",
@@ -175,13 +166,9 @@ def kernels(model, batch):
     totals, fused, whole = {}, {}, {}
     for stage in model.stages:
         model.stage = stage
-
-        def step(data):
-            return model.train_step(data)
-
+        step = tf.function(model.train_step, jit_compile=True, autograph=False)
         try:
-            program = tf.function(step, jit_compile=True)
-            text = program.experimental_get_compiler_ir(batch)(stage="optimized_hlo")
+            text = step.experimental_get_compiler_ir(batch)(stage="optimized_hlo")
         except Exception as error:  # of many kinds, and the row says which
             whole[stage] = f"no: {type(error).__name__} {str(error)[:200]}"
             continue
@@ -260,10 +247,10 @@ def after_training(model, labels):
     return row
 
 
-def check(row, data, devices):
+def check(row, entry, data, devices):
     """Adds to the row of one method."""
-    name, batch = row["method"], row["batch"]
-    given = dict(option.split("=") for option in row["options"].split(":") if option)
+    method, options = entries.read(entry, passes=2)
+    batch = row["batch"]
     row.update(units())
     kind = devices[0][:3]
     if kind == "GPU":
@@ -277,9 +264,7 @@ def check(row, data, devices):
             devices, tf.distribute.ReductionToOneDevice()
         )
     with strategy.scope():
-        model = kerasos.get_method(name).from_data(
-            *data, seed=_SEED.value, **STAGED.get(name, {}), **given
-        )
+        model = method.from_data(*data, seed=_SEED.value, **options)
         if _JIT.value != "auto":
             model.compile(jit_compile=_JIT.value == "true")
     row["build_s"] = round(time.perf_counter() - started, 2)
@@ -307,7 +292,7 @@ def check(row, data, devices):
         peak = resident_mb("VmHWM")
     row["peak_mb"] = round(peak)
     if _KERNELS.value and len(devices) == 1:
-        row.update(kernels(model, next(iter(batches))))
+        row.update(kernels(model, next(iter(model.arrange(batches)))))
 
 
 def main(_):
@@ -332,7 +317,7 @@ def main(_):
         batch = _BATCH.value // 2 if name == "gamo" else _BATCH.value
         row = {"method": name, "options": ":".join(options), "batch": batch}
         try:
-            check(row, data, devices)
+            check(row, entry, data, devices)
         except Exception as error:  # the next method is checked all the same
             row["error"] = f"{type(error).__name__}: {str(error)[:300]}"
         add_row(_OUTPUT.value, {**found, **row})
@@ -343,14 +328,9 @@ def main(_):
 def methods_with_networks(shape):
     """Lists the methods that make data of this shape, and their variants."""
     kind = "images" if len(shape) == 3 else "tables"
-    methods = [
-        name
-        for name in kerasos.list_methods()
-        if hasattr(kerasos.get_method(name), "player_variables")
-        and kind in kerasos.get_method(name).makes
-    ]
-    conv = ["gamo:variant=conv"] if kind == "images" else []
-    return methods + conv
+    names = entries.with_networks()
+    names = [name for name in names if kind in kerasos.get_method(name).makes]
+    return names + (["gamo:variant=conv"] if kind == "images" else [])
 
 
 if __name__ == "__main__":

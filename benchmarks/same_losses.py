@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import entries
 import keras
 import numpy as np
 from absl import app, flags, logging
@@ -25,20 +26,13 @@ from timing import add_row, machine
 import kerasos
 
 _OTHER = flags.DEFINE_string("other", "HEAD", "Commit, branch or tag.")
-_METHODS = flags.DEFINE_list("methods", None, "Names, with options as name:a=b:...")
+_METHODS = flags.DEFINE_list("methods", None, "As in entries.py. Default: all.")
 _STEPS = flags.DEFINE_integer("steps", 50, "Of each stage, about.", 1)
 _TOLERANCE = flags.DEFINE_float("tolerance", 1e-5, "Relative to the loss.", 0)
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file for the rows.")
 _TRAIN = flags.DEFINE_string("train", None, "Only train, and write losses here.")
 
 HERE = pathlib.Path(__file__).resolve()
-STAGED = {
-    "activegan": {"warmup": 0.5},
-    "bagan": {"ae_epochs": 1},
-    "dos": {"warmup_epochs": 1},
-    "gamo2pix": {"gamo_rounds": 1},
-    "two_stage_cvae": {"vae_epochs": 1},
-}
 MORE = ["gamo:variant=conv", "gamo:g_update=joint"]
 
 
@@ -60,13 +54,11 @@ def train(methods, steps, path):
     rows = (x.reshape(len(x), -1) / 255).astype("float32")
     found = {}
     for entry in methods:
-        name, *options = entry.split(":")
-        method = kerasos.get_method(name)
-        given = STAGED.get(name, {}) | dict(option.split("=") for option in options)
+        method, options = entries.read(entry, passes=1)
         for kind, data in {"images": x, "tables": rows}.items():
-            if kind not in method.makes or (options and kind == "tables"):
+            if kind not in method.makes or (":" in entry and kind == "tables"):
                 continue
-            model = method.from_data(data, y, seed=0, **given)
+            model = method.from_data(data, y, seed=0, **options)
             batches = kerasos.data.batches(data, y, 32, seed=0, steps_per_epoch=steps)
             log = Log()
             epochs = len(model.stages)
@@ -101,12 +93,7 @@ def main(_):
     if _TRAIN.value:
         train(_METHODS.value, _STEPS.value, _TRAIN.value)
         return 0
-    networks = [
-        name
-        for name in kerasos.list_methods()
-        if hasattr(kerasos.get_method(name), "player_variables")
-    ]
-    methods = _METHODS.value or networks + MORE
+    methods = _METHODS.value or entries.with_networks() + MORE
     root = HERE.parent.parent
     git = ["git", "-C", str(root)]
     with tempfile.TemporaryDirectory() as folder:

@@ -11,8 +11,9 @@ takes part and which of them this is, as TensorFlow's guides have it:
 
 `--batch_size` rows are shared among all; the model ends where one process would end,
 but for the order of sums. The first worker writes `history.csv`, the backup,
-`model.keras` and `saved_model` into `--output_dir`. If a worker is lost the others
-stop; the same command with `--resume` goes on from the last backup.
+`model.keras` and `saved_model` into `--output_dir`. Of workers that it started here
+all are stopped when one is lost; the same command with `--resume` goes on from the last
+backup.
 """
 
 import json
@@ -57,20 +58,23 @@ def start_workers(count):
         workers.append(
             subprocess.Popen(command, env={**os.environ, "TF_CONFIG": config})
         )
-    while any(worker.poll() is None for worker in workers):
-        lost = [i for i, worker in enumerate(workers) if worker.poll()]
-        if lost:
-            for worker in workers:
-                worker.kill()
-            code = workers[lost[0]].wait()
-            print(
-                f"Worker {lost[0]} ended with code {code}; the others were stopped. "
-                "Go on with the same command and --resume.",
-                file=sys.stderr,
-            )
-            return 1
+    while True:
+        codes = [worker.poll() for worker in workers]
+        if any(codes):
+            break
+        if None not in codes:
+            return 0
         time.sleep(0.5)
-    return max(abs(worker.returncode) for worker in workers)
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    index, code = next((i, code) for i, code in enumerate(codes) if code)
+    print(
+        f"Worker {index} ended with code {code}; the others were stopped. Go on with "
+        "the same command and --resume.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def train():

@@ -1,15 +1,19 @@
 """Several processes train one model, and end where one process does."""
 
-import json
 import os
 import pathlib
+import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
 
 sys.path.append(str(pathlib.Path(__file__).parent / "contract"))
 
@@ -106,6 +110,17 @@ def test_workers_go_on_from_what_the_first_one_saved(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+class Placed(tf.distribute.MultiWorkerMirroredStrategy):
+    """A strategy of a process that is somewhere in a cluster, and connects to none."""
+
+    def __init__(self, cluster, kind, number):
+        self.resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec(cluster), task_type=kind, task_id=number
+        )
+
+    cluster_resolver = property(lambda self: self.resolver)
+
+
 @pytest.mark.parametrize(
     ("task", "others", "expected"),
     [
@@ -114,36 +129,50 @@ def test_workers_go_on_from_what_the_first_one_saved(tmp_path):
         (("chief", 0), {"chief": ["h:1"]}, True),
         (("worker", 0), {"chief": ["h:1"]}, False),
         (("evaluator", 0), {}, False),
+        ((None, None), {}, True),  # without TF_CONFIG
     ],
 )
-def test_the_chief_is_the_first_worker_or_the_one_named_so(
-    task, others, expected, monkeypatch
-):
+def test_the_chief_is_the_first_worker_or_the_one_named_so(task, others, expected):
     cluster = {"worker": ["h:2", "h:3"], **others}
-    config = {
-        "cluster": cluster,
-        "task": dict(zip(("type", "index"), task, strict=True)),
-    }
-    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert is_chief() is expected
-    monkeypatch.delenv("TF_CONFIG")
-    assert is_chief() is True
+    assert is_chief(Placed(cluster, *task)) is expected
+    assert is_chief(tf.distribute.get_strategy()) is True
 
 
-@pytest.mark.slow  # reason: a script that starts two processes, which train and export
-def test_the_example_trains_in_two_workers_and_exports_once(tmp_path):
+def children_of(process):
+    path = f"/proc/{process.pid}/task/{process.pid}/children"
+    return [int(number) for number in pathlib.Path(path).read_text().split()]
+
+
+@pytest.mark.slow  # reason: a script that starts two processes, twice, and exports
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_the_example_stops_with_a_lost_worker_and_goes_on_from_the_backup(tmp_path):
     script = [sys.executable, str(HERE.parent / "examples" / "train_workers.py")]
+    script += ["--workers=2", f"--output_dir={tmp_path}", "--batch_size=256"]
     env = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     env.pop("TF_CONFIG", None)
-    options = ["--workers=2", "--smoke", f"--output_dir={tmp_path}"]
-    ended = subprocess.run(
-        [*script, *options], env=env, capture_output=True, text=True, timeout=600
-    )
+    pipes = {"env": env, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+    running = subprocess.Popen([*script, "--epochs=100000"], text=True, **pipes)
+    pattern, deadline = "backup/epoch_*.weights.h5", time.monotonic() + 300
+    while not list(tmp_path.glob(pattern)):
+        assert running.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    os.kill(children_of(running)[1], signal.SIGKILL)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "Worker 1 ended with code -9" in errors and "--resume" in errors
+
+    (saved,) = tmp_path.glob(pattern)
+    done = int(re.search(r"epoch_(\d+)", saved.name)[1])
+    options = ["--resume", f"--epochs={done + 1}"]
+    ended = subprocess.run([*script, *options], text=True, timeout=600, **pipes)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert ended.stdout.count("acsa ") == 1  # the first worker alone
-    written = {path.name for path in tmp_path.iterdir()}
-    assert {"history.csv", "model.keras", "saved_model", "backup"} <= written
+    assert len(pd.read_csv(tmp_path / "history.csv")) >= done + 1
     model = keras.saving.load_model(tmp_path / "model.keras")
-    assert model.is_trained and model.sample([1, 2], seed=0).shape == (2, 8, 8, 1)
+    assert model.steps_done.numpy() == (done + 1) * (
+        sum(model.spec.class_counts) // 256
+    )
+    assert model.sample([1, 2], seed=0).shape == (2, 8, 8, 1)
     (served,) = (tmp_path / "saved_model").glob("*/*/saved_model.pb")
     assert served.is_file()

@@ -71,7 +71,7 @@ class AtomicBackup(keras.callbacks.Callback):
         last = epoch + 1 == self.params.get("epochs")
         if not last and self._seconds_ago() < self.seconds:
             return
-        if not is_chief(self._strategy()):
+        if not is_chief(self.model.distribute_strategy):
             # Reading some variables takes all workers.
             with tempfile.TemporaryDirectory() as folder:
                 self.model.save_weights(os.path.join(folder, "draft.weights.h5"))
@@ -92,12 +92,10 @@ class AtomicBackup(keras.callbacks.Callback):
         # Keras would start the next `fit` there, too.
         self.model._initial_epoch = None
 
-    def _strategy(self):
-        return getattr(self.model, "distribute_strategy", None)
-
     def _seconds_ago(self):
         """Seconds since the last backup; all workers get the same number."""
-        own, strategy = time.monotonic() - self._saved_at, self._strategy()
+        own = time.monotonic() - self._saved_at
+        strategy = self.model.distribute_strategy
         if not has_workers(strategy):
             return own
         each = strategy.run(lambda: tf.constant(own, tf.float32))

@@ -150,6 +150,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     A subclass takes built networks, sets `noise_dim`, and provides `train_step`,
     `generate`, `player_variables`, and `from_data` with every option in its signature.
+    AutoGraph rewrites none of them: what depends on values takes `tf.cond`.
     Values cross the border in the user's units (`spec.value_range`); inside they are
     float32 in `model_range`.
 
