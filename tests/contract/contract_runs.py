@@ -195,8 +195,20 @@ def poisoned(x, value):
 
 
 def assert_close_movement(model, expected, weights):
-    """Equal up to 1e-5 of the way each variable went, and its last bits."""
+    """Equal up to 1e-5 of the way each variable went, and its last bits.
+
+    A variable of one number goes by one sum, whose terms may cancel: on one processor
+    the bias of cDCGAN's output went half as far as its kernel, and 1.2e-5 of that lay
+    between two orders of summation. Its way is that of its layer.
+    """
     resting = resting_biases(model)
+    ways = collections.defaultdict(float)
+    for v, before, after in zip(
+        model.weights, expected["before"], expected["after"], strict=True
+    ):
+        if np.issubdtype(after.dtype, np.floating):
+            layer = v.path.rpartition("/")[0]
+            ways[layer] = max(ways[layer], np.abs(after - before).max())
     for v, before, after, got in zip(
         model.weights, expected["before"], expected["after"], weights, strict=True
     ):
@@ -207,10 +219,12 @@ def assert_close_movement(model, expected, weights):
         if not np.issubdtype(after.dtype, np.floating):
             np.testing.assert_array_equal(got, after, err_msg=v.path)
             continue
-        movement = np.abs(after - before).max()
+        movement = way = np.abs(after - before).max()
+        if after.size == 1:
+            way = ways[v.path.rpartition("/")[0]]
         rounding = 2e-7 * np.abs(after).max()
         np.testing.assert_allclose(
-            got, after, rtol=0, atol=1e-5 * movement + rounding, err_msg=v.path
+            got, after, rtol=0, atol=1e-5 * way + rounding, err_msg=v.path
         )
         if v.trainable:
             assert movement > 20 * rounding, f"{v.path}: nothing to compare"
