@@ -22,6 +22,9 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["kerasos", "kerasos.*"]),
+    # Beside the package: `kerasos --help` does not wait for TensorFlow.
+    py_modules=["kerasos_command"],
+    entry_points={"console_scripts": ["kerasos = kerasos_command:main"]},
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1,<3",
