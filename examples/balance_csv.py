@@ -2,15 +2,8 @@
 
     python examples/balance_csv.py --input=customers.csv --target=churned
 
-writes `customers_balanced.csv`: the rows of the file, then generated ones that are
-spelt as the file spells its own, with a column `is_synthetic` behind them; and
-`customers_balanced.md`, a report that says what is wrong with the generated rows
-(`kerasos.evaluation.quality`) and puts each column's distribution in them beside that
-of the real rows of the same class. The input is never written to.
-
-Train on the result, and test on rows that were never in the input: split first, then
-balance the training part. Files with semicolons and decimal commas: `--separator=";"
---decimal=","`. It is `kerasos balance`; the work is in `kerasos/command/balance.py`.
+is `kerasos balance customers.csv --target=churned`, whose work and words are in
+`kerasos/command/balance.py`: it writes `customers_balanced.csv` and a report.
 """
 
 from absl import app, flags

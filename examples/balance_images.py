@@ -2,17 +2,8 @@
 
     python examples/balance_images.py --folder=defects --output=defects_generated
 
-reads `defects/crack/*.png` and so on, one folder a class, trains a method on them and
-writes to the output folder, which must not be there yet:
-
-- `crack/generated_0001.png` and so on, as many as each class lacks to the largest;
-- `index.csv`: file, class, method and seed of each;
-- `samples.png`: real pictures of each class beside generated ones. Look at it first.
-
-Without `--folder` the pictures are drawn (`kerasos.data.defects`). Train on both
-folders, and test on pictures that were in neither: split first, then balance the
-training part. A run that was killed goes on with `--resume`. It is `kerasos
-balance-images`; the work is in `kerasos/command/balance_images.py`.
+is `kerasos balance-images defects --output=defects_generated`, whose work and words are
+in `kerasos/command/balance_images.py`. Without `--folder` the pictures are drawn.
 """
 
 from absl import app, flags

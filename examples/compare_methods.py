@@ -2,12 +2,9 @@
 
     python examples/compare_methods.py --input=customers.csv --target=churned
 
-writes `comparison/report.html` (opens without a network), `report.md`, `rows.csv` and
-`model.joblib`, what the verdict recommends, trained on all rows, and prints the
-verdict. `joblib.load("comparison/model.joblib").predict(frame)` takes frames with the
-same columns. Without `--input` it takes scikit-learn's breast cancer data with 30 of
-the malignant cases. A run that was stopped goes on where it was, if started with the
-same flags. It is `kerasos compare`; the work is in `kerasos/command/compare.py`.
+is `kerasos compare customers.csv --target=churned`, whose work and words are in
+`kerasos/command/compare.py`: it writes a report, and the model to ship, to
+`comparison/`. Without `--input` it takes scikit-learn's breast cancer data.
 """
 
 from absl import app, flags

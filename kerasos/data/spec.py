@@ -15,6 +15,7 @@ from kerasos.data.arrays import (
 )
 from kerasos.data.labels import checked_names, codes_of
 from kerasos.data.sources import dataset_specs, summarize
+from kerasos.description import described
 
 # How far outside of the range values may lie, as a share of its width: augmentation
 # overshoots by less, other units by more.
@@ -23,7 +24,7 @@ _SLACK = 0.1
 _WIDE = 50.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class DataSpec:
     """Shape, dtype, value range and class counts of a labelled data set.
 
@@ -129,6 +130,17 @@ class DataSpec:
             if count < self.majority_count
         ]
         return sorted(labels, key=lambda label: self.class_counts[label])
+
+    def __repr__(self):
+        named = {} if self.label_names is None else {"label_names": self.label_names}
+        facts = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "value_range": self.value_range,
+            "num_classes": self.num_classes,
+            "class_counts": self.class_counts,
+        }
+        return described(self, facts | named)
 
     def codes_of(self, labels):
         """Returns names of classes as integers; other labels stay as they are."""

@@ -18,6 +18,7 @@ from kerasos.data.arrays import check_labels
 from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
+from kerasos.description import chosen, described
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
@@ -216,6 +217,19 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         self._stage_functions = {}
         # `fit` under a strategy refuses a model that no call has built.
         self.built = True
+
+    def __repr__(self):
+        if getattr(self, "steps_done", None) is None:  # in the constructor still
+            return super().__repr__()
+        facts = {
+            "shape": self.spec.shape,
+            "dtype": self.spec.dtype,
+            "class_counts": self.spec.class_counts,
+            **chosen(self),
+            "seed": self.seed,
+            "steps": int(self.steps_done.numpy()),
+        }
+        return described(self, facts)
 
     def add_counter(self, name):
         """Adds an int64 variable that starts at 0 and is saved with the model."""

@@ -30,6 +30,7 @@ from kerasos.data.resample import samples_to_add, to_dtype
 from kerasos.data.sources import as_arrays, is_dataset
 from kerasos.data.spec import DataSpec, range_seen
 from kerasos.data.stream import Maker, balanced_stream, filled_up
+from kerasos.description import chosen, described
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
@@ -77,6 +78,16 @@ class Baseline:
             check_names(x, label_names)
         self.label_names = label_names
         self.seed = seed
+
+    def __repr__(self):
+        facts = {
+            "shape": self.sample_shape,
+            "samples": self.x.shape[0],
+            "num_classes": self.num_classes,
+            **chosen(self),
+            "seed": self.seed,
+        }
+        return described(self, facts)
 
     @classmethod
     @checked
