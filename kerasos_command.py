@@ -10,11 +10,12 @@ import importlib.util
 import sys
 
 
-def main():
+def main() -> int:
     """Runs the command that `sys.argv` holds; returns the exit status."""
     if "kerasos" not in sys.modules:
         spec = importlib.util.find_spec("kerasos")
-        sys.modules["kerasos"] = importlib.util.module_from_spec(spec)
+        if spec is not None:
+            sys.modules["kerasos"] = importlib.util.module_from_spec(spec)
     from kerasos.command.main import main as run
 
     return run(sys.argv[1:])

@@ -11,8 +11,10 @@ from kerasos.description import described
 def test_long_values_are_cut_and_lines_break_between_values():
     facts = {"class_counts": (1_000,) * 50, "names": ("a name",) * 50, "seed": 0}
     assert described({}, facts).splitlines() == [
-        "dict(class_counts=(1000, 1000, 1000, 1000, 1000, 1000, ...), names=('a name',",
-        "    'a name', 'a name', 'a name', 'a name', 'a name', ...), seed=0)",
+        # 87 characters: a third name would make 97.
+        "dict(class_counts=(1000, 1000, 1000, 1000, 1000, 1000, ...), "
+        "names=('a name', 'a name',",
+        "    'a name', 'a name', 'a name', 'a name', ...), seed=0)",
     ]
 
 
