@@ -22,6 +22,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["kerasos", "kerasos.*"]),
+    package_data={"kerasos": ["py.typed"]},
+    # Beside the package: `kerasos --help` does not wait for TensorFlow.
+    py_modules=["kerasos_command"],
+    entry_points={"console_scripts": ["kerasos = kerasos_command:main"]},
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1,<3",
@@ -52,6 +56,7 @@ setup(
         "serving": ["tensorflow-serving-api>=2.19,<3"],
         "tensorboard": [TENSORBOARD],
         "test": [
+            "mypy>=2,<3",
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.17.5,<0.18",

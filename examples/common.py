@@ -5,11 +5,11 @@ import shutil
 import sys
 
 import keras
-import tensorflow as tf
 from absl import flags
 
 import kerasos
 from kerasos.callbacks import AtomicBackup, SampleGrid
+from kerasos.command.training import class_counts, strategy_over
 from kerasos.evaluation.downstream import QuickClassifier
 from kerasos.metrics import acsa, g_mean
 from kerasos.plots import is_drawable
@@ -42,18 +42,6 @@ def load():
     )
 
 
-def class_counts(text):
-    """`"20"`, `"40,20,10"`, `"gamo"` or `"all"`, as `kerasos.data.load` takes it."""
-    if text == "all":
-        return None
-    if "," in text:
-        return [int(count) for count in text.split(",")]
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def build(method, x, y, options, optimizers=lambda model: {}):
     """Returns a compiled model, on all devices if there are several.
 
@@ -65,15 +53,10 @@ def build(method, x, y, options, optimizers=lambda model: {}):
     """
     if _RANGE.value:
         options["value_range"] = tuple(float(bound) for bound in _RANGE.value)
-    devices = tf.config.list_logical_devices("GPU")
-    devices = devices or tf.config.list_logical_devices("CPU")
-    strategy = tf.distribute.get_strategy()
-    if len(devices) > 1:
-        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     jit_compile = {"auto": "auto", "true": True, "false": False}[_JIT.value]
     if SMOKE.value and jit_compile == "auto":
         jit_compile = False  # XLA compiles for longer than a few steps take
-    with strategy.scope():
+    with strategy_over("GPU", "CPU").scope():
         model = method.from_data(x, y, seed=SEED.value, **options)
         model.compile(**optimizers(model), jit_compile=jit_compile)
     return model

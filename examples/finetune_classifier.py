@@ -34,6 +34,7 @@ from absl import app, flags, logging
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 import kerasos
+from kerasos.command import pictures
 from kerasos.evaluation import augmented
 from kerasos.export import export_classifier
 from kerasos.plots import real_and_generated, save_figure
@@ -58,19 +59,6 @@ _SEED = flags.DEFINE_integer("seed", 0, "Fixes split, weights and noise.")
 _SMOKE = flags.DEFINE_bool("smoke", False, "A few updates, to see that it runs.")
 
 DRAWN = (300, 120, 60, 32)
-
-
-def read(folder):
-    """Returns images, labels, and the names of the classes of a folder."""
-    data = keras.utils.image_dataset_from_directory(
-        folder,
-        image_size=tuple(int(side) for side in _SIDES.value),
-        color_mode="grayscale" if _GREY.value else "rgb",
-        shuffle=False,
-        verbose=False,
-    )
-    x, y = kerasos.data.as_arrays(data)
-    return np.rint(x).astype("uint8"), y, data.class_names
 
 
 def split(y):
@@ -192,7 +180,7 @@ def main(_):
     logging.set_verbosity(logging.ERROR)
     if _SMOKE.value:
         flags.FLAGS.updates, flags.FLAGS.generator_steps = 4, 4
-    output = pathlib.Path(_OUTPUT.value)
+    output, sides = pathlib.Path(_OUTPUT.value), pictures.sides_of(_SIDES.value)
     try:
         output.mkdir(parents=True)
     except FileExistsError:
@@ -203,12 +191,11 @@ def main(_):
     with tempfile.TemporaryDirectory() as drawn:
         folder = _FOLDER.value or drawn
         if _FOLDER.value is None:
-            size = [int(side) for side in _SIDES.value]
             counts = np.array(DRAWN) // (6 if _SMOKE.value else 1)
             kerasos.data.write_image_folder(
-                folder, *kerasos.data.defects(counts, size, seed=_SEED.value)
+                folder, *kerasos.data.defects(counts, sides, seed=_SEED.value)
             )
-        x, y, names = read(folder)
+        x, y, names = pictures.read_folder(folder, sides, _GREY.value)
     train_rows, choice_rows, test_rows = split(y)
     table, choice, models = {}, {}, {}
     x_train, y_train = x[train_rows], y[train_rows]

@@ -1,6 +1,7 @@
 """Deep oversampling for imbalanced classification, on Keras 3."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from kerasos import data
 from kerasos.checks import nearest_name
@@ -61,6 +62,12 @@ __all__ = [
     "over_sampling",
 ]
 del _baselines
+
+if TYPE_CHECKING:
+    from kerasos import callbacks, evaluation, losses, metrics, over_sampling
+    from kerasos.evaluation import compare
+    from kerasos.over_sampling.deep import DeepOverSampler
+    from kerasos.over_sampling.feature_classifier import FeatureClassifier
 
 # Loaded on first use, with pandas, SciPy and scikit-learn: `{name: module}`.
 _LAZY = {

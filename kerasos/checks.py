@@ -11,6 +11,7 @@ infinity, text, and booleans where a number is meant are refused, whatever the b
 """
 
 import collections
+import collections.abc
 import difflib
 import functools
 import inspect
@@ -265,6 +266,19 @@ _ELSEWHERE = {
     "random_state": "here it is `seed`",
     "sampling_strategy": "`oversample` takes it",
 }
+
+
+F = typing.TypeVar("F", bound=collections.abc.Callable[..., typing.Any])
+
+
+@typing.overload
+def checked(function: F, *, hints: dict | None = None) -> F: ...
+
+
+@typing.overload
+def checked(
+    function: None = None, *, hints: dict | None = None
+) -> collections.abc.Callable[[F], F]: ...
 
 
 def checked(function=None, *, hints=None):

@@ -13,19 +13,24 @@ import pathlib
 import platform
 import re
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasos import plots
+from kerasos.annotations import PathLike
 from kerasos.version import __version__
 
 CARD = "card.json"
 PICTURE = "samples.png"
 
 
-def export_model(model, path, card=None, samples=True):
+def export_model(
+    model: Any, path: PathLike, card: dict[str, Any] | None = None, samples: bool = True
+) -> str:
     """Exports `model` to a version folder, with `card.json` beside it.
 
     The signatures, all with a free batch dimension and outputs in the user's
@@ -62,7 +67,7 @@ def export_model(model, path, card=None, samples=True):
     parent, version = _version_folder(path)
     signatures = _signatures(model)
     described = _describe(model, version, signatures, card)
-    draw = None
+    draw: Any = None
     if samples and plots.is_drawable(model.sample_shape):
 
         def draw(path):
@@ -79,7 +84,12 @@ def export_model(model, path, card=None, samples=True):
     )
 
 
-def export_classifier(network, path, label_names, card=None):
+def export_classifier(
+    network: keras.Model,
+    path: PathLike,
+    label_names: Sequence[Any],
+    card: dict[str, Any] | None = None,
+) -> str:
     """Exports a classifier to a version folder, with `card.json` beside it.
 
     Its signature `classify(inputs)` -> `probabilities`, `classes`, which is
@@ -147,7 +157,7 @@ def _write_version(parent, version, module, signatures, requests, described, dra
     return str(target)
 
 
-def load_card(path):
+def load_card(path: PathLike) -> dict[str, Any]:
     """Reads the `card.json` of an export.
 
     Args:

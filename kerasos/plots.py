@@ -6,9 +6,13 @@ or any global state, and matplotlib is imported only when a figure is drawn.
 
 import math
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import PathLike
 from kerasos.data.arrays import check_same_length
 
 DPI = 100
@@ -18,7 +22,12 @@ MAX_FIGURE_PIXELS = 30_000  # matplotlib refuses 2**16
 HATCHED = {"facecolor": "0.96", "edgecolor": "0.75", "hatch": "////", "linewidth": 0}
 
 
-def image_grid(rows, row_labels=None, title=None, column_groups=None):
+def image_grid(
+    rows: Any,
+    row_labels: Sequence[str] | None = None,
+    title: str | None = None,
+    column_groups: Any = None,
+) -> Any:
     """Draws images in rows, a hatched field where there is no image.
 
     Args:
@@ -105,7 +114,7 @@ def image_grid(rows, row_labels=None, title=None, column_groups=None):
     return figure
 
 
-def save_figure(figure, path):
+def save_figure(figure: Any, path: PathLike) -> Any:
     """Writes `figure` to `path` (the ending chooses the format), makes folders.
 
     Returns:
@@ -117,7 +126,15 @@ def save_figure(figure, path):
     return path
 
 
-def real_and_generated(x, y, model, path, per_class=8, seed=0, title=None):
+def real_and_generated(
+    x: ArrayLike,
+    y: ArrayLike,
+    model: Any,
+    path: PathLike,
+    per_class: int = 8,
+    seed: int = 0,
+    title: str | None = None,
+) -> Any:
     """Writes a picture of real images (left) and generated ones (right).
 
     A row is a class. Where the model does not generate the class, or there are
@@ -157,7 +174,13 @@ def real_and_generated(x, y, model, path, per_class=8, seed=0, title=None):
     return save_figure(image_grid(rows, labels, title, groups), path)
 
 
-def sample_grid(model, path, per_class=10, seed=0, title=None):
+def sample_grid(
+    model: Any,
+    path: PathLike,
+    per_class: int = 10,
+    seed: int = 0,
+    title: str | None = None,
+) -> Any:
     """Writes a picture of generated images, a row per class.
 
     Args:
@@ -179,7 +202,7 @@ def sample_grid(model, path, per_class=10, seed=0, title=None):
     return save_figure(image_grid(list(generated.values()), labels, title), path)
 
 
-def is_drawable(shape):
+def is_drawable(shape: Sequence[int]) -> bool:
     """Returns whether one sample of this shape is a grey or an RGB image."""
     return len(shape) == 3 and shape[-1] in (1, 3)
 
@@ -224,7 +247,7 @@ def _row_label(model, label):
     return text if generated else f"{text},\nnot generated"
 
 
-def to_display(images, value_range):
+def to_display(images: ArrayLike, value_range: tuple[float, float]) -> np.ndarray:
     """Scales images from `value_range` to floats in [0, 1], for `image_grid`."""
     low, high = value_range
     scaled = (np.asarray(images, np.float32) - low) / (high - low)

@@ -1,13 +1,17 @@
 """The oversampling methods by name. This module imports none of them."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import keras
 
 from kerasos.checks import unknown_name_message
 
-_METHODS = {}
+T = TypeVar("T")
+_METHODS: dict[str, Any] = {}
 
 
-def register_method(name):
+def register_method(name: str) -> Callable[[type[T]], type[T]]:
     """Class decorator that makes a method known under `name`.
 
     Sets `method_name` on the class. A `keras.Model` also becomes serialisable
@@ -50,7 +54,7 @@ def register_method(name):
     return register
 
 
-def get_method(name):
+def get_method(name: str) -> type[Any]:
     """Returns the class registered under `name`.
 
     Args:
@@ -73,7 +77,7 @@ def get_method(name):
     return _METHODS[name]
 
 
-def list_methods():
+def list_methods() -> list[str]:
     """Returns the names of all registered methods, sorted."""
     return sorted(_METHODS)
 

@@ -8,6 +8,8 @@ import script_module
 from absl import flags
 from absl.testing import flagsaver
 
+from kerasos.command import balance, csv_table
+
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "balance_csv.py"
 
@@ -92,12 +94,12 @@ def test_a_bad_file_ends_with_one_line(script, tmp_path):
         ("a,b\n1,caf\xe9\n2,y\n".encode("latin-1"), "b", "not UTF-8"),
     ],
 )
-def test_bad_files_say_why(script, tmp_path, text, target, words):
+def test_bad_files_say_why(tmp_path, text, target, words):
     path = tmp_path / "bad.csv"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=words):
-        script.read(path, target)
+        balance.read(path, target)
 
 
 @pytest.mark.parametrize(
@@ -113,44 +115,41 @@ def test_bad_files_say_why(script, tmp_path, text, target, words):
         ("TRUE FALSE", [True, False]),
     ],
 )
-def test_a_label_may_be_spelt_in_many_ways(script, tmp_path, cells, classes):
+def test_a_label_may_be_spelt_in_many_ways(tmp_path, cells, classes):
     path = tmp_path / "labels.csv"
     path.write_text("a,b\n" + "".join(f"1,{cell}\n" for cell in cells.split()))
-    _, frame, target = script.read(path, "b")
+    _, frame, target = balance.read(path, "b")
     assert frame[target].tolist() == classes
 
 
-def test_semicolons_decimal_commas_latin_1_and_windows_line_ends(script, tmp_path):
+def test_semicolons_decimal_commas_latin_1_and_windows_line_ends(tmp_path):
     path, output = tmp_path / "excel.csv", tmp_path / "out.csv"
     content = "größe;preis;art\r\n1,5;2,50;süß\r\n2,25;3,75;süß\r\n3;1,00;herb\r\n"
     path.write_bytes(content.encode("latin-1"))
-    with flagsaver.flagsaver(
-        input=str(path), separator=";", decimal=",", encoding="latin-1"
-    ):
-        flags.FLAGS.mark_as_parsed()
-        text, frame, target = script.read(path, "art")
+    form = {"separator": ";", "encoding": "latin-1"}
+    text, frame, _ = balance.read(path, "art", decimal=",", **form)
     assert frame["größe"].tolist() == [1.5, 2.25, 3.0]
-    script.csv_table.write(text, output, path, ";", "latin-1")
+    csv_table.write(text, output, path, **form)
     assert output.read_bytes() == path.read_bytes()
 
 
-def test_a_byte_order_mark_and_the_last_column(script, tmp_path):
+def test_a_byte_order_mark_and_the_last_column(tmp_path):
     path = tmp_path / "excel.csv"
     path.write_text("\ufeffa,label\n1,x\n2,x\n3,y\n", encoding="utf-8")
-    text, frame, target = script.read(path, None)
+    text, frame, target = balance.read(path, None)
     assert list(text) == ["a", "label"] and target == "label"
     assert frame["a"].dtype == "Int64"
 
 
-def test_the_input_is_never_an_output(script, tmp_path):
+def test_the_input_is_never_an_output(tmp_path):
     source = tmp_path / "a.csv"
-    assert script.paths(source, None, None) == (
+    assert balance.paths(source, None, None) == (
         tmp_path / "a_balanced.csv",
         tmp_path / "a_balanced.md",
     )
     for output, report in [(source, None), (None, tmp_path / "x" / ".." / "a.csv")]:
         (tmp_path / "x").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match="never overwritten"):
-            script.paths(source, output, report)
+            balance.paths(source, output, report)
     with pytest.raises(ValueError, match="There is no folder"):
-        script.paths(source, tmp_path / "none" / "b.csv", None)
+        balance.paths(source, tmp_path / "none" / "b.csv", None)

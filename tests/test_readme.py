@@ -33,7 +33,8 @@ def scripts():
 
 
 def test_every_command_is_one_that_is_checked_here():
-    known = ("pip install ", "pytest", "python examples/")
+    # Those of `kerasos` are in tests/test_command.py.
+    known = ("pip install ", "pytest", "python examples/", "kerasos ")
     assert commands()
     assert all(command.startswith(known) for command in commands())
 

@@ -5,10 +5,12 @@ import pathlib
 import re
 import tempfile
 import time
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kerasos.annotations import PathLike
 from kerasos.checks import NonNegative, checked
 from kerasos.workers import has_workers, is_chief
 
@@ -45,7 +47,9 @@ class AtomicBackup(keras.callbacks.Callback):
     """
 
     @checked
-    def __init__(self, directory, seconds: NonNegative = 0.0, data=None):
+    def __init__(
+        self, directory: PathLike, seconds: NonNegative = 0.0, data: Any = None
+    ) -> None:
         super().__init__()
         self.directory = pathlib.Path(directory)
         self.seconds = float(seconds)

@@ -8,10 +8,11 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
+from kerasos.annotations import PathLike
 from kerasos.checks import Count, NonNegative, Whole, checked
 
 _SCORES = "scores.json"
@@ -71,16 +72,16 @@ class GeneratorEarlyStopping(keras.callbacks.Callback):
     @checked
     def __init__(
         self,
-        score,
+        score: Any,
         patience: Count = 5,
         every: Count = 1,
         mode: Literal["max", "min"] = "max",
         min_delta: NonNegative = 0.0,
         start_from_epoch: Whole = 0,
         restore_best: bool = True,
-        path=None,
-        verbose=0,
-    ):
+        path: PathLike | None = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__()
         if not (callable(score) or isinstance(score, str)):
             raise ValueError(

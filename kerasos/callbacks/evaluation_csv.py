@@ -3,10 +3,12 @@
 import csv
 import os
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 
+from kerasos.annotations import PathLike
 from kerasos.checks import Count, checked
 from kerasos.metrics.imbalance import acsa, g_mean, macro_f1, per_class_recall
 
@@ -43,7 +45,9 @@ class EvaluationCSV(keras.callbacks.Callback):
     """
 
     @checked
-    def __init__(self, path, data, every: Count = 1, batch_size: Count = 1024):
+    def __init__(
+        self, path: PathLike, data: Any, every: Count = 1, batch_size: Count = 1024
+    ) -> None:
         super().__init__()
         self.path = pathlib.Path(path)
         self.data = {}

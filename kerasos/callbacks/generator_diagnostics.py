@@ -1,6 +1,9 @@
 """Diagnostics of the generator in the logs, epoch by epoch."""
 
+from typing import Any
+
 import keras
+from numpy.typing import ArrayLike
 
 from kerasos.checks import Count, checked
 from kerasos.evaluation.diagnostics import GeneratorDiagnosis
@@ -37,7 +40,15 @@ class GeneratorDiagnostics(keras.callbacks.Callback):
     """
 
     @checked
-    def __init__(self, x, y, every: Count = 1, classifier=None, verbose=0, **options):
+    def __init__(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        every: Count = 1,
+        classifier: Any = None,
+        verbose: int = 0,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.every, self.verbose = every, verbose
         options = {"samples_per_class": 100, **options}

@@ -5,8 +5,10 @@ import os
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from kerasos import plots
+from kerasos.annotations import PathLike
 from kerasos.checks import Count, Seed, checked
 
 
@@ -42,14 +44,14 @@ class SampleGrid(keras.callbacks.Callback):
     @checked
     def __init__(
         self,
-        x,
-        y,
-        path,
+        x: ArrayLike,
+        y: ArrayLike,
+        path: PathLike,
         every: Count = 1,
         per_class: Count = 8,
         seed: Seed = 0,
-        log_dir=None,
-    ):
+        log_dir: PathLike | None = None,
+    ) -> None:
         super().__init__()
         self.x, self.y = np.asarray(x), np.asarray(y)
         self.path = _check_pattern(path)

@@ -1,5 +1,7 @@
 """Data sets, imbalanced subsets of them, batches to train on, tables as matrices."""
 
+from typing import TYPE_CHECKING
+
 from kerasos.data.datasets import load
 from kerasos.data.defects import defects
 from kerasos.data.dsprites import dsprites
@@ -24,6 +26,9 @@ __all__ = [
     "subsample",
     "write_image_folder",
 ]
+
+if TYPE_CHECKING:
+    from kerasos.tables.encoder import TabularEncoder
 
 
 def __getattr__(name):

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
+from kerasos.annotations import ClassCounts, PathLike
 from kerasos.checks import nearest_name
 from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.imbalance import subsample
@@ -17,7 +19,13 @@ _TEST_SHARE = 0.2
 _SPLIT_SEED = 0  # fixed, so that a change of `seed` never moves the test set
 
 
-def load(name=None, class_counts=None, data_dir=None, seed=0, return_indices=False):
+def load(
+    name: str | None = None,
+    class_counts: ClassCounts = None,
+    data_dir: PathLike | None = None,
+    seed: int = 0,
+    return_indices: bool = False,
+) -> tuple[Any, ...]:
     """Returns training and test arrays of a data set, imbalanced on request.
 
     - `"digits"`: scikit-learn's 1,797 images `(8, 8, 1)` uint8, scaled from

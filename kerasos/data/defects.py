@@ -1,6 +1,7 @@
 """Drawn pictures of parts, most of them good, some with a scratch, a crack, a hole."""
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +12,13 @@ DEFECTS = ("good", "scratch", "crack", "hole")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
-def defects(class_counts=(60, 30, 12, 5), size=(64, 64), *, channels=3, seed=0):
+def defects(
+    class_counts: Sequence[int] = (60, 30, 12, 5),
+    size: int | Sequence[int] = (64, 64),
+    *,
+    channels: int = 3,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Draws pictures of parts on a table, as a camera over a belt would take them.
 
     | class | what is on the part |
@@ -60,7 +67,9 @@ def defects(class_counts=(60, 30, 12, 5), size=(64, 64), *, channels=3, seed=0):
     for label, name in enumerate(DEFECTS):
         stream = derive_seed(seed, "defects", name)
         for i in range(counts[label]):
-            picture = _picture(name, *sides, np.random.default_rng([stream, i]))
+            height, width = sides
+            rng = np.random.default_rng([stream, i])
+            picture = _picture(name, height, width, rng)
             picture = picture if channels == 3 else picture @ _LUMINANCE[:, None]
             drawn.append(np.rint(255.0 * np.clip(picture, 0.0, 1.0)).astype("uint8"))
     order = np.random.default_rng(derive_seed(seed, "defects", "order"))

@@ -1,7 +1,10 @@
 """dSprites from TensorFlow Datasets: 737,280 images, one for each set of factors."""
 
+from typing import Any
+
 import numpy as np
 
+from kerasos.annotations import ClassCounts, PathLike
 from kerasos.checks import check_choice
 from kerasos.data.imbalance import rows_of_classes
 from kerasos.data.shapes import FACTORS, counts_of_classes
@@ -18,8 +21,13 @@ _BATCH = 4096
 
 
 def dsprites(
-    per_class=5_000, class_counts=None, *, label="shape", seed=0, data_dir=None
-):
+    per_class: int = 5_000,
+    class_counts: ClassCounts = None,
+    *,
+    label: str = "shape",
+    seed: int = 0,
+    data_dir: PathLike | None = None,
+) -> tuple[Any, ...]:
     """Reads images of dSprites with their factors (Matthey et al., 2017).
 
     The original behind `kerasos.data.shapes`, with the same factors in the same order:

@@ -1,14 +1,19 @@
 """Images as a folder of folders, one for each class."""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import PathLike
 from kerasos.data.arrays import check_labels, check_same_length
 
 
-def write_image_folder(folder, x, y, names, prefix=""):
+def write_image_folder(
+    folder: PathLike, x: ArrayLike, y: ArrayLike, names: Sequence[str], prefix: str = ""
+) -> list[pathlib.Path]:
     """Writes `folder/name/0001.png` and so on, overwriting nothing.
 
     What `keras.utils.image_dataset_from_directory` reads; it sorts the names.

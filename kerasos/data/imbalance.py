@@ -4,7 +4,9 @@ import numbers
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import ClassCounts
 from kerasos.checks import Number, nearest_name
 from kerasos.data.arrays import check_labels
 from kerasos.randomness.seeds import derive_seed
@@ -28,7 +30,9 @@ _FAJARDO_NAME = re.compile(r"fajardo-(\d+)-(\d+)")
 _EXAMPLES = (*PROTOCOLS, "fajardo-320-12345", "fajardo-80-345")
 
 
-def resolve_class_counts(class_counts, available, dataset=None):
+def resolve_class_counts(
+    class_counts: ClassCounts, available: ArrayLike, dataset: str | None = None
+) -> np.ndarray:
     """Returns how many samples of each class to keep.
 
     An imbalance ratio `r` asks for a long tail over the `K` labels in order,
@@ -76,7 +80,9 @@ def resolve_class_counts(class_counts, available, dataset=None):
     return _check_counts(counts, available)
 
 
-def subsample(y, class_counts, seed=0, dataset=None):
+def subsample(
+    y: ArrayLike, class_counts: ClassCounts, seed: int = 0, dataset: str | None = None
+) -> np.ndarray:
     """Returns the indices of a random subset with the given class counts.
 
     Each class is drawn without replacement, from its own stream of `seed`: the

@@ -9,7 +9,9 @@ unbroken run sees, with no iterator state to save.
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import AnyOf, Boolean, OneOf, check, check_count
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
 from kerasos.data.host import EpochCounter, HostTable, as_written
@@ -20,14 +22,14 @@ AHEAD = 2  # batches that are gathered, and that wait, while one trains
 
 
 def batches(
-    x,
-    y=None,
-    batch_size=None,
-    balanced=False,
-    shuffle=True,
-    seed=0,
-    steps_per_epoch=None,
-):
+    x: Samples,
+    y: ArrayLike | None = None,
+    batch_size: int | None = None,
+    balanced: bool | str = False,
+    shuffle: bool = True,
+    seed: int = 0,
+    steps_per_epoch: int | None = None,
+) -> tf.data.Dataset:
     """Returns a `tf.data.Dataset` of `(x, y)` batches in a reproducible order.
 
     Every iterator over the result is one epoch. The epoch counter

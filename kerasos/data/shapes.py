@@ -1,9 +1,12 @@
 """Drawn images with known factors, after dSprites: shape, scale, orientation, x, y."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import ClassCounts
 from kerasos.checks import check_choice, check_count, unknown_name_message
 from kerasos.data.imbalance import resolve_class_counts
 from kerasos.randomness.seeds import derive_seed
@@ -17,14 +20,14 @@ _CHUNK_PIXELS = 2**20
 
 
 def shapes(
-    per_class=5_000,
-    class_counts=None,
+    per_class: int = 5_000,
+    class_counts: ClassCounts = None,
     *,
-    size=64,
+    size: int = 64,
     sizes=None,
-    label="shape",
-    seed=0,
-):
+    label: str = "shape",
+    seed: int = 0,
+) -> tuple[Any, ...]:
     """Draws images of one white shape each, with all that made them.
 
     The five factors of dSprites (Matthey et al., 2017), drawn here and now, without a
@@ -107,7 +110,7 @@ def factor_sizes(sizes=None):
     return {**SIZES, **sizes}
 
 
-def draw_shapes(factors, size=64, sizes=None):
+def draw_shapes(factors: ArrayLike, size: int = 64, sizes=None) -> np.ndarray:
     """Draws the images of given factors; see `shapes`.
 
     Args:

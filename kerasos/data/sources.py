@@ -7,7 +7,9 @@ import warnings
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.data.arrays import (
     check_classes,
     check_labels,
@@ -22,7 +24,7 @@ from kerasos.data.labels import check_names, codes_of, named
 _ROWS_AT_ONCE = 256  # of a dataset that is not batched
 
 
-def as_arrays(x, y=None):
+def as_arrays(x: Samples, y: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Returns samples and labels as arrays that are fit to train on.
 
     Args:

@@ -3,10 +3,14 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.data.arrays import (
     check_labels,
     check_same_length,
@@ -15,6 +19,7 @@ from kerasos.data.arrays import (
 )
 from kerasos.data.labels import checked_names, codes_of
 from kerasos.data.sources import dataset_specs, summarize
+from kerasos.description import described
 
 # How far outside of the range values may lie, as a share of its width: augmentation
 # overshoots by less, other units by more.
@@ -23,7 +28,7 @@ _SLACK = 0.1
 _WIDE = 50.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class DataSpec:
     """Shape, dtype, value range and class counts of a labelled data set.
 
@@ -73,7 +78,14 @@ class DataSpec:
             put("label_names", checked_names(self.label_names, self.num_classes))
 
     @classmethod
-    def of(cls, x, y=None, value_range=None, label_names=None, num_classes=None):
+    def of(
+        cls,
+        x: Samples,
+        y: ArrayLike | None = None,
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+        num_classes: int | None = None,
+    ) -> Self:
         """Builds the spec of a data set after checking it as `as_arrays` does.
 
         Args:
@@ -106,22 +118,23 @@ class DataSpec:
             )
         is_folder = hasattr(x, "file_paths")
         value_range = _resolve_range(data, value_range, is_folder)
-        return cls(data.shape, data.dtype, value_range, class_counts, data.names)
+        counts = tuple(class_counts)
+        return cls(data.shape, data.dtype, value_range, counts, data.names)
 
     @functools.cached_property
-    def num_classes(self):
+    def num_classes(self) -> int:
         return len(self.class_counts)
 
     @functools.cached_property
-    def num_features(self):
+    def num_features(self) -> int:
         return math.prod(self.shape)
 
     @functools.cached_property
-    def majority_count(self):
+    def majority_count(self) -> int:
         return max(self.class_counts)
 
     @property
-    def minority_labels(self):
+    def minority_labels(self) -> list[int]:
         """Labels with fewer samples than the largest class, rarest first."""
         labels = [
             label
@@ -130,15 +143,26 @@ class DataSpec:
         ]
         return sorted(labels, key=lambda label: self.class_counts[label])
 
-    def codes_of(self, labels):
+    def __repr__(self):
+        named = {} if self.label_names is None else {"label_names": self.label_names}
+        facts = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "value_range": self.value_range,
+            "num_classes": self.num_classes,
+            "class_counts": self.class_counts,
+        }
+        return described(self, facts | named)
+
+    def codes_of(self, labels: ArrayLike) -> Any:
         """Returns names of classes as integers; other labels stay as they are."""
         return codes_of(labels, self.label_names)
 
     @property
-    def is_image(self):
+    def is_image(self) -> bool:
         return len(self.shape) == 3
 
-    def check_compatible(self, x, y=None):
+    def check_compatible(self, x: Samples, y: ArrayLike | None = None) -> None:
         """Raises `ValueError` unless `x` and `y` fit this spec.
 
         Args:
@@ -180,7 +204,7 @@ class DataSpec:
             check_same_length(x, y)
             self.check_largest_label(y.max())
 
-    def check_values(self, low, high):
+    def check_values(self, low: float, high: float) -> None:
         """Raises `ValueError` if samples from `low` to `high` are in other units.
 
         They are if they lie outside of the range by more than a tenth of its width, or
@@ -194,7 +218,7 @@ class DataSpec:
                 "`from_data` on them."
             )
 
-    def check_largest_label(self, label):
+    def check_largest_label(self, label: int) -> None:
         """Raises `ValueError` if `label` is beyond the classes."""
         if label >= self.num_classes:
             raise ValueError(
@@ -203,7 +227,7 @@ class DataSpec:
                 "with `from_data` on data that hold it, or leave such samples out."
             )
 
-    def fits(self, x, y, is_first):
+    def fits(self, x: Any, y: Any, is_first: bool) -> Any:
         """Whether a batch passes `check_compatible`, as far as its values go.
 
         Args:
@@ -248,7 +272,7 @@ class DataSpec:
         is_float = np.dtype(self.dtype).kind == "f"
         return is_float and end - start >= _WIDE and -1 <= low < high <= 1
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the fields as values that JSON can hold."""
         return {
             "shape": list(self.shape),
@@ -259,7 +283,7 @@ class DataSpec:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config)
 
 

@@ -1,5 +1,7 @@
 """Augmentation on the fly: every batch sees its images moved another way."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -9,7 +11,7 @@ from kerasos.over_sampling.baselines import AugmentOversampler
 from kerasos.randomness.counted_layers import CountedNoise
 
 
-def augmented(model, seed=0, **options):
+def augmented(model: keras.Model, seed: int = 0, **options: Any) -> keras.Model:
     """Puts random shifts, rotations and zooms before a model, in training only.
 
     The options, their defaults and their meaning are those of the method

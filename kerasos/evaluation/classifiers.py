@@ -1,9 +1,13 @@
 """The downstream classifiers of the papers, as plain compiled Keras models."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from kerasos.checks import check_choice
+from kerasos.data.spec import DataSpec
 from kerasos.networks.classifier import raw_input_classifier
 from kerasos.networks.convolution import conv
 from kerasos.networks.gamo import FEATURES, feature_extractor
@@ -19,7 +23,9 @@ def least_squares_probability_loss(y, probs):
     return tf.reduce_mean(tf.math.squared_difference(probs, one_hot), -1)
 
 
-def gamo_classifier(spec, loss="ls", variant="dense", seed=0):
+def gamo_classifier(
+    spec: DataSpec, loss: str = "ls", variant: str = "dense", seed: int | None = 0
+) -> keras.Model:
     """The classification network CN of the GAMO paper, compiled.
 
     The same networks, initial weights and optimizer as the classifier inside
@@ -58,7 +64,7 @@ def gamo_classifier(spec, loss="ls", variant="dense", seed=0):
     return model
 
 
-def fajardo_mlp(spec, seed=0):
+def fajardo_mlp(spec: DataSpec, seed: int | None = 0) -> keras.Model:
     """The multilayer perceptron that Fajardo et al. judge oversamplers with, compiled.
 
     Inputs scaled to [0, 1] - Dense 512 ReLU - Dropout .2 - Dense 512 ReLU - Dropout
@@ -90,7 +96,7 @@ def fajardo_mlp(spec, seed=0):
     return _compiled(spec, head, None, keras.optimizers.RMSprop())
 
 
-def imsic_cnn(spec, seed=0):
+def imsic_cnn(spec: DataSpec, seed: int | None = 0) -> keras.Model:
     """The convolutional network that He et al. judge oversamplers with, compiled.
 
     Inputs scaled to [-1, 1] and, where they are not 32x32, resized to it bilinearly
@@ -133,7 +139,7 @@ def imsic_cnn(spec, seed=0):
     return _compiled(spec, head, extractor, keras.optimizers.Adam(1e-4))
 
 
-def strong_cnn(spec, seed=0):
+def strong_cnn(spec: DataSpec, seed: int | None = 0) -> keras.Model:
     """A plain convolutional network of ours that is well regularized, compiled.
 
     Inputs scaled to [-1, 1] - Conv 3x3x32 ReLU twice - MaxPool 2 - Dropout .25 - Conv
@@ -211,7 +217,12 @@ def _check_images(spec, name):
         )
 
 
-def small_cnn(input_shape, num_classes, value_range=(0.0, 255.0), seed=0):
+def small_cnn(
+    input_shape: Sequence[int],
+    num_classes: int,
+    value_range: Any = (0.0, 255.0),
+    seed: int | None = 0,
+) -> keras.Model:
     """A small convolutional network of ours, from raw images to logits.
 
     Inputs scaled to [-1, 1] - three times Conv 3x3 ReLU, of 16, 32 and 64 filters, and

@@ -7,8 +7,10 @@ class that was asked for, and are they more than copies of training rows?
 
 import dataclasses
 import warnings
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasos.checks import check_count, check_options
 from kerasos.evaluation.downstream import (
@@ -29,7 +31,9 @@ THRESHOLDS = {
 _FOLDS = 3
 
 
-def diagnose(model, x, y, classifier=None, **options):
+def diagnose(
+    model: Any, x: ArrayLike, y: ArrayLike, classifier: Any = None, **options: Any
+) -> "GeneratorReport":
     """Compares generated samples with real ones, class by class.
 
     Args:
@@ -142,14 +146,20 @@ class GeneratorDiagnosis:
     """
 
     def __init__(
-        self, x, y, classifier=None, samples_per_class=200, seed=0, thresholds=None
-    ):
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        classifier: Any = None,
+        samples_per_class: int = 200,
+        seed: int = 0,
+        thresholds: dict[str, float] | None = None,
+    ) -> None:
         check_options(thresholds or {}, THRESHOLDS, "thresholds")
         self.thresholds = {**THRESHOLDS, **(thresholds or {})}
         self.x, self.y = samples_and_labels(x, y)
         check_count("samples_per_class", samples_per_class, 2)
         self.samples_per_class, self.seed = int(samples_per_class), int(seed)
-        self._scale = 1.0
+        self._scale: Any = 1.0
         if self.x.ndim == 2:
             spread = self.x.std(axis=0, dtype="float64")
             self._scale = np.where(spread > 0, spread, 1.0)
@@ -168,7 +178,7 @@ class GeneratorDiagnosis:
         samples = model.sample(labels, seed=self.seed, verbose=0)
         return self.of_samples(samples, labels)
 
-    def of_samples(self, samples, labels):
+    def of_samples(self, samples: ArrayLike, labels: ArrayLike) -> "GeneratorReport":
         """Returns the `GeneratorReport` of these samples.
 
         Args:

@@ -3,8 +3,12 @@
 `QuickClassifier` trains in seconds and judges samples from outside.
 """
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kerasos.annotations import Strategy
 from kerasos.metrics.imbalance import acsa
 
 MAX_ROWS = 500
@@ -40,15 +44,15 @@ class DownstreamScore:
 
     def __init__(
         self,
-        x,
-        y,
-        x_test,
-        y_test,
-        fit_classifier=None,
-        sampling_strategy="auto",
-        max_rows=MAX_ROWS,
-        seed=0,
-    ):
+        x: ArrayLike,
+        y: ArrayLike,
+        x_test: ArrayLike,
+        y_test: ArrayLike,
+        fit_classifier: Any = None,
+        sampling_strategy: Strategy = "auto",
+        max_rows: int = MAX_ROWS,
+        seed: int = 0,
+    ) -> None:
         self.data = samples_and_labels(x, y)
         self.held_out = samples_and_labels(x_test, y_test, "_test")
         self.fit_classifier = fit_classifier
@@ -92,7 +96,9 @@ class QuickClassifier:
     (360,)
     """
 
-    def __init__(self, x, y, max_rows=MAX_ROWS, seed=0):
+    def __init__(
+        self, x: ArrayLike, y: ArrayLike, max_rows: int = MAX_ROWS, seed: int = 0
+    ) -> None:
         from sklearn.decomposition import PCA
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -108,7 +114,7 @@ class QuickClassifier:
         self.pipeline = make_pipeline(*steps, SVC(class_weight="balanced"))
         self.pipeline.fit(flat(x[rows]), y[rows])
 
-    def predict(self, x):
+    def predict(self, x: Any) -> np.ndarray:
         """Returns integer labels `(n,)`; works in parts."""
         from sklearn.utils import gen_batches
 

@@ -17,11 +17,14 @@ Reference:
 """
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def fid(real, generated, feature_fn):
+def fid(real: ArrayLike, generated: ArrayLike, feature_fn: Callable[..., Any]) -> float:
     """Frechet distance between the features of real and of generated samples.
 
     Only with `kerasos.features.feature_fn("inception", ...)` it is an FID in the usual
@@ -52,7 +55,7 @@ def fid(real, generated, feature_fn):
     return frechet_distance(feature_fn(real), feature_fn(generated))
 
 
-def frechet_distance(features, other):
+def frechet_distance(features: ArrayLike, other: ArrayLike) -> float:
     """Frechet distance between the Gaussians with the moments of two samples.
 
     Computed in float64; the cost is O(n d min(n, d)). With d samples or fewer a

@@ -14,8 +14,11 @@ References:
     and McNeil, The meaning and use of the area under a ROC curve, 1982.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -38,17 +41,17 @@ _FOLDS = 5
 
 
 def quality(
-    real,
-    synthetic,
-    holdout=None,
+    real: Any,
+    synthetic: Any,
+    holdout: Any = None,
     *,
-    target=None,
-    real_y=None,
-    synthetic_y=None,
-    holdout_y=None,
-    max_rows=3000,
-    random_state=0,
-):
+    target: str | None = None,
+    real_y: ArrayLike | None = None,
+    synthetic_y: ArrayLike | None = None,
+    holdout_y: ArrayLike | None = None,
+    max_rows: int = 3000,
+    random_state: int = 0,
+) -> QualityReport:
     """Compares generated table rows with real ones, class by class.
 
     Args:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,10 @@ class QualityReport:
 
     findings: list
     tables: dict
-    counts: object
+    counts: Any
     notes: list
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Returns `tables["summary"]`, a row for each class and measure."""
         return self.tables["summary"].copy()
 
@@ -37,7 +38,7 @@ class QualityReport:
             text += ["", frame.to_string()]
         return "\n".join([*text, "", *self.notes])
 
-    def to_markdown(self, heading="## "):
+    def to_markdown(self, heading: str = "## ") -> str:
         """Returns the findings, the measures, and the columns of each class.
 
         Args:
@@ -68,7 +69,7 @@ class QualityReport:
         parts += [frame.to_html() for frame in self._overview()]
         return "".join(parts + [f"<p>{html.escape(note)}</p>" for note in self.notes])
 
-    def figure(self, label=None, columns=None):
+    def figure(self, label: Any = None, columns: Any = None) -> Any:
         """Draws real beside generated columns, and the associations of both.
 
         Args:
@@ -95,7 +96,9 @@ class QualityReport:
         shares, pairs = (t[t["class"] == label] for t in (shares, pairs))
         depth = -(-len(columns) // 4)
         figure = Figure((12, 2.1 * depth + 4.5), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=[2.1 * depth, 4.5])
+        upper, lower = figure.subfigures(  # type: ignore[misc]
+            2, 1, height_ratios=[2.1 * depth, 4.5]
+        )
         found = found.set_index("column")
         panels = upper.subplots(depth, 4, squeeze=False).ravel()
         for axes, name in zip(panels, columns, strict=False):

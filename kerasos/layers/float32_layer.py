@@ -40,3 +40,20 @@ class Float32Layer(keras.layers.Layer):
             if isinstance(value, dict) and name != "dtype"
         }
         return super().from_config({**config, **networks})
+
+
+class NoiseLayer(Float32Layer):
+    """A layer from noise `(batch, noise_dim)` and labels `(batch,)` to rows.
+
+    A constructor ends with `self.build((None, noise_dim), (None,))`, so that Keras's
+    `summary` knows the shapes.
+
+    Attributes:
+        width: Columns of the rows.
+    """
+
+    def build(self, noise_shape, labels_shape):
+        """Makes nothing: the constructor has made all weights."""
+
+    def compute_output_shape(self, noise_shape, labels_shape=None):
+        return (noise_shape[0], self.width)

@@ -20,11 +20,12 @@ those for the data as they are. Outputs of the other two are no probabilities.
 """
 
 import inspect
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kerasos.checks import NonNegative, Number, Positive, check, checked
 from kerasos.layers.float32_layer import Float32Layer
@@ -38,7 +39,7 @@ _SMOOTHING = {
 _COSINE_SLACK = 1e-2  # of cosines in half precision
 
 
-def class_balanced_weights(class_counts, beta=0.9999):
+def class_balanced_weights(class_counts: ArrayLike, beta=0.9999) -> np.ndarray:
     """Weights of classes by their effective number of rows (Cui et al., eq. 2).
 
         a_k = K / E_k / sum_j 1 / E_j,      E_k = (1 - beta^(n_k)) / (1 - beta)
@@ -73,7 +74,7 @@ def class_balanced_weights(class_counts, beta=0.9999):
     return inverse * len(counts) / inverse.sum()
 
 
-def adjust_logits(logits, class_counts, tau=1.0):
+def adjust_logits(logits: Any, class_counts: ArrayLike, tau=1.0) -> Any:
     """Logits of a classifier trained as usual, for equally frequent classes.
 
         z_k - tau log pi_k,     pi_k = n_k / N       (Menon et al., eq. 9)
@@ -109,7 +110,7 @@ def adjust_logits(logits, class_counts, tau=1.0):
     return logits - tau * log_priors
 
 
-def adjust_probabilities(probabilities, class_counts, tau=1.0):
+def adjust_probabilities(probabilities: Any, class_counts: ArrayLike, tau=1.0) -> Any:
     """Probabilities of a usual classifier, for equally frequent classes.
 
         p_k / pi_k^tau / sum_j p_j / pi_j^tau        (Menon et al., eq. 9)
@@ -192,7 +193,7 @@ class LongTailLoss(keras.losses.Loss):
         """Weights of the classes, `(num_classes,)`, if no callback changes them."""
         return np.ones(len(self.class_counts))
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         if self.from_logits and hasattr(y_pred, "_keras_logits"):
             raise ValueError(
                 f"`{type(self).__name__}` takes the outputs of a layer without "
@@ -248,7 +249,7 @@ class LongTailLoss(keras.losses.Loss):
             known = ops.logical_and(known, inside)
         return ops.one_hot(labels, num_classes, dtype=logits.dtype), known
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {name: getattr(self, name) for name in names}
 
@@ -296,14 +297,14 @@ class LogitAdjusted(LongTailLoss):
     @checked(hints=_SMOOTHING)
     def __init__(
         self,
-        class_counts,
+        class_counts: ArrayLike,
         *,
         tau: NonNegative = 1.0,
         from_logits: bool = True,
-        reduction="sum_over_batch_size",
-        name="logit_adjusted",
-        dtype=None,
-    ):
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "logit_adjusted",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(
             class_counts,
             from_logits=from_logits,
@@ -350,13 +351,13 @@ class BalancedSoftmax(LogitAdjusted):
     @checked(hints=_SMOOTHING)
     def __init__(
         self,
-        class_counts,
+        class_counts: ArrayLike,
         *,
         from_logits: bool = True,
-        reduction="sum_over_batch_size",
-        name="balanced_softmax",
-        dtype=None,
-    ):
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "balanced_softmax",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(
             class_counts,
             from_logits=from_logits,
@@ -412,15 +413,15 @@ class ClassBalancedFocal(LongTailLoss):
     @checked(hints=_SMOOTHING)
     def __init__(
         self,
-        class_counts,
+        class_counts: ArrayLike,
         *,
         beta: Beta = 0.9999,
         gamma: NonNegative = 1.0,
         from_logits: bool = True,
-        reduction="sum_over_batch_size",
-        name="class_balanced_focal",
-        dtype=None,
-    ):
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "class_balanced_focal",
+        dtype: Any = None,
+    ) -> None:
         self.beta, self.gamma = float(beta), float(gamma)
         super().__init__(
             class_counts,
@@ -493,14 +494,14 @@ class LDAM(LongTailLoss):
     @checked(hints=_SMOOTHING)
     def __init__(
         self,
-        class_counts,
+        class_counts: ArrayLike,
         *,
         max_margin: Positive = 0.5,
         scale: Positive = 30.0,
-        reduction="sum_over_batch_size",
-        name="ldam",
-        dtype=None,
-    ):
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "ldam",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(
             class_counts, from_logits=True, reduction=reduction, name=name, dtype=dtype
         )

@@ -8,16 +8,21 @@ import contextlib
 import copy
 import functools
 import inspect
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Options, unknown_name_message
 from kerasos.data.arrays import check_labels
 from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
+from kerasos.description import chosen, described
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
@@ -179,16 +184,16 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     """
 
     produces_samples = True
-    makes = ("images", "tables")
+    makes: tuple[str, ...] = ("images", "tables")
     trains_classifier = False
     options = Options()
     numeric = "normal"
     takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50
-    default_row_steps = None
-    model_range = (-1.0, 1.0)
-    stages = ("train",)
+    default_row_steps: tuple[int, int] | None = None
+    model_range: tuple[float, float] = (-1.0, 1.0)
+    stages: tuple[str, ...] = ("train",)
     pre_oversample = False
     num_codes = 0
 
@@ -202,7 +207,9 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             )
         return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *, spec, noise_dim, seed=None, **kwargs):
+    def __init__(
+        self, *, spec: DataSpec, noise_dim: int, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.spec = spec
         self.noise_dim = int(noise_dim)
@@ -211,13 +218,26 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         self.stage = self.stages[0]
         self.steps_done = self.add_counter("steps_done")
         self.calls_done = self.add_counter("calls_done")
-        self._trackers = {}
+        self._trackers: dict[str, Any] = {}
         self.track("loss")
-        self._stage_functions = {}
+        self._stage_functions: dict[str, Any] = {}
         # `fit` under a strategy refuses a model that no call has built.
         self.built = True
 
-    def add_counter(self, name):
+    def __repr__(self):
+        if getattr(self, "steps_done", None) is None:  # in the constructor still
+            return super().__repr__()
+        facts = {
+            "shape": self.spec.shape,
+            "dtype": self.spec.dtype,
+            "class_counts": self.spec.class_counts,
+            **chosen(self),
+            "seed": self.seed,
+            "steps": int(self.steps_done.numpy()),
+        }
+        return described(self, facts)
+
+    def add_counter(self, name: str) -> Any:
         """Adds an int64 variable that starts at 0 and is saved with the model."""
         return self.add_weight(
             shape=(),
@@ -231,7 +251,15 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     # What a method defines.
 
     @classmethod
-    def from_data(cls, x, y=None, *, seed=None, value_range=None, label_names=None):
+    def from_data(
+        cls,
+        x: Samples,
+        y: ArrayLike | None = None,
+        *,
+        seed: int | None = None,
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the method for a data set, with the paper's settings.
 
         Every method adds its own options, keyword arguments that `options` lists.
@@ -260,11 +288,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """
         raise NotImplementedError
 
-    def player_variables(self):
+    def player_variables(self) -> dict[str, list[Any]]:
         """Returns `{optimizer name: variables that it moves}`."""
         raise NotImplementedError
 
-    def generate(self, latent, labels):
+    def generate(self, latent: Any, labels: Any) -> Any:
         """Maps latents `(batch, latent_dim)` to samples in `model_range`.
 
         Inference mode, no random operation inside. Where there are codes they are
@@ -272,13 +300,13 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """
         raise NotImplementedError
 
-    def latent(self, noise, labels):
+    def latent(self, noise: Any, labels: Any) -> Any:
         """Maps standard normal noise `(batch, noise_dim)` to latents."""
         del labels
         return noise
 
     @classmethod
-    def stage_epochs(cls, epochs, given):
+    def stage_epochs(cls, epochs: int, given: bool) -> dict[str, int]:
         """Returns options of `from_data` that fit its stages to a number of epochs.
 
         For `DeepOverSampler`; nothing where a method's own numbers hold.
@@ -290,33 +318,33 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         del epochs, given
         return {}
 
-    def stage_at(self, epoch):
+    def stage_at(self, epoch: int) -> str:
         """Returns the stage that `epoch` belongs to."""
         del epoch
         return self.stages[0]
 
-    def on_stage_begin(self, stage):
+    def on_stage_begin(self, stage: str) -> None:
         """Called outside the graph when `fit` enters `stage`; safe to repeat."""
 
-    def on_epoch_start(self, epoch):
+    def on_epoch_start(self, epoch: int) -> None:
         """Called outside the graph when `fit` begins epoch `epoch`, from 0."""
 
-    def arrange(self, dataset):
+    def arrange(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Returns the dataset that `fit` trains on, from the one that it was given."""
         return dataset
 
     @property
-    def prefers_jit(self):
+    def prefers_jit(self) -> bool:
         """Whether XLA is the faster choice for these networks on a processor."""
         return False
 
     @property
-    def can_jit(self):
+    def can_jit(self) -> bool:
         """Whether XLA can compile a step, since no part of it is Python's."""
         return True
 
     @property
-    def is_trained(self):
+    def is_trained(self) -> bool:
         """Whether a step was made, maybe before the model or its weights were saved.
 
         A loop of yours that leaves out `train_step` counts where it moves the model's
@@ -327,42 +355,42 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return any(int(count.numpy()) for count in counts)
 
     @property
-    def batch_balance(self):
+    def batch_balance(self) -> bool | str:
         """How `fit` balances its batches: as `balanced` of `kerasos.data.batches`."""
         return "copies" if self.pre_oversample else False
 
     @property
-    def uniform_from(self):
+    def uniform_from(self) -> int | None:
         """Epoch from which `fit` draws its batches class by class, or None."""
         return None
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         return self.noise_dim
 
     @property
-    def sample_shape(self):
+    def sample_shape(self) -> tuple[int, ...]:
         return self.spec.shape
 
     @property
-    def sample_dtype(self):
+    def sample_dtype(self) -> str:
         return self.spec.dtype
 
     @property
-    def sampled_labels(self):
+    def sampled_labels(self) -> list[int]:
         """Labels that the model can generate."""
         return list(range(self.spec.num_classes))
 
     # Units.
 
-    def to_model(self, x):
+    def to_model(self, x: Any) -> Any:
         """Scales samples from the user's units to float32 in `model_range`."""
         low, high = self.spec.value_range
         start, end = self.model_range
         scale = (end - start) / (high - low)
         return (tf.cast(x, tf.float32) - low) * scale + start
 
-    def to_user(self, samples):
+    def to_user(self, samples: Any) -> Any:
         """Scales samples from `model_range` to the user's units and dtype."""
         low, high = self.spec.value_range
         start, end = self.model_range
@@ -479,7 +507,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return self._trackers[name]
 
     @property
-    def tracked(self):
+    def tracked(self) -> list[str]:
         """Names of all values that training logs, whatever the stage."""
         return list(self._trackers)
 
@@ -490,7 +518,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
                 self._trackers[name] = keras.metrics.Mean(name=name)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         return list(self._trackers.values())
 
     def make_train_function(self, force=False):
@@ -591,19 +619,19 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Trains; `keras.Model.fit` with checks before the first step.
 
         Args:
@@ -668,7 +696,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         finally:
             del self.__dict__["_training_data"]
 
-    def evaluate(self, x=None, y=None, **kwargs):
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Judges the model on held-out data; `keras.Model.evaluate` with checks.
 
         Args:
@@ -713,7 +741,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
 
     # Saving.
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, read off the model.
 
         Each is the attribute of its name; Keras has a `loss` of its own, so `loss` is
@@ -734,7 +762,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return {name: _to_config(value) for name, value in config.items()}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = {
             name: keras.saving.deserialize_keras_object(value)
             if _is_network(value)

@@ -52,7 +52,8 @@ class ConditionalModel(OversamplingModel):
         **kwargs,
     ):
         super().__init__(spec=spec, noise_dim=noise_dim, seed=seed, **kwargs)
-        self.model_range = tuple(float(bound) for bound in model_range)
+        low, high = model_range
+        self.model_range = float(low), float(high)
         self.column_mean = column_mean
         self.column_scale = column_scale
         self.pre_oversample = bool(pre_oversample)

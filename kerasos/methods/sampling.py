@@ -2,11 +2,14 @@
 
 import math
 import time
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import PathLike, Samples, Strategy
 from kerasos.checks import check_count, checked
 from kerasos.data.arrays import check_labels
 from kerasos.data.labels import labels_like, strategy_of
@@ -37,10 +40,14 @@ class Sampling:
             too, for instance networks of yours that were trained elsewhere.
     """
 
-    sampling_settings = ()
+    sampling_settings: tuple[str, ...] = ()
     allow_untrained = False
 
-    def call(self, labels):
+    if TYPE_CHECKING:  # what the model that it belongs to has
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def call(self, labels: Any) -> Any:
         """Generates one sample for each label, fresh noise at every call.
 
         Args:
@@ -77,7 +84,13 @@ class Sampling:
         return self.to_user(self.generate(latent, labels))
 
     @checked(hints=SAMPLE_HINTS)
-    def sample(self, labels, seed=None, batch_size=None, verbose="auto"):
+    def sample(
+        self,
+        labels: ArrayLike,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+    ) -> np.ndarray:
         """Generates one sample for each label.
 
         Args:
@@ -188,8 +201,13 @@ class Sampling:
         return "Labels are integers from 0 to num_classes - 1."
 
     def oversample(
-        self, x, y=None, sampling_strategy="auto", seed=None, mark_synthetic=False
-    ):
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        sampling_strategy: Strategy = "auto",
+        seed: int | None = None,
+        mark_synthetic: bool = False,
+    ) -> Any:
         """Adds generated samples until the classes are balanced.
 
         Args:
@@ -226,7 +244,13 @@ class Sampling:
         x_new = self.sample(labels, seed=seed)
         return append(x, y, x_new, labels_like(labels, y, self.spec.label_names))
 
-    def balanced_dataset(self, x, y=None, batch_size=None, **kwargs):
+    def balanced_dataset(
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> tf.data.Dataset:
         """Returns a dataset for a classifier in which the classes are alike.
 
         Real rows, changed by your own augmentation if you give it, and generated ones
@@ -262,7 +286,9 @@ class Sampling:
             self.spec.check_values,
         )
 
-    def export(self, path, *, card=None, **kwargs):
+    def export(
+        self, path: PathLike, *, card: dict[str, Any] | None = None, **kwargs: Any
+    ) -> str:
         """Writes the generator as a SavedModel; see `kerasos.export`.
 
         Args:

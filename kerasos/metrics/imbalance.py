@@ -15,16 +15,21 @@ so do all metrics here. Macro F1 is thus scikit-learn's with
 `labels=numpy.unique(y_true)`.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kerasos.checks import check_count
 
 _STATE_DTYPE = "float32"  # counts are exact up to 2**24 in a cell
 
 
-def confusion_matrix(y_true, y_pred, num_classes=None):
+def confusion_matrix(
+    y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None
+) -> np.ndarray:
     """Counts samples by true class (rows) and predicted class (columns).
 
     scikit-learn's drops labels it was not told of and warns of a single class.
@@ -54,7 +59,9 @@ def confusion_matrix(y_true, y_pred, num_classes=None):
     return np.bincount(cells, minlength=np.prod(shape)).reshape(shape).astype("int64")
 
 
-def per_class_recall(y_true, y_pred, num_classes=None):
+def per_class_recall(
+    y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None
+) -> np.ndarray:
     """Recall of every class: `N[k, k] / sum_j N[k, j]`.
 
     Args:
@@ -76,7 +83,7 @@ def per_class_recall(y_true, y_pred, num_classes=None):
     )
 
 
-def acsa(y_true, y_pred, num_classes=None):
+def acsa(y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None) -> float:
     """Average class specific accuracy: the mean recall, or balanced accuracy.
 
     scikit-learn's `balanced_accuracy_score` warns of predicted classes that `y_true`
@@ -96,7 +103,9 @@ def acsa(y_true, y_pred, num_classes=None):
     return float(np.nanmean(per_class_recall(y_true, y_pred, num_classes)))
 
 
-def g_mean(y_true, y_pred, num_classes=None):
+def g_mean(
+    y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None
+) -> float:
     """Geometric mean of the recalls, exactly 0 if one of them is 0.
 
     Args:
@@ -119,7 +128,9 @@ def g_mean(y_true, y_pred, num_classes=None):
     )
 
 
-def macro_f1(y_true, y_pred, num_classes=None):
+def macro_f1(
+    y_true: ArrayLike, y_pred: ArrayLike, num_classes: int | None = None
+) -> float:
     """Mean of the F1 scores of the classes in `y_true`.
 
     Args:
@@ -156,7 +167,9 @@ class _ConfusionMetric(keras.metrics.Metric):
     A label outside `0..num_classes-1` turns the result into NaN.
     """
 
-    def __init__(self, num_classes, name=None, dtype=None):
+    def __init__(
+        self, num_classes: int, name: str | None = None, dtype: Any = None
+    ) -> None:
         super().__init__(name=name or self.default_name, dtype=dtype)
         check_count("num_classes", num_classes, 2)
         self.num_classes = int(num_classes)
@@ -167,7 +180,7 @@ class _ConfusionMetric(keras.metrics.Metric):
             name="confusion",
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         k = self.num_classes
         true = self._class_indices(y_true, "y_true")
         pred = ops.convert_to_tensor(y_pred)
@@ -221,7 +234,7 @@ class _ConfusionMetric(keras.metrics.Metric):
         count = ops.sum(ops.cast(present, _STATE_DTYPE))
         return total / ops.maximum(count, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"num_classes": self.num_classes, **super().get_config()}
 
 
@@ -246,7 +259,7 @@ class PerClassRecall(_ConfusionMetric):
 
     default_name = "per_class_recall"
 
-    def result(self):
+    def result(self) -> Any:
         recalls, present = self._recalls()
         return ops.cast(ops.where(present, recalls, np.nan), self.dtype)
 
@@ -270,7 +283,7 @@ class ACSA(_ConfusionMetric):
 
     default_name = "acsa"
 
-    def result(self):
+    def result(self) -> Any:
         return ops.cast(self._mean_over_present(*self._recalls()), self.dtype)
 
 
@@ -293,7 +306,7 @@ class GMean(_ConfusionMetric):
 
     default_name = "g_mean"
 
-    def result(self):
+    def result(self) -> Any:
         recalls, present = self._recalls()
         mean = ops.exp(self._mean_over_present(ops.log(recalls), present))
         return ops.cast(ops.where(ops.any(present), mean, 0.0), self.dtype)
@@ -318,7 +331,7 @@ class MacroF1(_ConfusionMetric):
 
     default_name = "macro_f1"
 
-    def result(self):
+    def result(self) -> Any:
         matrix = ops.convert_to_tensor(self.confusion)
         support = ops.sum(matrix, axis=1)
         present = ops.not_equal(support, 0.0)

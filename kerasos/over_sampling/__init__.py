@@ -1,5 +1,7 @@
 """Oversamplers behind one call: `DeepOverSampler`, and baselines without a network."""
 
+from typing import TYPE_CHECKING
+
 from kerasos.over_sampling.baselines import (
     AugmentOversampler,
     NoOversampler,
@@ -17,6 +19,14 @@ __all__ = [
     "SMOTEOversampler",
     "prior_corrected",
 ]
+
+if TYPE_CHECKING:
+    from kerasos.over_sampling.deep import DeepOverSampler
+    from kerasos.over_sampling.feature_classifier import FeatureClassifier
+    from kerasos.over_sampling.prior_correction import (
+        PriorCorrectedClassifier,
+        prior_corrected,
+    )
 
 
 def __getattr__(name):

@@ -6,11 +6,15 @@ networks. Tables they take as they are: frames, sparse matrices and arrays of an
 """
 
 import warnings
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples, Strategy
 from kerasos.checks import Count, Number, Options, Seed, checked
 from kerasos.data.arrays import (
     check_classes,
@@ -30,6 +34,7 @@ from kerasos.data.resample import samples_to_add, to_dtype
 from kerasos.data.sources import as_arrays, is_dataset
 from kerasos.data.spec import DataSpec, range_seen
 from kerasos.data.stream import Maker, balanced_stream, filled_up
+from kerasos.description import chosen, described
 from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
@@ -57,7 +62,7 @@ class Baseline:
     """
 
     produces_samples = False
-    makes = ("images", "tables")
+    makes: tuple[str, ...] = ("images", "tables")
     trains_classifier = False
     trains = False
     takes_tables = True
@@ -78,9 +83,26 @@ class Baseline:
         self.label_names = label_names
         self.seed = seed
 
+    def __repr__(self):
+        facts = {
+            "shape": self.sample_shape,
+            "samples": self.x.shape[0],
+            "num_classes": self.num_classes,
+            **chosen(self),
+            "seed": self.seed,
+        }
+        return described(self, facts)
+
     @classmethod
     @checked
-    def from_data(cls, x, y=None, *, seed: Seed | None = None, label_names=None):
+    def from_data(
+        cls,
+        x: Samples,
+        y: ArrayLike | None = None,
+        *,
+        seed: Seed | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Checks the data and returns an oversampler for data of that shape.
 
         Args:
@@ -101,8 +123,13 @@ class Baseline:
         return cls(x, y, seed=seed, label_names=label_names)
 
     def oversample(
-        self, x, y=None, sampling_strategy="auto", seed=None, mark_synthetic=False
-    ):
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        sampling_strategy: Strategy = "auto",
+        seed: int | None = None,
+        mark_synthetic: bool = False,
+    ) -> Any:
         """Returns the originals followed by new samples.
 
         Args:
@@ -146,7 +173,13 @@ class Baseline:
         y_res = np.concatenate([np.asarray(given), y_new])
         return stack(x, x_new), y_res, np.arange(len(y_res)) >= len(y)
 
-    def balanced_dataset(self, x, y=None, batch_size=None, **kwargs):
+    def balanced_dataset(
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> tf.data.Dataset:
         """As `OversamplingModel.balanced_dataset`, of images and arrays of numbers."""
         if not isinstance(self.x, np.ndarray) or self.x.dtype.kind not in "iuf":
             raise TypeError(
@@ -177,7 +210,7 @@ class Baseline:
             DataSpec(self.sample_shape, dtype, units, counts).check_values(low, high)
 
     @checked(hints=SAMPLE_HINTS)
-    def sample(self, labels, seed: Seed | None = None):
+    def sample(self, labels: ArrayLike, seed: Seed | None = None) -> np.ndarray:
         """Makes one sample for each label, from the data given to `from_data`.
 
         Args:
@@ -328,13 +361,13 @@ class SMOTEOversampler(Baseline):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         k_neighbors: Count = 5,
-        label_names=None,
-    ):
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """As that of `RandomOversampler`; see the class for `k_neighbors`."""
         options = {"seed": seed, "label_names": label_names}
         return cls(x, y, k_neighbors=k_neighbors, **options)
@@ -414,16 +447,16 @@ class AugmentOversampler(Baseline):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         shift: BelowOne = 0.1,
         rotation: Annotated[float, Number(0, 180)] = 15.0,
         zoom: BelowOne = 0.1,
         flip: bool = False,
-        label_names=None,
-    ):
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """As that of `RandomOversampler`; see the class for the options."""
         options = {"seed": seed, "label_names": label_names}
         return cls(

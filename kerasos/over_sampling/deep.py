@@ -3,19 +3,22 @@
 import functools
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
+from typing import Any, Self, TypeVar, cast
 
 import keras
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from kerasos.annotations import Strategy
 from kerasos.checks import check, check_options, nearest_name
 from kerasos.data.pipeline import batches
 from kerasos.over_sampling.dates import refuse_dates_as_text
@@ -49,7 +52,10 @@ STEPS_AT_ONCE = 50
 EAGER_STEPS = 10
 
 
-def _knowing_options(init):
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _knowing_options(init: F) -> F:
     """Decorator of the constructor: tells an option of the method where it belongs.
 
     scikit-learn reads the parameters off the signature, which stays as it is.
@@ -75,7 +81,7 @@ def _knowing_options(init):
             )
         init(self, method, *args, **params)
 
-    return call
+    return cast(F, call)
 
 
 class DeepOverSampler(BaseOverSampler):
@@ -177,17 +183,17 @@ class DeepOverSampler(BaseOverSampler):
     @_knowing_options
     def __init__(
         self,
-        method=None,
+        method: str | None = None,
         *,
-        sampling_strategy="auto",
-        epochs=None,
-        batch_size=None,
-        method_params=None,
-        encoder_params=None,
-        screen="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        sampling_strategy: Strategy = "auto",
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        method_params: dict[str, Any] | None = None,
+        encoder_params: dict[str, Any] | None = None,
+        screen: bool | str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.method = method
         self.epochs = epochs
@@ -200,7 +206,7 @@ class DeepOverSampler(BaseOverSampler):
 
     # Options of the method and the encoder as parameters of their own.
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the parameters; with `deep` those in the dicts, too."""
         params = super().get_params(deep=deep)
         for group in NESTED if deep else ():
@@ -210,7 +216,7 @@ class DeepOverSampler(BaseOverSampler):
                     params[f"{group}__{name}"] = value
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Sets parameters; `method_params__name` sets or adds an option."""
         nested = {group: {} for group in NESTED}
         for name in list(params):
@@ -264,7 +270,7 @@ class DeepOverSampler(BaseOverSampler):
 
     # Resampling.
 
-    def fit_resample(self, X, y, **params):
+    def fit_resample(self, X: Any, y: ArrayLike, **params: Any) -> tuple[Any, Any]:
         """Trains the method and returns `X, y` followed by its samples.
 
         Args:

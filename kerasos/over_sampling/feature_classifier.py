@@ -15,10 +15,13 @@ Reference:
 """
 
 import pathlib
+from collections.abc import Callable
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -27,6 +30,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from kerasos.annotations import PathLike, Samples, Strategy
 from kerasos.checks import AnyOf, Integer, check, unknown_name_message
 from kerasos.data.arrays import check_labels, check_same_length, check_samples
 from kerasos.data.labels import strategy_of
@@ -123,19 +127,19 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        backbone,
-        method="smote",
+        backbone: Any,
+        method: Any = "smote",
         *,
-        preprocess=None,
-        method_params=None,
-        head=None,
-        epochs=None,
-        batch_size=32,
-        sampling_strategy="auto",
-        random_state=None,
-        cache_dir=None,
-        verbose=0,
-    ):
+        preprocess: Callable[..., Any] | None = None,
+        method_params: dict[str, Any] | None = None,
+        head: Any = None,
+        epochs: int | None = None,
+        batch_size: int = 32,
+        sampling_strategy: Strategy = "auto",
+        random_state: Any = None,
+        cache_dir: PathLike | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.backbone = backbone
         self.method = method
         self.preprocess = preprocess
@@ -158,7 +162,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
 
     # Training.
 
-    def fit(self, x, y=None):
+    def fit(self, x: Samples, y: ArrayLike | None = None) -> Self:
         """Computes features, oversamples them and trains the head.
 
         Args:
@@ -434,7 +438,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
 
     # Use.
 
-    def predict_proba(self, x):
+    def predict_proba(self, x: Samples) -> np.ndarray:
         """Returns class probabilities `(n, num_classes)`.
 
         Args:
@@ -443,11 +447,16 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._predicted(x)[0]
 
-    def predict(self, x):
+    def predict(self, x: Samples) -> np.ndarray:
         """Returns labels `(n,)`, entries of `classes_`."""
         return self.classes_[np.argmax(self.predict_proba(x), axis=1)]
 
-    def score(self, x, y=None, sample_weight=None):
+    def score(
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Returns the accuracy on images and labels, or on a dataset of both."""
         if isinstance(getattr(x, "element_spec", None), tf.TensorSpec):
             raise ValueError(
@@ -459,7 +468,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         y = labels if is_dataset(x) else y
         return accuracy_score(y, found, sample_weight=sample_weight)
 
-    def export(self, path, card=None):
+    def export(self, path: PathLike, card: dict[str, Any] | None = None) -> str:
         """Exports `model_` as a SavedModel that runs without kerasos.
 
         Its signature is `classify(inputs)` -> `probabilities`, `classes`, places in

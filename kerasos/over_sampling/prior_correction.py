@@ -1,8 +1,10 @@
 """Probabilities for the world as it is, from a classifier trained on balanced data."""
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -39,7 +41,13 @@ def shift_priors(probabilities, trained_priors, priors):
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def prior_corrected(clf, y=None, *, priors=None, trained_priors="balanced"):
+def prior_corrected(
+    clf: Any,
+    y: ArrayLike | None = None,
+    *,
+    priors: Any = None,
+    trained_priors: Any = "balanced",
+) -> Any:
     """Returns a fitted classifier with its probabilities corrected for resampling.
 
     Balancing raises the shares of rare classes, and with them the probabilities that a
@@ -117,12 +125,14 @@ class PriorCorrectedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimato
     >>> cross_val_score(corrected, X, y, scoring="neg_log_loss")
     """
 
-    def __init__(self, estimator, *, priors=None, trained_priors="sampler"):
+    def __init__(
+        self, estimator: Any, *, priors: Any = None, trained_priors: Any = "sampler"
+    ) -> None:
         self.estimator = estimator
         self.priors = priors
         self.trained_priors = trained_priors
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
         """Fits a clone of the estimator on `X, y`; returns the classifier."""
         return self._adopt(clone(self.estimator).fit(X, y, **fit_params), y)
 
@@ -188,14 +198,14 @@ class PriorCorrectedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimato
         return shares
 
     @available_if(_can_predict)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Returns the corrected probabilities `(n, num_classes)`."""
         check_is_fitted(self)
         probabilities = self.estimator_.predict_proba(X)
         return shift_priors(probabilities, self.trained_priors_, self.priors_)
 
     @available_if(_can_predict)
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Returns the class of the largest corrected probability."""
         places = self.predict_proba(X).argmax(axis=1)
         return self.classes_[places]

@@ -1,9 +1,12 @@
 """A table of any columns as a float32 matrix in [-1, 1], and back."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -115,19 +118,19 @@ class TabularEncoder(BaseEstimator):
 
     def __init__(
         self,
-        numeric="quantile",
-        categorical=(),
-        missing="keep",
-        max_categories=1000,
-        random_state=0,
-    ):
+        numeric: str = "quantile",
+        categorical: Sequence[Any] = (),
+        missing: str = "keep",
+        max_categories: int = 1000,
+        random_state: int = 0,
+    ) -> None:
         self.numeric = numeric
         self.categorical = categorical
         self.missing = missing
         self.max_categories = max_categories
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learns ranges, distributions and categories.
 
         Args:
@@ -151,8 +154,10 @@ class TabularEncoder(BaseEstimator):
         if not len(X):
             raise ValueError("The table is empty. Expected at least one row.")
         self.n_features_in_ = len(names)
-        vars(self).pop("feature_names_in_", None)
-        self._frame_columns = self._sparse = self._array_dtype = None
+        self.__dict__.pop("feature_names_in_", None)
+        self._frame_columns: Any = None
+        self._sparse: Any = None
+        self._array_dtype: Any = None
         if isinstance(X, pd.DataFrame):
             if all(isinstance(name, str) for name in names):
                 self.feature_names_in_ = np.array(names, dtype=object)
@@ -177,7 +182,7 @@ class TabularEncoder(BaseEstimator):
         self.blocks_, self.width_ = tuple(blocks), start
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Returns the float32 matrix `(n, width_)` of a table like the fitted one."""
         check_is_fitted(self)
         names = _column_names(X)
@@ -195,11 +200,11 @@ class TabularEncoder(BaseEstimator):
                 start += part.shape[1]
         return matrix
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Returns `fit(X).transform(X)`."""
         return self.fit(X).transform(X)
 
-    def inverse_transform(self, Z, index=None):
+    def inverse_transform(self, Z: ArrayLike, index: Any = None) -> Any:
         """Returns the table that a matrix stands for, every row by itself.
 
         Args:
@@ -249,7 +254,7 @@ class TabularEncoder(BaseEstimator):
         )
         return table.set_axis(self._frame_columns, axis=1)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Returns a name for each column of the matrix, e.g. `"smoker=yes"`."""
         check_is_fitted(self)
         names = []

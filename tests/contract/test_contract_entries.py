@@ -71,3 +71,16 @@ def test_capability_flags_tell_what_the_method_can_do(case):
         assert isinstance(method.classifier, keras.Model)
     else:
         assert method.classifier is None
+
+
+@each_case
+def test_it_prints_on_few_lines_and_its_summary_knows_every_shape(case):
+    method = case.build()
+    text = repr(method)
+    assert text.startswith(f"{type(method).__name__}(shape=")
+    lines = text.splitlines()
+    assert len(lines) <= 4 and max(map(len, lines)) <= 88
+    if case.has_network:
+        told = []
+        method.summary(print_fn=lambda text, **_: told.append(text))
+        assert "Total params" in told[0] and "?" not in told[0]

@@ -6,9 +6,11 @@ does nothing, or not what it should.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
+from kerasos.annotations import PathLike
 from kerasos.methods.infogan.code_graph import CodeGraph
 from kerasos.randomness.seeds import derive_seed
 
@@ -40,17 +42,17 @@ class CodeDependence:
     findings: list
 
     @property
-    def holds(self):
+    def holds(self) -> bool:
         """Whether every edge holds and no other dependence was found."""
         return not self.missing and not self.unexpected
 
-    def between(self, variable, latent):
+    def between(self, variable: str, latent: str) -> Any:
         """Returns the correlation of two variables, e.g. `("c1", "l1")`."""
         column = self.graph.variables.index(variable)
         row = self.graph.variables.index(latent) - self.graph.num_codes
         return float(self.correlation[row, column])
 
-    def plot(self, path=None):
+    def plot(self, path: PathLike | None = None) -> Any:
         """Draws the correlations beside the graph; edges that do not hold are dashed.
 
         Args:
@@ -74,16 +76,16 @@ class CodeDependence:
 
 
 def code_dependence(
-    source,
-    graph=None,
+    source: Any,
+    graph: Any = None,
     *,
-    num_samples=2000,
-    labels=None,
-    seed=0,
-    min_edge=0.3,
-    max_non_edge=0.2,
-    permutations=200,
-):
+    num_samples: int = 2000,
+    labels: Any = None,
+    seed: int = 0,
+    min_edge: float = 0.3,
+    max_non_edge: float = 0.2,
+    permutations: int = 200,
+) -> "CodeDependence":
     """Compares the correlations of latent codes with the graph.
 
     An edge holds if its correlation is above both `min_edge` in size and the bound

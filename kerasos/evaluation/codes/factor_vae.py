@@ -8,8 +8,11 @@ References:
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasos.checks import check_count, check_number
 
@@ -36,18 +39,18 @@ class FactorVAEScore:
 
 
 def factor_vae_score(
-    encode,
-    x,
-    factors,
+    encode: Callable[..., Any],
+    x: ArrayLike,
+    factors: ArrayLike,
     *,
-    num_votes=10_000,
-    num_test_votes=5_000,
-    num_samples=64,
-    num_for_scale=10_000,
-    min_std=0.05,
-    seed=0,
-    batch_size=512,
-):
+    num_votes: int = 10_000,
+    num_test_votes: int = 5_000,
+    num_samples: int = 64,
+    num_for_scale: int = 10_000,
+    min_std: float = 0.05,
+    seed: int = 0,
+    batch_size: int = 512,
+) -> "FactorVAEScore":
     """The FactorVAE score of a representation (Kim and Mnih).
 
     A vote holds one factor, drawn at random, at one random value and lets the others
@@ -108,7 +111,10 @@ def factor_vae_score(
     variance = source.codes(num_for_scale, rng).var(axis=0, ddof=1)
     active = np.flatnonzero(np.sqrt(variance) >= min_std)
     votes = np.zeros((len(sizes), len(variance)), "int64")
-    result = {"chance": 1.0 / len(varied), "active": tuple(active.tolist())}
+    result: dict[str, Any] = {
+        "chance": 1.0 / len(varied),
+        "active": tuple(active.tolist()),
+    }
     if not len(active):
         return FactorVAEScore(0.0, votes=votes, **result)
 

@@ -3,7 +3,9 @@
 import dataclasses
 import math
 import pathlib
+from typing import Any
 
+from kerasos.annotations import PathLike
 from kerasos.evaluation.compare.scores import (
     COST,
     GUARD,
@@ -47,8 +49,8 @@ class Comparison:
             black where it made none. Empty for tables.
     """
 
-    rows: object
-    summary: object
+    rows: Any
+    summary: Any
     verdict: str
     metrics: list
     methods: list
@@ -107,7 +109,9 @@ class Comparison:
             pictures or {},
         )
 
-    def estimator(self, classifier=None, method=None):
+    def estimator(
+        self, classifier: str | None = None, method: str | None = None
+    ) -> Any:
         """Returns what to ship, unfitted: it does all that `compare` evaluated.
 
         A classifier of scikit-learn's interface from the frame or array as it is to
@@ -142,7 +146,7 @@ class Comparison:
             )
         return clone(self.models[names], safe=False)
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Returns the means: a row for each classifier and method, metrics beside."""
         wide = self.summary.pivot(
             index=["classifier", "method"], columns="metric", values="mean"
@@ -158,19 +162,19 @@ class Comparison:
     def __repr__(self):
         return f"{self.verdict}\n\n{self.to_frame().round(3).to_string()}"
 
-    def mean_ranks(self, metric=None):
+    def mean_ranks(self, metric: str | None = None) -> Any:
         """Returns a dict of method to its mean rank over folds and classifiers."""
         part = self.summary[self.summary.metric == (metric or self.metrics[0])]
         ranks = part.groupby("method").mean_rank.mean()
         return ranks.sort_values(kind="stable").to_dict()
 
-    def to_markdown(self):
+    def to_markdown(self) -> str:
         """Returns the verdict and a table for each classifier."""
         from kerasos.evaluation.compare.comparison_report import markdown
 
         return markdown(self)
 
-    def to_html(self, path):
+    def to_html(self, path: PathLike) -> Any:
         """Writes a page that needs no other file and no network; returns its path."""
         from kerasos.evaluation.compare.comparison_report import html_page
 

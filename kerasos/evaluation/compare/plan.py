@@ -8,9 +8,13 @@ import json
 import pathlib
 import time
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import PathLike
 from kerasos.checks import check_number
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
@@ -34,21 +38,21 @@ COLUMNS = [
 
 
 def compare(
-    X,
-    y,
-    methods,
-    classifiers=None,
-    cv=None,
+    X: Any,
+    y: ArrayLike | None,
+    methods: Any,
+    classifiers: Any = None,
+    cv: Any = None,
     *,
-    groups=None,
-    objective=None,
-    metrics=DEFAULT_METRICS,
-    smallest_gain=0.01,
-    n_jobs=None,
-    random_state=0,
-    output_dir=None,
-    verbose=1,
-):
+    groups: ArrayLike | None = None,
+    objective: Any = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    smallest_gain: Any = 0.01,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    output_dir: PathLike | None = None,
+    verbose: int = 1,
+) -> Comparison:
     """Compares ways of rebalancing a training set by what classifiers then score.
 
     Every method gets the same folds and the same seeds. Resampling sees the training
@@ -206,7 +210,7 @@ class Training:
     y: np.ndarray
     X_res: object
     y_res: np.ndarray
-    inner: list = ()
+    inner: Sequence = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pathlib
 try:
     import fcntl
 except ImportError:  # no such locks on Windows: one process at a time there
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 def append_rows(path, columns, rows):

@@ -1,8 +1,10 @@
 """Whether one method beats another, and whether two rankings agree."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class PairedTest(NamedTuple):
@@ -27,7 +29,9 @@ class PairedTest(NamedTuple):
         return self.p_value < level
 
 
-def paired_t_test(scores, reference, test_ratio=0.0):
+def paired_t_test(
+    scores: ArrayLike, reference: ArrayLike, test_ratio: float = 0.0
+) -> Any:
     """Two-sided paired t-test over repeats that share data and seeds.
 
         d_r = scores_r - reference_r
@@ -96,7 +100,7 @@ def paired_t_test(scores, reference, test_ratio=0.0):
     return PairedTest(mean, statistic, p_value, df, float(error))
 
 
-def holm(p_values):
+def holm(p_values: ArrayLike) -> np.ndarray:
     """Returns p-values that hold for several tests at once (Holm's procedure).
 
         p'_(i) = max_{j <= i} min(1, (m - j + 1) p_(j)),    p_(1) <= ... <= p_(m)
@@ -124,7 +128,9 @@ def holm(p_values):
     return np.minimum(adjusted, 1.0)
 
 
-def ranking_agreement(scores, reference):
+def ranking_agreement(
+    scores: Mapping[str, float], reference: Mapping[str, float]
+) -> Any:
     """Kendall's tau-b between two rankings of the same methods.
 
     1 is the same order, -1 the reverse, near 0 no relation. Ties are allowed.

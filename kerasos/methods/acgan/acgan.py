@@ -15,10 +15,13 @@ the networks as they then are.
 The other departures are those of CGAN.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Positive, Seed, checked
 from kerasos.layers.diff_augment import Augment
 from kerasos.losses.classification import cross_entropy_loss
@@ -83,8 +86,8 @@ class ACGAN(ConditionalGAN):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
@@ -97,9 +100,9 @@ class ACGAN(ConditionalGAN):
         lr_c=None,
         d_augment: Augment = (),
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model, with the paper's settings.
 
         Args:

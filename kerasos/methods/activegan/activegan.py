@@ -35,12 +35,15 @@ steps of `kerasos.ACGAN` are those of Fajardo et al.)
 """
 
 import warnings
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import (
     Count,
     NonNegative,
@@ -141,8 +144,8 @@ class ActiveGAN(ConditionalGAN):
         Network for Image Classification, AAAI 2019.
     """
 
-    stages = ("acgan", "active")
-    acceptance = None
+    stages: tuple[str, ...] = ("acgan", "active")
+    acceptance: Any = None
 
     @checked
     def __init__(
@@ -240,8 +243,8 @@ class ActiveGAN(ConditionalGAN):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         preset: Literal[*build.PRESETS] | None = None,
@@ -275,9 +278,9 @@ class ActiveGAN(ConditionalGAN):
         lr_d=build.LEARNING_RATE,
         lr_p=None,
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Fits the classifier to the labelled data, builds and compiles the model.
 
         A dataset is in memory for a moment, to train the classifier of the rewards.
@@ -649,13 +652,13 @@ class ActiveGAN(ConditionalGAN):
     @checked(hints=SAMPLE_HINTS)
     def sample(
         self,
-        labels,
-        seed=None,
-        batch_size=None,
-        verbose="auto",
+        labels: ArrayLike,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
         max_margin: Share | None = None,
         max_draws: Count = 50,
-    ):
+    ) -> np.ndarray:
         """Generates one sample for each label; of small margins only if asked.
 
         Args:

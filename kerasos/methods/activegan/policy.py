@@ -152,7 +152,14 @@ class SampleBuffer(Float32Layer):
         self.labels = self._rows((), "int64", "labels")
         self.rewards = self._rows((), "float32", "rewards")
         self.filled = self._weight((), "int64", "filled")
-        self.built = True
+        self.build((None, *self.sample_shape))
+
+    def build(self, samples_shape):
+        """Makes nothing: it tells Keras's `summary` the shape of a sample."""
+
+    def compute_output_shape(self, samples_shape):
+        """The shape of what it keeps."""
+        return (self.size, *samples_shape[1:])
 
     def _rows(self, shape, dtype, name):
         return self._weight((self.size, *shape), dtype, name)
@@ -275,7 +282,14 @@ class GaussianPolicy(Float32Layer):
             self.raw_log_std = self.add_weight(
                 shape=(self.width,), initializer="zeros", name="log_std"
             )
-        self.built = True
+        self.build(network.input_shape)
+
+    def build(self, samples_shape):
+        """Makes nothing: it tells Keras's `summary` the shape of the samples."""
+
+    def compute_output_shape(self, samples_shape):
+        mean = (samples_shape[0], self.width)
+        return mean, mean if self.adaptive_std else (self.width,)
 
     def call(self, samples):
         outputs = tf.cast(self.network(samples), tf.float32)

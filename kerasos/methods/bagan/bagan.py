@@ -30,12 +30,15 @@ the data of the resumed `fit` are the same that a run without the break would re
 """
 
 import warnings
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Positive, Seed, Share, Whole, checked
 from kerasos.data.pipeline import every_row
 from kerasos.losses.classification import cross_entropy_loss
@@ -99,7 +102,7 @@ class BAGAN(OversamplingModel):
         Balancing GAN, 2018.
     """
 
-    stages = ("autoencoder", "adversarial")
+    stages: tuple[str, ...] = ("autoencoder", "adversarial")
 
     @checked
     def __init__(
@@ -139,8 +142,8 @@ class BAGAN(OversamplingModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
@@ -152,9 +155,9 @@ class BAGAN(OversamplingModel):
         d_labels="uniform",
         g_labels="uniform",
         balance_real=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles BAGAN for a data set, with the authors' settings.
 
         Args:

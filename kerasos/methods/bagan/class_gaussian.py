@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.float32_layer import NoiseLayer
 from kerasos.layers.resting_weight import resting_weight
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class ClassGaussian(Float32Layer):
+class ClassGaussian(NoiseLayer):
     """Turns standard normal noise into draws from `N(mu_k, S_k)` of a class.
 
         u = mu_k + V sqrt(w) V^T eps,    S_k = V diag(w) V^T
@@ -42,7 +42,7 @@ class ClassGaussian(Float32Layer):
         self.roots = resting_weight(
             self, "roots", (*shape, self.width), initializer=_identities
         )
-        self.built = True
+        self.build((None, self.width), (None,))
 
     def set_moments(self, means, covariances):
         """Puts the means `(num_classes, width)` and covariances of the classes."""
@@ -57,9 +57,6 @@ class ClassGaussian(Float32Layer):
         roots = tf.gather(tf.convert_to_tensor(self.roots), labels)
         means = tf.gather(tf.convert_to_tensor(self.means), labels)
         return means + tf.linalg.matvec(roots, noise)
-
-    def compute_output_shape(self, noise_shape, labels_shape=None):
-        return (noise_shape[0], self.width)
 
 
 def symmetric_root(covariance):

@@ -24,8 +24,12 @@ its networks. Ours: those above with tanh and images in [-1, 1] up to 28 pixels,
 of DCGAN (Radford et al., 2016) without a hidden layer for more; Adam 2e-4 and .5.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
+from numpy.typing import ArrayLike
+
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Seed, checked
 from kerasos.layers.diff_augment import Augment
 from kerasos.methods.base import read_data
@@ -84,8 +88,8 @@ class CGAN(ConditionalGAN):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         variant: Literal["conv", "dense", "gamo"] | None = None,
@@ -98,9 +102,9 @@ class CGAN(ConditionalGAN):
         lr_d=None,
         d_augment: Augment = (),
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model, with the paper's settings.
 
         Args:
@@ -187,8 +191,8 @@ class CDCGAN(ConditionalGAN):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
@@ -199,9 +203,9 @@ class CDCGAN(ConditionalGAN):
         lr_d=DCGAN_RATE,
         d_augment: Augment = (),
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for images; see `CGAN.from_data`."""
         data = read_data(x, y, seed, value_range, label_names)
         if not data.spec.is_image:

@@ -30,10 +30,13 @@ Departures, each with its reason:
 """
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Seed, Whole, checked
 from kerasos.layers import gaussian
 from kerasos.layers.gaussian import reparameterize
@@ -144,8 +147,8 @@ class CVAE(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
@@ -153,9 +156,9 @@ class CVAE(ConditionalModel):
         kl_warmup_epochs=0,
         observation_noise=None,
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model, with the paper's settings.
 
         Args:

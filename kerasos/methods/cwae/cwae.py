@@ -30,12 +30,15 @@ Networks, weights, rates and the pre-training of the encoder are of the authors'
   on MNIST (ours).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import (
     Count,
     Integer,
@@ -129,7 +132,7 @@ class ConditionalWAE(ConditionalModel):
         pretrain_steps: Whole = 200,
         pretrain_rows: _AtLeastTwo = 1000,
         lr: Positive = 1e-3,
-        lr_steps: Annotated[list, Listed(Integer(0), 2)] | None = LR_STEPS,
+        lr_steps: Annotated[list | tuple, Listed(Integer(0), 2)] | None = LR_STEPS,
         real_sampling: Literal["balanced", "natural"] = "balanced",
         **kwargs,
     ):
@@ -161,8 +164,8 @@ class ConditionalWAE(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
@@ -178,9 +181,9 @@ class ConditionalWAE(ConditionalModel):
         lr=None,
         lr_steps=LR_STEPS,
         real_sampling="balanced",
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set, as in the authors' code.
 
         Args:

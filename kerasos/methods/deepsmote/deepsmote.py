@@ -25,11 +25,15 @@ Departures from the code, each with its reason:
 import functools
 import math
 import warnings
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Seed, checked
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.base import Adam, read_data, watching
@@ -134,8 +138,8 @@ class DeepSMOTE(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
@@ -147,9 +151,9 @@ class DeepSMOTE(ConditionalModel):
         keep_best=True,
         pre_oversample=False,
         size: Size | None = None,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set, as in the authors' code.
 
         A dataset is in memory for a moment, for the rows that it keeps.
@@ -341,7 +345,7 @@ class DeepSMOTE(ConditionalModel):
         signature = tf.TensorSpec((None, *self.spec.shape), self.bank.rows.dtype)
         return tf.function(encode, input_signature=[signature], autograph=False)
 
-    def sample(self, *args, **kwargs):
+    def sample(self, *args: Any, **kwargs: Any) -> np.ndarray:
         self.refresh()
         return super().sample(*args, **kwargs)
 
@@ -349,7 +353,7 @@ class DeepSMOTE(ConditionalModel):
         self.refresh()
         super().make_predict_function(force)
 
-    def export(self, *args, **kwargs):
+    def export(self, *args: Any, **kwargs: Any) -> str:
         self.refresh()
         return super().export(*args, **kwargs)
 

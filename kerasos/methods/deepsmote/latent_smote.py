@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.float32_layer import NoiseLayer
 from kerasos.layers.resting_weight import resting_weight
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
-class LatentSMOTE(Float32Layer):
+class LatentSMOTE(NoiseLayer):
     """Turns standard normal noise into points between neighbours of one class.
 
         p = p_i + u (p_j - p_i),    i uniform in class k, j uniform among the nearest
@@ -46,7 +46,7 @@ class LatentSMOTE(Float32Layer):
         self.neighbors = resting_weight(
             self, "neighbors", (count, self.k_neighbors), "int32"
         )
-        self.built = True
+        self.build((None, self.noise_dim), (None,))
 
     def set_points(self, points):
         """Puts the points and finds their neighbours, in Euclidean distance.
@@ -92,6 +92,3 @@ class LatentSMOTE(Float32Layer):
         points = tf.convert_to_tensor(self.points)
         start = tf.gather(points, row)
         return start + uniform[:, 2:3] * (tf.gather(points, near) - start)
-
-    def compute_output_shape(self, noise_shape, labels_shape=None):
-        return (noise_shape[0], self.width)

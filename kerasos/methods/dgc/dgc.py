@@ -28,12 +28,15 @@ q(z | x, k) for a random training row x of that class, of which the model keeps 
 class of 0.4 % of the data.) Networks for tables and small images are ours, too.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Integer, NonNegative, Positive, Seed, Whole, checked
 from kerasos.layers.gaussian import reparameterize
 from kerasos.losses.classification import cross_entropy_loss
@@ -159,8 +162,8 @@ class DGC(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count | None = None,
@@ -176,9 +179,9 @@ class DGC(ConditionalModel):
         lr=None,
         rows_per_class=500,
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set, with the authors' settings.
 
         A dataset is in memory for a moment, for the rows that it keeps.

@@ -20,12 +20,15 @@ The paper's text leaves much open; where public implementations differ it is our
   r_c = 1 it is that baseline.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, NonNegative, Seed, Whole, checked
 from kerasos.data.pipeline import every_row, overloaded
 from kerasos.layers.resting_weight import resting_weight
@@ -130,8 +133,8 @@ class DOS(OversamplingModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         variant: Literal["conv", "dense"] | None = None,
@@ -141,9 +144,9 @@ class DOS(OversamplingModel):
         cluster_weight=None,
         ce_weight="none",
         warmup_epochs=1,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles DOS for a data set.
 
         A dataset is in memory for a moment, for the rows that it keeps.
@@ -296,7 +299,7 @@ class DOS(OversamplingModel):
         return "float32"
 
     @property
-    def sampled_labels(self):
+    def sampled_labels(self) -> list[int]:
         return self.bank.labels
 
     def generate(self, latent, labels):

@@ -24,9 +24,14 @@ Ours, for tables:
   the learning rate and so no number of steps known before.
 """
 
+from collections.abc import Sequence
+from typing import Self
+
 import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Seed, checked
 from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
@@ -113,8 +118,8 @@ class FlowMatching(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         width: Count | None = None,
@@ -122,9 +127,9 @@ class FlowMatching(ConditionalModel):
         draws=None,
         sampling_steps=25,
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for rows of a table.
 
         Args:

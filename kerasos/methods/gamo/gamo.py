@@ -27,12 +27,15 @@ Departures from the paper, each with its reason:
   rests meanwhile, so they equal the cached ones of Algorithm 1.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Number, Positive, Seed, Share, Whole, checked
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.losses import adversarial, classification
@@ -175,8 +178,8 @@ class GAMO(OversamplingModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         variant: Literal["dense", "conv"] = "dense",
@@ -193,9 +196,9 @@ class GAMO(OversamplingModel):
         max_anchors: Count = 4096,
         min_anchors: Whole = 0,
         bank: Bank = "random",
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles GAMO for a data set, with the paper's settings.
 
         A dataset is in memory for a moment, for its anchors.
@@ -295,7 +298,7 @@ class GAMO(OversamplingModel):
         return "float32" if self.is_convolutional else self.spec.dtype
 
     @property
-    def sampled_labels(self):
+    def sampled_labels(self) -> list[int]:
         return sorted(self.generator.labels)
 
     # Training.
@@ -511,7 +514,9 @@ class GAMO(OversamplingModel):
         shape = (sum(counts), *self.spec.shape)
         return resting_weight(self, "anchor_images", shape, self.spec.dtype)
 
-    def effective_anchors(self, num_samples=256, seed=0):
+    def effective_anchors(
+        self, num_samples: int = 256, seed: int = 0
+    ) -> dict[int, dict[str, float]]:
         """How many anchors a generated sample mixes, and how many are used.
 
         Args:

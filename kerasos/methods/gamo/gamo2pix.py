@@ -24,12 +24,15 @@ Departures from the authors' code, each with its reason:
 
 import os
 import warnings
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Integer, NonNegative, Seed, Whole, checked
 from kerasos.data.sources import as_pairs, is_dataset
 from kerasos.layers.gaussian import (
@@ -175,10 +178,10 @@ class GAMO2pix(GAMO):
 
     @classmethod
     @checked
-    def from_data(
+    def from_data(  # type: ignore[override]  # options of its own
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         gamo=None,
@@ -204,9 +207,9 @@ class GAMO2pix(GAMO):
         max_anchors: Count = 4096,
         min_anchors: Whole = 0,
         bank: Bank = "random",
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles GAMO2pix for images, with the paper's settings.
 
         A dataset is in memory for a moment, for its anchors.
@@ -480,7 +483,9 @@ class GAMO2pix(GAMO):
         samples = tf.clip_by_value(tf.cast(samples, tf.float32), *self.model_range)
         return OversamplingModel.to_user(self, samples)
 
-    def reconstruct(self, x, y, seed=None, batch_size=512):
+    def reconstruct(
+        self, x: ArrayLike, y: ArrayLike, seed: int | None = None, batch_size: int = 512
+    ) -> np.ndarray:
         """Decodes the features of real images, where `sample` decodes GAMO's.
 
         What is lost here is the decoder's part of a bad sample, the rest is GAMO's.

@@ -5,11 +5,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.checks import Number, check
-from kerasos.layers.float32_layer import Float32Layer
+from kerasos.layers.float32_layer import NoiseLayer
 from kerasos.layers.resting_weight import resting_weight
 
 
-class Generator(Float32Layer):
+class Generator(NoiseLayer):
     """What the generators share: a copy in half precision would be no copy."""
 
     def compute_output_shape(self, noise_shape, labels_shape=None):
@@ -85,7 +85,7 @@ class ConvexGenerator(Generator):
             self.anchors[f"{label}"] = resting_weight(
                 self, f"anchors_{label}", (count, self.num_features)
             )
-        self.built = True
+        self.build((None, self.latent_dim), (None,))
 
     @property
     def latent_dim(self):
@@ -190,7 +190,7 @@ class ConditionalGenerator(Generator):
         super().__init__(**kwargs)
         self.network = network
         self.labels = [int(label) for label in labels]
-        self.built = True
+        self.build((None, self.latent_dim), (None,))
 
     @property
     def latent_dim(self):
@@ -249,7 +249,7 @@ class RandomCombination(Generator):
         self.labels = [k for k, count in enumerate(self.anchor_counts) if count]
         shape = (sum(self.anchor_counts), self.num_features)
         self.bank = resting_weight(self, "anchors", shape)
-        self.built = True
+        self.build((None, self.latent_dim), (None,))
 
     def set_anchors(self, label, points):
         """Puts the real points of class `label`, `(anchors, num_features)`."""

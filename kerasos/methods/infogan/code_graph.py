@@ -8,10 +8,13 @@ directed acyclic graph B the observed codes have no parents, every latent one ha
 import dataclasses
 import functools
 import numbers
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 
+from kerasos.annotations import PathLike
 from kerasos.checks import Integer, check_choice, unknown_name_message
 
 # Parents of l0, l1, ... IMSIC's figure 2, its figure 4c as the text describes it (the
@@ -62,8 +65,8 @@ class CodeGraph:
     Imbalanced Classification", IJCAI 2021.
     """
 
-    parents: tuple
-    names: tuple | None = None
+    parents: Sequence[Sequence[str]]
+    names: Any = None
 
     def __post_init__(self):
         given = _as_lists(self.parents)
@@ -73,7 +76,7 @@ class CodeGraph:
         self._check_acyclic()
 
     @classmethod
-    def preset(cls, name, d=None):
+    def preset(cls, name: str, d: int | None = None) -> Self:
         """Returns a graph of the paper or of its authors' code.
 
         Args:
@@ -109,10 +112,10 @@ class CodeGraph:
                 "The preset 'one_to_one' needs the number of codes. Expected an "
                 f"integer `d` of at least 1. Received: d={d}."
             )
-        return cls([[f"c{i}"] for i in range(d)])
+        return cls([[f"c{i}"] for i in range(d or 0)])
 
     @classmethod
-    def from_networkx(cls, digraph):
+    def from_networkx(cls, digraph: Any) -> Self:
         """Makes a graph of a `networkx.DiGraph` with nodes c0, c1, ... and l0, l1, ...
 
         There are as many observed codes as latent ones; an observed code without
@@ -167,7 +170,7 @@ class CodeGraph:
         return sum(_variables(self.num_codes), ())
 
     @property
-    def display_names(self):
+    def display_names(self) -> Any:
         """Tuple of 2d strings: `variables` under the names the user gave."""
         return self.names + self.variables[self.num_codes :]
 
@@ -206,7 +209,7 @@ class CodeGraph:
         """
         return self._weights(self.negatives)
 
-    def index(self, code):
+    def index(self, code: str) -> int:
         """Returns the number of an observed code, given by name or by number.
 
         Raises:
@@ -237,7 +240,7 @@ class CodeGraph:
 
     # Other forms.
 
-    def rename(self, names):
+    def rename(self, names) -> Self:
         """Returns the same graph with other names of observed codes.
 
         Args:
@@ -253,7 +256,7 @@ class CodeGraph:
             new[self.index(code)] = name
         return type(self)(self.parents, new)
 
-    def to_networkx(self):
+    def to_networkx(self) -> Any:
         """Returns a `networkx.DiGraph` of the variables, names as `label`s."""
         import networkx
 
@@ -264,7 +267,7 @@ class CodeGraph:
             graph.add_edges_from((parent, f"l{i}") for parent in parents)
         return graph
 
-    def plot(self, path=None):
+    def plot(self, path: PathLike | None = None) -> Any:
         """Draws the graph, observed codes at the left.
 
         Args:
@@ -277,14 +280,14 @@ class CodeGraph:
 
         return plot_code_graph(self, path)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "parents": [list(row) for row in self.parents],
             "names": list(self.names) if self._is_named else None,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config)
 
     def __repr__(self):

@@ -23,8 +23,12 @@ the authors' code, `structure="repo"`, is 0 and without gradient from the first 
 and is there for reference.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
+from numpy.typing import ArrayLike
+
+from kerasos.annotations import Samples
 from kerasos.checks import Count, NonNegative, Positive, Seed, check_choice, checked
 from kerasos.layers.diff_augment import Augment
 from kerasos.methods.base import read_data
@@ -113,8 +117,8 @@ class IMSIC(InfoGAN):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         num_codes: Count | None = None,
@@ -138,9 +142,9 @@ class IMSIC(InfoGAN):
         per_class=None,
         double_softmax=None,
         lr=2e-4,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set, with the code's settings.
 
         Args:
@@ -179,7 +183,7 @@ def default_graph(num_codes):
     return CodeGraph.preset(GRAPHS.get(num_codes, "one_to_one"), num_codes)
 
 
-def _as_graph(graph, num_codes=None):
+def _as_graph(graph, num_codes=None) -> CodeGraph:
     """Returns a `CodeGraph` of a preset's name, of parents, or of nothing."""
     if graph is None:
         return default_graph(num_codes or NUM_CODES)

@@ -31,11 +31,14 @@ last):
 import functools
 import math
 import warnings
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples, Strategy
 from kerasos.checks import (
     Count,
     Integer,
@@ -182,8 +185,8 @@ class InfoGAN(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         num_codes: Count = NUM_CODES,
@@ -203,9 +206,9 @@ class InfoGAN(ConditionalModel):
         per_class=None,
         double_softmax=None,
         lr=2e-4,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set, with the code's settings.
 
         Args:
@@ -284,12 +287,12 @@ class InfoGAN(ConditionalModel):
         return not self.spec.is_image and super().prefers_jit
 
     @property
-    def graph(self):
+    def graph(self) -> Any:
         """The `CodeGraph`; assign a renamed one to give the codes other names."""
         return self._graph
 
     @graph.setter
-    def graph(self, graph):
+    def graph(self, graph) -> Any:
         if not isinstance(graph, CodeGraph):
             raise TypeError(
                 "`graph` must be a `kerasos.CodeGraph`. Received: "
@@ -424,7 +427,7 @@ class InfoGAN(ConditionalModel):
 
     # Which class code makes which class, where the codes were trained without labels.
 
-    def align_classes(self, x, y=None):
+    def align_classes(self, x: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Assigns each class the code that D's class head sees in its samples.
 
             A[k, j] = mean over real samples x of class k of q_j(x)
@@ -505,7 +508,15 @@ class InfoGAN(ConditionalModel):
         return self.to_user(self.generate(latent, labels))
 
     @checked(hints=SAMPLE_HINTS)
-    def sample(self, labels, seed=None, batch_size=None, verbose="auto", *, codes=None):
+    def sample(
+        self,
+        labels: ArrayLike,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        *,
+        codes: Any = None,
+    ) -> np.ndarray:
         """Generates one sample for each label, with codes given or drawn.
 
         Args:
@@ -531,7 +542,9 @@ class InfoGAN(ConditionalModel):
         return self._sample_in_chunks([labels, codes], seed, batch_size, verbose)
 
     @checked
-    def traverse(self, label, code, values, seed=None):
+    def traverse(
+        self, label: Any, code: Any, values: Any, seed: int | None = None
+    ) -> np.ndarray:
         """Generates one sample a value of one code; all else stays as it is.
 
         Args:
@@ -556,7 +569,7 @@ class InfoGAN(ConditionalModel):
         return self._sample_function()(noise, labels, codes)
 
     @checked
-    def latent_codes(self, x, batch_size: Count = 512):
+    def latent_codes(self, x: ArrayLike, batch_size: Count = 512) -> np.ndarray:
         """Reads the codes off samples, real or generated.
 
         Args:
@@ -590,7 +603,14 @@ class InfoGAN(ConditionalModel):
 
         return tf.function(read, reduce_retracing=True, autograph=False)
 
-    def oversample(self, x, y=None, sampling_strategy="auto", *args, **kwargs):
+    def oversample(
+        self,
+        x: Samples,
+        y: ArrayLike | None = None,
+        sampling_strategy: Strategy = "auto",
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         """Adds generated samples until the classes are balanced.
 
         Args:

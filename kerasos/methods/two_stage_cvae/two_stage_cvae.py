@@ -32,11 +32,14 @@ Departures from the code, each with its reason:
 """
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from kerasos.annotations import Samples
 from kerasos.checks import Count, Integer, Listed, Number, Positive, Seed, checked
 from kerasos.layers import gaussian
 from kerasos.layers.gaussian import reparameterize
@@ -55,8 +58,8 @@ _BATCH_SIZE = 64
 _HALVED_EVERY = 3 / 8  # of a stage: 150 of 400 epochs, 300 of 800
 _LEAST_LOG_GAMMA = -4.0
 _LOG_GAMMA_PER_UNIT = 10.0
-_LogGammas = Annotated[list, Listed(Number(above=_LEAST_LOG_GAMMA), 2)]
-_Units = Annotated[list, Listed(Integer(1))]
+_LogGammas = Annotated[list | tuple, Listed(Number(above=_LEAST_LOG_GAMMA), 2)]
+_Units = Annotated[list | tuple, Listed(Integer(1))]
 
 
 @register_method("two_stage_cvae")
@@ -145,8 +148,8 @@ class TwoStageCVAE(ConditionalModel):
     @checked
     def from_data(
         cls,
-        x,
-        y=None,
+        x: Samples,
+        y: ArrayLike | None = None,
         *,
         seed: Seed | None = None,
         latent_dim: Count = LATENT_DIM,
@@ -159,9 +162,9 @@ class TwoStageCVAE(ConditionalModel):
         log_gammas=None,
         real_sampling="balanced",
         pre_oversample=False,
-        value_range=None,
-        label_names=None,
-    ):
+        value_range: tuple[float, float] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
         """Builds and compiles the model for a data set.
 
         Args:

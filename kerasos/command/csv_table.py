@@ -2,9 +2,17 @@
 
 import numpy as np
 import pandas as pd
+from absl import flags
 
 from kerasos.checks import nearest_name
 from kerasos.tables.csv_file import read_text, typed
+
+
+def define(to):
+    """Defines in `to`, a `FlagValues`, how CSV files are written."""
+    flags.DEFINE_string("separator", ",", "Between two cells.", to)
+    flags.DEFINE_enum("decimal", ".", [".", ","], "Before the decimals.", to)
+    flags.DEFINE_string("encoding", "utf-8", "Of the file, latin-1 say.", to)
 
 
 def read(path, target, separator=",", decimal=".", encoding="utf-8"):
