@@ -26,7 +26,7 @@ from kerasos.methods import (
 )
 from kerasos.methods.infogan.code_graph import CodeGraph
 from kerasos.over_sampling import baselines as _baselines  # registers them
-from kerasos.registry import get_method, list_methods
+from kerasos.registry import get_method, list_methods, register_method
 from kerasos.version import __version__
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "losses",
     "metrics",
     "over_sampling",
+    "register_method",
 ]
 del _baselines
 

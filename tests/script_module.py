@@ -9,6 +9,8 @@ import sys
 
 from absl import flags
 
+from kerasos import registry
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -43,6 +45,18 @@ def loaded(path):
         _take_flags()
         for flag in others:
             flags.FLAGS[flag.name] = flag
+
+
+@contextlib.contextmanager
+def registered(path):
+    """Yields the script at `path`; methods that it registers are forgotten then."""
+    before = dict(registry._METHODS)
+    try:
+        with loaded(path) as module:
+            yield module
+    finally:
+        registry._METHODS.clear()
+        registry._METHODS.update(before)
 
 
 def _take_flags():

@@ -1,9 +1,18 @@
 """Layers that the methods share."""
 
+from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.layers.diff_augment import CountedShift
+from kerasos.layers.label_map import LabelMap
 from kerasos.layers.upsample_conv import UpsampleConv2D
 
-__all__ = ["ConvexGenerator", "CountedShift", "NormalizedDense", "UpsampleConv2D"]
+__all__ = [
+    "ConvexGenerator",
+    "CountedShift",
+    "GlobalBatchNormalization",
+    "LabelMap",
+    "NormalizedDense",
+    "UpsampleConv2D",
+]
 
 
 def __getattr__(name):

@@ -65,9 +65,11 @@ class GlobalBatchNormalization(keras.layers.Layer):
 
     def _moments(self, x):
         axes = list(range(x.shape.rank - 1))
-        mean = mean_over_replicas(tf.reduce_mean(x, axes))
+        name = f"the batch normalisation {self.path!r}"
+        mean = mean_over_replicas(tf.reduce_mean(x, axes), name)
         centred = x - mean
-        return mean, centred, mean_over_replicas(tf.reduce_mean(centred**2, axes))
+        variance = mean_over_replicas(tf.reduce_mean(centred**2, axes), name)
+        return mean, centred, variance
 
     def _follow(self, average, value):
         average.assign_add((1.0 - self.momentum) * (value - average))

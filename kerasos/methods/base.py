@@ -31,6 +31,7 @@ from kerasos.methods.training import (
     checked_validation,
     refuse_weights,
 )
+from kerasos.randomness import lockstep
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.workers import has_workers
@@ -482,6 +483,10 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """One optimizer step on the mean loss over all replicas."""
         # `apply` sums over replicas, so each contributes its share.
         replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            players = getattr(self, "players", ())
+            name = [n for n in players if getattr(self, n) is optimizer]
+            lockstep.meet(f"the step of {name}", *(v.shape for v in variables))
         share = optimizer.scale_loss(tf.cast(1.0 / replicas, loss.dtype))
         gradients = tape.gradient(loss, variables, output_gradients=share)
         optimizer.apply(gradients, variables)
@@ -493,6 +498,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         one objective that the step made smaller, it is the sum of the other losses: a
         NaN in any of them shows.
         """
+        lockstep.meet(f"the log of {sorted(values)}")
         self.steps_done.assign_add(1)
         losses = [
             tf.cast(v, tf.float32) for k, v in values.items() if k.endswith("_loss")
@@ -539,13 +545,17 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         TensorFlow would run what needs no batch, a step of G say, though there is none.
         """
         step = self.train_step
+        watched = contextlib.nullcontext
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            name = f"{type(self).__name__}.train_step"
+            watched = lockstep.Lockstep(name, self.distribute_strategy).replica
 
         def after_data(data):
             # `train_on_batch` has a third part, the weights, which are None.
             data = tuple(part for part in data if part is not None)
             if has_workers(self.distribute_strategy):
                 self._tell_rows(data)
-            with tf.control_dependencies(tf.nest.flatten(data)):
+            with tf.control_dependencies(tf.nest.flatten(data)), watched():
                 return self._for_workers(step(data))
 
         with self._instead_of("train_step", after_data):
@@ -582,9 +592,9 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         return tf.nest.map_structure(lambda value: tf.reshape(value, (1,)), logs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # The same issue: Keras would take the mean of the workers' batches. Nothing
-        # is left to build here.
-        if not has_workers(self.distribute_strategy):
+        # The same issue: Keras would take the mean of the replicas' batches, which may
+        # differ in size. Nothing is left to build here.
+        if self.distribute_strategy.num_replicas_in_sync == 1:
             super()._maybe_symbolic_build(iterator, data_batch)
 
     def make_test_function(self, force=False):

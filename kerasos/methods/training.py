@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.data.host import as_written
 from kerasos.data.labels import check_names
 from kerasos.data.pipeline import (
     batches,
@@ -36,7 +37,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         check_names(x, model.spec.label_names)
         x = as_pairs(x)
         check_dataset(model.spec, x)
-        return in_balance(model, x), validation
+        return even_batches(model, in_balance(model, x)), validation
     if isinstance(x, tf.distribute.DistributedDataset):
         return in_balance(model, x), validation
     if y is None and not isinstance(x, collections.abc.Iterator):
@@ -59,7 +60,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         shuffle=shuffle,
         seed=derive_seed(model.seed, "batches"),
     )
-    return in_balance(model, dataset), validation
+    return even_batches(model, in_balance(model, dataset)), validation
 
 
 def refuse_weights(model, function, weights):
@@ -100,6 +101,33 @@ def in_balance(model, dataset):
         balanced = uniform_from(dataset, model.uniform_from)
         dataset = balanced or _refuse(model, dataset)
     return dataset
+
+
+def even_batches(model, dataset):
+    """Returns batches of which each replica gets equally many rows.
+
+    The means of unequal parts are no mean of the whole, and one without a row is NaN.
+    The last rows of a batch that does not divide, as the last of a pass, are left out;
+    fewer rows than replicas are repeated.
+    """
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    rows = dataset.element_spec[0].shape[0]
+    if replicas == 1 or (rows and rows % replicas == 0):
+        return dataset
+    if rows:
+        raise ValueError(
+            "Batches are shared among the replicas. Expected: a batch size that is a "
+            f"multiple of {replicas}. Received: batches of {rows}. Take "
+            f"{rows + -rows % replicas}."
+        )
+
+    @as_written
+    def cut(*batch):
+        rows = tf.shape(batch[0])[0]
+        kept = tf.range(tf.maximum(rows // replicas, 1) * replicas) % rows
+        return tuple(tf.gather(part, kept) for part in batch)
+
+    return dataset.map(cut)
 
 
 def _refuse(model, dataset):

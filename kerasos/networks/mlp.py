@@ -6,18 +6,18 @@ from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.randomness.seeds import derive_seed
 
 
-def dense(units, seed, name, activation=None, stddev=None):
+def dense(units, seed, name, activation=None, stddev=None, **options):
     """Returns a Dense layer with a seeded kernel.
 
-    Keras's default initialiser, or N(0, stddev^2) where `stddev` is given.
+    Keras's default initialiser, or N(0, stddev^2) where `stddev` is given. Other
+    options are those of the layer, `use_bias` for instance.
     """
     seed = derive_seed(seed, name)
     kernel = keras.initializers.GlorotUniform(seed)
     if stddev is not None:
         kernel = keras.initializers.RandomNormal(stddev=stddev, seed=seed)
-    return keras.layers.Dense(
-        units, activation=activation, kernel_initializer=kernel, name=name
-    )
+    options = {"activation": activation, "kernel_initializer": kernel, **options}
+    return keras.layers.Dense(units, name=name, **options)
 
 
 def linear_head(num_features, units, seed, name, stddev=None):

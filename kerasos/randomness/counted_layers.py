@@ -9,6 +9,7 @@ global batch) alone.
 import keras
 import tensorflow as tf
 
+from kerasos.randomness import lockstep
 from kerasos.randomness.draws import replica_uniform
 from kerasos.randomness.seeds import derive_seed
 
@@ -42,6 +43,7 @@ class CountedNoise(keras.layers.Layer):
         Returns:
             Float32 tensor of that shape.
         """
+        lockstep.meet(f"the call of {self.path!r}")
         seed = tf.constant(derive_seed(self.seed, type(self).__name__), tf.int64)
         step = tf.cast(tf.convert_to_tensor(self.training_calls), tf.int64)
         self.training_calls.assign_add(1)

@@ -5,6 +5,7 @@ With XLA and without, uniforms are equal bit for bit and normals up to rounding.
 
 import tensorflow as tf
 
+from kerasos.randomness import lockstep
 from kerasos.randomness.seeds import derive_seed
 
 
@@ -63,6 +64,7 @@ def all_rows(tensor):
     replicas, replica = replica_context()
     if replicas == 1:
         return tensor
+    lockstep.meet("all rows", tensor.shape)
     rows = tf.shape(tensor)[0]
     # Each replica fills its place between zeros, and the sum fills all places: unlike
     # a gather, it has a gradient under every strategy.
@@ -72,17 +74,19 @@ def all_rows(tensor):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, padded)
 
 
-def mean_over_replicas(mean):
+def mean_over_replicas(mean, name="a mean"):
     """The mean over replicas, which hold equally many rows.
 
     Gradients flow back to every replica's rows. On one device the argument itself.
 
     Args:
         mean: Tensor, this replica's mean over its own rows.
+        name: What it is the mean of, for errors.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return mean
+    lockstep.meet(name, mean.shape)
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
 
 
@@ -112,6 +116,7 @@ class StepNoise:
         return portable_uniform((), self._step_seed(tag))
 
     def _step_seed(self, tag):
+        lockstep.draw(tag)
         seed = derive_seed(self.seed, type(self).__name__, tag)
         step = tf.convert_to_tensor(self.steps_done)
         return tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])

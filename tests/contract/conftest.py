@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from contract_runs import Runs
@@ -104,6 +105,12 @@ class Server:
 @pytest.fixture(autouse=True)
 def only_trained_models_generate(monkeypatch):
     monkeypatch.setattr(kerasos.OversamplingModel, "allow_untrained", False)
+
+
+@pytest.fixture
+def dtype_policy():
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@ What a method must tell these tests is in `contract_cases.py`.
 import collections
 import re
 
-import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 from contract_runs import (
     BATCH,
@@ -32,12 +30,6 @@ GPU_IMAGES = (
     "gamo-conv",
     "imsic-images",
 )
-
-
-@pytest.fixture
-def dtype_policy():
-    yield keras.config.set_dtype_policy
-    keras.config.set_dtype_policy("float32")
 
 
 @each_network

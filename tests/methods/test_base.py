@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import DataSpec, batches
-from kerasos.methods.base import OversamplingModel
+from kerasos.methods.base import OversamplingModel, num_rows
 
 SPEC = DataSpec((2,), "float32", (0.0, 4.0), class_counts=(12, 8, 4))
 
@@ -69,7 +69,7 @@ class Toy(OversamplingModel):
         return self.finish_step(**losses)
 
     def _generator_step(self, x):
-        noise = self.normal(x.shape[0], self.noise_dim, "generator")
+        noise = self.normal(num_rows(x), self.noise_dim, "generator")
         with tf.GradientTape() as tape:
             fake = self.generator(noise, training=True)
             loss = tf.reduce_mean(tf.math.squared_difference(tf.cast(fake, x.dtype), x))
@@ -78,7 +78,7 @@ class Toy(OversamplingModel):
         return loss
 
     def _critic_step(self, x):
-        target = self.uniform(x.shape[0], "target", 0.1)
+        target = self.uniform(num_rows(x), "target", 0.1)
         with tf.GradientTape() as tape:
             score = tf.cast(self.critic(x, training=True), tf.float32)
             loss = tf.reduce_mean(tf.math.squared_difference(score[:, 0], target))
@@ -610,6 +610,25 @@ def test_what_fails_under_a_strategy_is_refused(two_replicas, options):
             model.compile(**options)
         model.compile()
     assert model.jit_compile is False
+
+
+def test_replicas_share_each_batch_evenly(toy, data, two_replicas):
+    x, y = (values[:21] for values in data)
+    every = tf.data.Dataset.from_tensor_slices((x, y))
+    with two_replicas.scope():
+        model, expected, single = (toy(OneStage) for _ in range(3))
+        with pytest.raises(ValueError, match="multiple of 2. Received.* of 7. Take 8"):
+            model.fit(every.batch(7, drop_remainder=True), verbose=0)
+        # Batches of 6, 6, 6 and 3 rows, of which 2 are taken.
+        model.fit(every.batch(6), verbose=0)
+        assert int(model.steps_done.numpy()) == 4
+        expected.fit(every.take(20).batch(6), verbose=0)
+        # Of a last batch of one row, one replica would get none: its mean is NaN.
+        single.fit(every.take(19).batch(6), verbose=0)
+        assert int(single.steps_done.numpy()) == 4
+    for left, right in zip(values(model), values(expected), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert all(np.all(np.isfinite(value)) for value in values(single))
 
 
 def test_auto_follows_the_preference_of_the_method(two_replicas, monkeypatch):
