@@ -22,6 +22,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from kerasos.evaluation import compare
+from kerasos.over_sampling import DeepOverSampler, SampleFilter
 
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
 _OUTPUT = flags.DEFINE_string("output_dir", "benchmarks/results", "Folder to write to.")
@@ -29,7 +30,7 @@ _TABLES = flags.DEFINE_list("tables", None, "Names of tables; default: all.")
 _METHODS = flags.DEFINE_list(
     "methods",
     "none,class_weights,threshold,random,smote,cvae,cgan,gamo,deepsmote",
-    "As in `compare`.",
+    "As in `compare`; behind a name of a network `~filtered`, `~border` for a filter.",
 )
 _CLASSIFIERS = flags.DEFINE_list(
     "classifiers", "logistic_regression,gradient_boosting", "As in `compare`."
@@ -58,6 +59,27 @@ PROBABILITIES = {
 SIMPLE = ("none", "class_weights", "threshold", "random", "smote")
 
 
+# What may follow the name of a method with a network, and the filter it stands for.
+FILTERS = {"filtered": SampleFilter(), "border": SampleFilter(border=0.5)}
+
+
+def named_methods(names):
+    """Returns a dict of names to what `compare` takes."""
+    found = {}
+    for name in names:
+        method, _, kind = name.partition("~")
+        if not kind:
+            found[name] = name
+        elif kind in FILTERS:
+            found[name] = DeepOverSampler(method, filter=FILTERS[kind])
+        else:
+            raise app.UsageError(
+                f"--methods: expected one of {list(FILTERS)} behind `~`. Received: "
+                f"{name!r}."
+            )
+    return found
+
+
 def read(path):
     """Returns the frame and the labels of a table."""
     frame = pd.read_csv(path)
@@ -72,7 +94,7 @@ def run(path, output):
     result = compare(
         frame,
         y,
-        _METHODS.value,
+        named_methods(_METHODS.value),
         _CLASSIFIERS.value,
         RepeatedStratifiedKFold(
             n_splits=_FOLDS.value, n_repeats=_REPEATS.value, random_state=_SEED.value

@@ -24,8 +24,9 @@ from kerasos.data.arrays import (
     value_bounds,
 )
 from kerasos.data.host import EpochCounter, as_written
-from kerasos.data.labels import check_names, codes_of, strategy_of
+from kerasos.data.labels import check_names, codes_of, named, strategy_of
 from kerasos.data.pipeline import AHEAD, with_our_options
+from kerasos.data.redraw import redrawn
 from kerasos.data.resample import samples_to_add
 from kerasos.data.sources import (
     as_pairs,
@@ -66,6 +67,8 @@ def balanced_stream(
     pool=256,
     refresh=5,
     mark_synthetic=False,
+    synthetic_weight=None,
+    filter=None,
     steps_per_epoch=None,
     memory_mb=512,
     seed=None,
@@ -96,6 +99,12 @@ def balanced_stream(
             moment.
         mark_synthetic: If true, batches have a third part, booleans that say which
             rows are generated. `fit` would take it for weights.
+        synthetic_weight: If given, batches have a third part, which `fit` takes for the
+            weights of the rows: this number, at least 0, for generated ones and 1 for
+            real ones.
+        filter: A `kerasos.over_sampling.SampleFilter`: rows that it does not let pass
+            are made again, up to 7 times. One that is not fitted is fitted on `x` and
+            `y`; for a dataset fit it first.
         steps_per_epoch: Batches of an epoch; by default as many as the real rows fill.
         memory_mb: Megabytes of rows that may be kept.
         seed: Integer: the same one gives the same batches, of data in memory, and of
@@ -104,9 +113,9 @@ def balanced_stream(
             of their own, which begin anew.
 
     Returns:
-        A `tf.data.Dataset` of `(x, y)` in the dtype of the real rows and in the form of
-        their labels, integers or one-hot; every iterator is one epoch, counted as in
-        `kerasos.data.batches`.
+        A `tf.data.Dataset` of `(x, y)`, or of three parts, in the dtype of the real
+        rows and in the form of their labels, integers or one-hot; every iterator is one
+        epoch, counted as in `kerasos.data.batches`.
 
     Raises:
         TypeError, ValueError: If the rows are not those the generator was made for, or
@@ -123,7 +132,15 @@ def balanced_stream(
     check("mark_synthetic", mark_synthetic, Boolean(), False)
     check("steps_per_epoch", steps_per_epoch, AnyOf((at_least_one, None)), None)
     check("memory_mb", memory_mb, Number(above=0), 512)
+    check("synthetic_weight", synthetic_weight, AnyOf((Number(0), None)), None)
+    if mark_synthetic and synthetic_weight is not None:
+        raise ValueError(
+            "A batch has one third part. Expected `mark_synthetic` or "
+            "`synthetic_weight`. Received: both. Leave one out."
+        )
     seed = fresh_seed(seed)
+    if filter is not None:
+        maker = maker._replace(make=_filtered(maker, filter, x, y))
     rows = _Rows(maker, x, y, memory_mb * 2**20)
     shares = _shares(maker, synthetic, rows.counts)
     rows.let_pass(1 - shares, batch_size)
@@ -169,6 +186,9 @@ def balanced_stream(
 
     @as_written
     def given(x, y, is_new):
+        if synthetic_weight is not None:
+            weight = tf.constant(synthetic_weight, tf.float32)
+            return x, form(y), tf.where(is_new, weight, 1.0)
         return (x, form(y), is_new) if mark_synthetic else (x, form(y))
 
     dataset = dataset.map(given)
@@ -204,6 +224,35 @@ def _shares(maker, synthetic, counts):
         check(f"synthetic[{code}]", share, Number(0, 1))
         shares[code] = share
     return shares
+
+
+def _filtered(maker, given, x, y):
+    """Returns a `Maker.make` that makes rows again that a filter does not let pass."""
+    if not hasattr(given, "excess"):
+        raise TypeError(
+            "Invalid `filter`: expected a `kerasos.over_sampling.SampleFilter`. "
+            f"Received: {given!r}. Leave it out to take all rows."
+        )
+    if not hasattr(given, "classes_"):
+        if is_dataset(x):
+            raise ValueError(
+                "A filter learns from rows in memory. Expected one that is fitted. "
+                "Received: a dataset and a filter that is not. Call "
+                "`filter.fit(x, y)` with some real rows of each class."
+            )
+        from sklearn.base import clone  # here: `import kerasos` is light
+
+        given = clone(given).fit(x, codes_of(y, maker.names))
+    names = None if maker.names is None else np.asarray(maker.names)
+
+    def excess(rows, labels):
+        by_name = names is not None and named(given.classes_)
+        return given.excess(rows, names[labels] if by_name else labels)
+
+    def make(labels, seed):
+        return redrawn(maker.make, np.asarray(labels), excess, seed)[0]
+
+    return make
 
 
 class _Rows:

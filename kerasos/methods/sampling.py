@@ -261,8 +261,8 @@ class Sampling:
             y: Their labels `(n,)`; None for a dataset.
             batch_size: Rows of a batch, 32 by default.
             **kwargs: `synthetic`, `augment`, `pool`, `refresh`, `mark_synthetic`,
-                `steps_per_epoch`, `memory_mb`, `seed`: see
-                `help(kerasos.data.stream.balanced_stream)`.
+                `synthetic_weight`, `filter`, `steps_per_epoch`, `memory_mb`, `seed`:
+                see `help(kerasos.data.stream.balanced_stream)`.
 
         Returns:
             A `tf.data.Dataset` of `(x, y)`.

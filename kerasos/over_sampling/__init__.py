@@ -17,6 +17,9 @@ __all__ = [
     "PriorCorrectedClassifier",
     "RandomOversampler",
     "SMOTEOversampler",
+    "SampleFilter",
+    "SyntheticWeightClassifier",
+    "keep",
     "prior_corrected",
 ]
 
@@ -39,6 +42,14 @@ def __getattr__(name):
         from kerasos.over_sampling.feature_classifier import FeatureClassifier
 
         return FeatureClassifier
+    if name == "SyntheticWeightClassifier":
+        from kerasos.over_sampling import synthetic_weight
+
+        return synthetic_weight.SyntheticWeightClassifier
+    if name in ("SampleFilter", "keep"):
+        from kerasos.over_sampling import filters
+
+        return getattr(filters, name)
     if name in ("PriorCorrectedClassifier", "prior_corrected"):
         from kerasos.over_sampling import prior_correction
 

@@ -14,6 +14,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from numpy.typing import ArrayLike
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
@@ -21,7 +22,9 @@ from sklearn.utils.validation import validate_data
 from kerasos.annotations import Strategy
 from kerasos.checks import check, check_options, nearest_name
 from kerasos.data.pipeline import batches
+from kerasos.data.redraw import redrawn
 from kerasos.over_sampling.dates import refuse_dates_as_text
+from kerasos.over_sampling.filters import SampleFilter, warn_of_unmet
 from kerasos.over_sampling.inputs import check_containers, checked_labels
 from kerasos.over_sampling.one_hot import one_hot_groups, tidy
 from kerasos.over_sampling.rows import stack
@@ -31,7 +34,7 @@ from kerasos.over_sampling.schedule import (
     default_steps,
     epochs_of,
 )
-from kerasos.over_sampling.screening import screened
+from kerasos.over_sampling.screening import nearer_to_others
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import get_method
 from kerasos.tables.encoder import TabularEncoder
@@ -138,6 +141,9 @@ class DeepOverSampler(BaseOverSampler):
             to any other is drawn again, up to 7 times (methods with a network).
             Default "auto": in tables of categories only, where rules often make the
             classes.
+        filter: A `SampleFilter`, or True for one with its defaults: samples that it
+            does not let pass are drawn again, up to 7 times (methods with a network).
+            Default None: all are taken.
         random_state: Integer, `numpy.random.RandomState` or None. An integer fixes the
             result bit for bit on one machine.
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch.
@@ -150,6 +156,7 @@ class DeepOverSampler(BaseOverSampler):
         encoder_: The fitted `TabularEncoder`; None for images and for methods that take
             the table itself. `encoder_.inverse_transform(model_.sample([k] * 9))` gives
             nine more rows of `classes_[k]`; without an encoder `model_.sample` does.
+        filter_: The fitted `SampleFilter`, or None.
         history_: Dict of the losses, a list with a value an epoch each; empty for
             methods without training.
         classes_: Labels in the order of the method's integers.
@@ -177,6 +184,7 @@ class DeepOverSampler(BaseOverSampler):
         "method_params": [dict, None],
         "encoder_params": [dict, None],
         "screen": ["boolean", StrOptions({"auto"})],
+        "filter": [SampleFilter, "boolean", None],
         "verbose": [Interval(Integral, 0, 2, closed="both")],
     }
 
@@ -191,6 +199,7 @@ class DeepOverSampler(BaseOverSampler):
         method_params: dict[str, Any] | None = None,
         encoder_params: dict[str, Any] | None = None,
         screen: bool | str = "auto",
+        filter: SampleFilter | bool | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -201,6 +210,7 @@ class DeepOverSampler(BaseOverSampler):
         self.method_params = method_params
         self.encoder_params = encoder_params
         self.screen = screen
+        self.filter = filter
         self.random_state = random_state
         self.verbose = verbose
 
@@ -315,6 +325,7 @@ class DeepOverSampler(BaseOverSampler):
         )
         self.sample_is_synthetic_ = np.arange(len(y) + len(labels)) >= len(y)
         self.model_, self.encoder_, self.history_ = None, None, {}
+        self.filter_ = self._new_filter(method, seed)
         if not len(labels):
             return stack(X, None), y
         is_own = method.takes_tables and np.ndim(X) == 2
@@ -335,8 +346,10 @@ class DeepOverSampler(BaseOverSampler):
             sample_seed = derive_seed(seed, "deep_over_sampler", "sample")
             if issubclass(method, keras.Model):
                 self._check_classes(wanted)
+                if self.filter_ is not None:
+                    self.filter_.fit(X, codes)
                 self._train(x, codes, seed)
-                x_new = self._sample(x, codes, labels, sample_seed, screens)
+                x_new = self._sample(X, x, codes, labels, sample_seed, screens)
                 X_res = stack(X, self._decode(x_new, X))
             else:
                 x_res, labels = self._draw(x, codes, wanted, sample_seed)
@@ -521,14 +534,44 @@ class DeepOverSampler(BaseOverSampler):
             return all(block.kind != "numeric" for block in self.encoder_.blocks_)
         return bool(self.screen)
 
-    def _sample(self, x, codes, labels, seed, screens):
+    def _new_filter(self, method, seed):
+        if self.filter is None or self.filter is False:
+            return None
+        if not issubclass(method, keras.Model):
+            raise ValueError(
+                f"`filter` draws samples of a network again. Received: the method "
+                f"{self.method_!r}, which has none. Leave it out, and choose rows by "
+                "`kerasos.over_sampling.keep`."
+            )
+        new = SampleFilter() if self.filter is True else clone(self.filter)
+        new.check_options()
+        return new.set_params(random_state=derive_seed(seed, "filter"))
+
+    def _sample(self, X, x, codes, labels, seed, screens):
         def sample(labels, seed):
             rows = self.model_.sample(labels, seed=seed, verbose=self.verbose)
             return rows if self.encoder_ is None else tidy(rows, x, self._one_hot)
 
-        if not screens:
+        rules = []
+        if screens:
+            rules.append(self._nearness(x, codes))
+        if self.filter_ is not None:
+            rules.append(
+                lambda rows, labels: self.filter_.excess(self._decode(rows, X), labels)
+            )
+        if not rules:
             return sample(labels, seed)
-        # Distances are of codes without draws.
+
+        def excess(rows, labels):
+            return np.max([rule(rows, labels) for rule in rules], axis=0)
+
+        rows, unmet = redrawn(sample, labels, excess, seed)
+        if self.filter_ is not None:
+            warn_of_unmet(unmet, labels, self.classes_)
+        return rows
+
+    def _nearness(self, x, codes):
+        """Distances to the own class less those to others, of codes without draws."""
         plain = TabularEncoder(**self.encoder_.get_params())
         if plain.numeric == "normal":
             plain.set_params(numeric="quantile")
@@ -537,7 +580,7 @@ class DeepOverSampler(BaseOverSampler):
         def seen(rows):
             return plain.transform(self.encoder_.inverse_transform(rows))
 
-        return screened(sample, labels, real, codes, seen, seed)
+        return nearer_to_others(real, codes, seen)
 
     def _draw(self, x, codes, wanted, seed):
         """Rows of a method without a network, all; labels of the new ones."""

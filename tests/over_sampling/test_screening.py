@@ -2,11 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerasos.data.redraw import ROUNDS, redrawn
 from kerasos.over_sampling import DeepOverSampler
-from kerasos.over_sampling.screening import ROUNDS, screened
+from kerasos.over_sampling.screening import nearer_to_others
 
 X = np.array([[0.0], [1.0], [10.0], [11.0], [11.0]], "float32")
 CODES = np.array([0, 0, 1, 1, 1])
+
+
+def screened(sample, labels, x, codes, seen, seed):
+    return redrawn(sample, labels, nearer_to_others(x, codes, seen), seed)[0]
 
 
 def test_rows_nearer_to_another_class_are_drawn_again():

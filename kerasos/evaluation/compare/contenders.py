@@ -18,12 +18,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from kerasos.checks import check_choice, unknown_name_message
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.rebalanced import PRIOR_CORRECTED, RECALIBRATIONS
 from kerasos.over_sampling.deep import DeepOverSampler
+from kerasos.over_sampling.estimators import last_step, takes_weights
 from kerasos.registry import get_method, list_methods
 
 REFERENCE = "none"
@@ -232,11 +232,11 @@ def make_classifiers(classifiers, contenders):
                 f"Received: {classifier!r}. Wrap it in scikit-learn's "
                 "`CalibratedClassifierCV`."
             )
-        if weighted and not has_fit_parameter(_last(classifier), "sample_weight"):
+        if weighted and not takes_weights(classifier):
             raise TypeError(
                 f"{weighted[0]!r} needs classifiers whose `fit` takes `sample_weight`. "
-                f"Received: {name!r}, a {type(_last(classifier)).__name__}, which does "
-                "not. Leave out one of the two."
+                f"Received: {name!r}, a {type(last_step(classifier)).__name__}, which "
+                "does not. Leave out one of the two."
             )
         if bagged and isinstance(classifier, Pipeline):
             raise TypeError(
@@ -282,7 +282,3 @@ def refuse_class(what, name, value):
             f"The {what} {name!r} must be an object. Received: the class "
             f"{value.__name__}. Make one, `{value.__name__}()`."
         )
-
-
-def _last(classifier):
-    return classifier.steps[-1][1] if isinstance(classifier, Pipeline) else classifier

@@ -34,8 +34,8 @@ from kerasos.evaluation.compare.contenders import (
 from kerasos.evaluation.compare.networks import LOSSES, ImageClassifier, decide
 from kerasos.evaluation.compare.objectives import make_metrics
 from kerasos.evaluation.compare.plan import Evaluated, Training
-from kerasos.evaluation.compare.rebalanced import seeded
 from kerasos.over_sampling.deep import DeepOverSampler
+from kerasos.over_sampling.estimators import seeded
 from kerasos.over_sampling.prior_correction import shift_priors
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import get_method, list_methods

@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 from imblearn.ensemble import BalancedBaggingClassifier
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from kerasos.evaluation.compare.encoding import as_frame, encoder_for
 from kerasos.evaluation.compare.scores import logit
+from kerasos.over_sampling.estimators import seeded, weights_for
 from kerasos.over_sampling.prior_correction import shift_priors
 from kerasos.randomness.seeds import derive_seed
 
@@ -160,10 +160,7 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
                 classifier, random_state=self.random_state
             )
         elif self.kind in ("class_weights", "cost_weights"):
-            prefix = ""
-            if isinstance(classifier, Pipeline):
-                prefix = f"{classifier.steps[-1][0]}__"
-            fit_params[f"{prefix}sample_weight"] = of_class[codes]
+            fit_params = weights_for(classifier, of_class[codes])
         self.classifier_ = classifier.fit(
             self.encoder_.transform(X_res), codes, **fit_params
         )
@@ -299,16 +296,3 @@ def _cost(tp, fp, y, costs):
     negatives, positives = np.bincount(y)
     parts = np.array([[negatives - fp, fp], [positives - tp, tp]])
     return np.einsum("ijn,ij->n", parts, costs)
-
-
-def seeded(estimator, seed):
-    """Returns a clone with every `random_state`, nested ones too, set to `seed`."""
-    copy = clone(estimator, safe=False)
-    if not hasattr(copy, "get_params"):
-        return copy
-    names = [
-        name
-        for name in copy.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return copy.set_params(**dict.fromkeys(names, seed)) if names else copy
