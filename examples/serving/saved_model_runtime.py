@@ -123,4 +123,7 @@ def read_one(tensor, spec):
 
 
 def refuse(what, expected, received):
-    raise InferenceError(f"{what}. Expected {expected}. Received: {received}.")
+    raise InferenceError(
+        f"{what}. Expected {expected}. Received: {received}. "
+        "`GET /v2/models/NAME` says what a model takes."
+    )
