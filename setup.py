@@ -51,8 +51,12 @@ setup(
     ],
     extras_require={
         "benchmarks": BENCHMARKS,
+        "dask": ["dask>=2024.12", "distributed>=2024.12"],
         "examples": [TENSORBOARD],  # `--tensorboard_dir` of the training scripts
+        # It asks for protobuf below 7, with which TensorFlow 2.21 works, too.
+        "mlserver": ["mlserver>=1.7,<2"],
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.16,<2"],
+        "ray": ["ray[train]>=2.40,<3"],
         "serving": ["tensorflow-serving-api>=2.19,<3"],
         "tensorboard": [TENSORBOARD],
         "test": [

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike
 from kerasos.checks import check_number
+from kerasos.evaluation.compare.at_once import run_at_once
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
@@ -138,8 +139,8 @@ def compare(
             said only where larger ones are excluded.
         n_jobs: Integer, how many folds and methods run at once, or None for one, or
             for what `joblib.parallel_config` says, also on other machines ("dask",
-            "ray"). Rows are the same as with one. One for images, whose networks take
-            all processors.
+            "ray", see docs/cluster.md), where None means all workers. Rows are the same
+            as with one. One for images, whose networks take all processors.
         random_state: Integer behind folds, samplers and classifiers. Any `random_state`
             of samplers and classifiers is set from it; for networks the seeds of
             Python, NumPy and Keras are.
@@ -156,6 +157,8 @@ def compare(
         TypeError: If a method or a classifier lacks what is needed, or a column
             cannot be encoded.
         ValueError: If a name is unknown, or the data cannot be split.
+        RuntimeError: If workers of a cluster died with a part of it again and again,
+            when all other parts are done; or if a worker has other versions.
 
     Example:
 
@@ -262,7 +265,7 @@ class _Plan:
                     tasks.append((fold, contender, names))
         settings = {"mininterval": 1.0, "disable": not verbose}
         with tqdm(total=len(configs), initial=len(done), **settings) as bar:
-            for row in self._rows_of_all(tasks, n_jobs):
+            for row in self._rows_of_all(tasks, n_jobs, path):
                 row["config"] = configs[row["fold"], row["method"], row["classifier"]]
                 if path is not None:
                     append_rows(path, COLUMNS, [row])
@@ -271,28 +274,19 @@ class _Plan:
                 bar.update()
         return [_unpacked(done[config]) for config in configs.values()]
 
-    def _rows_of_all(self, tasks, n_jobs):
+    def _rows_of_all(self, tasks, n_jobs, path):
         """Yields rows as they are finished, in any order."""
-        import joblib
-
-        jobs = min(joblib.effective_n_jobs(n_jobs), len(tasks))
-        if jobs <= 1:
-            for task in tasks:
-                yield from self._rows_of(*task)
-            return
-        backend, _ = joblib.parallel.get_active_backend()
-        at_once = backend.supports_return_generator
-        # Else a backend gives back its results together: some tasks, then others.
-        parts = [tasks] if at_once else list(_chunks(tasks, 2 * jobs))
-        for part in parts:
-            parallel = joblib.Parallel(
-                n_jobs, return_as="generator_unordered" if at_once else "list"
-            )
-            for rows in parallel(joblib.delayed(self._rows_at_once)(*t) for t in part):
-                yield from rows
-
-    def _rows_at_once(self, fold, contender, classifiers):
-        return list(self._rows_of(fold, contender, classifiers))
+        lost = []
+        for row in run_at_once(self._rows_of, tasks, n_jobs, lost):
+            if row["versions"] != versions():
+                raise RuntimeError(
+                    "A worker of the cluster has other versions, so its rows are not "
+                    f"like those of this process. Expected {versions()}. Received: "
+                    f"{row['versions']}. Install the same ones there."
+                )
+            yield row
+        if lost:
+            raise RuntimeError(_lost_message(lost, len(tasks), path))
 
     def _rows_of(self, fold, contender, classifiers):
         """Yields a row for each classifier; resamples once."""
@@ -375,10 +369,21 @@ class _Plan:
         return configs
 
 
-def _chunks(tasks, size):
-    from sklearn.utils import gen_batches
-
-    return (tasks[part] for part in gen_batches(len(tasks), size))
+def _lost_message(lost, num_tasks, path):
+    told = "; ".join(
+        f"fold {fold}, method {contender.name!r}, classifiers {names}"
+        for (fold, contender, names), _ in lost
+    )
+    kept = "None of the others' rows are kept without `output_dir`."
+    if path is not None:
+        kept = "The others' rows are kept, so that the same call runs these alone."
+    _, error = lost[0]
+    return (
+        f"{len(lost)} of {num_tasks} parts of `compare` were lost with their workers. "
+        "Expected workers that outlive a method in a fold. Received: "
+        f"{type(error).__name__} for {told} ({error}). {kept} Often it was memory: "
+        "give a worker more, or start fewer on a machine."
+    )
 
 
 def _settings(estimator):
