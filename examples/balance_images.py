@@ -22,12 +22,11 @@ import tempfile
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import app, flags, logging
 
 import kerasos
 from kerasos.callbacks import AtomicBackup
-from kerasos.data.image_folder import write_image_folder
+from kerasos.data.image_folder import read_image_folder, write_image_folder
 from kerasos.data.resample import samples_to_add
 from kerasos.over_sampling.schedule import (
     STEPS_PER_EPOCH,
@@ -65,15 +64,7 @@ def read(folder):
     if not _FOLDER.value:
         x, y, names = kerasos.data.defects(size=sides, seed=_SEED.value)
         write_image_folder(folder, x, y, names)
-    dataset = keras.utils.image_dataset_from_directory(
-        folder,
-        image_size=sides,
-        color_mode="grayscale" if _GREY.value else "rgb",
-        shuffle=False,
-        verbose=False,
-    )
-    whole = dataset.map(lambda x, y: (tf.cast(tf.round(x), tf.uint8), y))
-    return *kerasos.data.as_arrays(whole), dataset.class_names
+    return read_image_folder(folder, sides, 1 if _GREY.value else 3)
 
 
 def train(x, y, names, backup):

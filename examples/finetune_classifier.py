@@ -62,15 +62,8 @@ DRAWN = (300, 120, 60, 32)
 
 def read(folder):
     """Returns images, labels, and the names of the classes of a folder."""
-    data = keras.utils.image_dataset_from_directory(
-        folder,
-        image_size=tuple(int(side) for side in _SIDES.value),
-        color_mode="grayscale" if _GREY.value else "rgb",
-        shuffle=False,
-        verbose=False,
-    )
-    x, y = kerasos.data.as_arrays(data)
-    return np.rint(x).astype("uint8"), y, data.class_names
+    sides = [int(side) for side in _SIDES.value]
+    return kerasos.data.read_image_folder(folder, sides, 1 if _GREY.value else 3)
 
 
 def split(y):
@@ -208,8 +201,12 @@ def main(_):
             kerasos.data.write_image_folder(
                 folder, *kerasos.data.defects(counts, size, seed=_SEED.value)
             )
-        x, y, names = read(folder)
-    train_rows, choice_rows, test_rows = split(y)
+        try:
+            x, y, names = read(folder)
+            train_rows, choice_rows, test_rows = split(y)
+        except (OSError, ValueError) as error:
+            output.rmdir()
+            sys.exit(f"finetune_classifier: {error}")
     table, choice, models = {}, {}, {}
     x_train, y_train = x[train_rows], y[train_rows]
     for name, model, made in contenders(x_train, y_train, names):
