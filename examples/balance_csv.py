@@ -25,6 +25,7 @@ from absl import app, flags, logging
 
 import kerasos
 from kerasos.evaluation import quality
+from kerasos.files import check_writable, whole_file
 from kerasos.over_sampling import DeepOverSampler
 from kerasos.tables.csv_file import spelt, typed
 
@@ -66,7 +67,11 @@ def paths(source, output, report):
         )
     for path in (output, report):
         if not path.resolve().parent.is_dir():
-            raise ValueError(f"There is no folder {path.resolve().parent} to write to.")
+            raise ValueError(
+                f"There is no folder {path.resolve().parent} to write to. Make it, or "
+                "choose another place."
+            )
+        check_writable(path.resolve().parent, f"{path.name!r}")
     return output, report
 
 
@@ -125,7 +130,7 @@ def main(_):
         output, report = paths(source, _OUTPUT.value, _REPORT.value)
         text, frame, target = read(source, _TARGET.value)
         new = balance(frame, target)
-    except (TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         sys.exit(f"balance_csv: {error}")
     made = spelt(new, frame, text, _DECIMAL.value)
     for name in new:  # with as many decimals as are written
@@ -133,8 +138,13 @@ def main(_):
             new[name] = typed(made[[name]], _DECIMAL.value)[name].astype("Float64")
     everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
-    csv_table.write(everything, output, source, _SEPARATOR.value, _ENCODING.value)
-    report.write_text(markdown(frame, new, target, source), encoding="utf-8")
+    text_of_report = markdown(frame, new, target, source)
+    try:
+        csv_table.write(everything, output, source, _SEPARATOR.value, _ENCODING.value)
+        with whole_file(report, "The report") as draft:
+            draft.write_text(text_of_report, encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"balance_csv: {error}")
     print(f"{len(text)} rows and {len(new)} generated ones in {output}; see {report}")
 
 

@@ -132,7 +132,7 @@ def main(_):
         try:
             x, y, names = read(_FOLDER.value or work / "drawn")
             model = train(x, y, names, backup)
-        except (TypeError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:
             sys.exit(f"balance_images: {error}")
         whole = work / "whole"
         whole.mkdir()

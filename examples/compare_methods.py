@@ -5,9 +5,9 @@
 writes `comparison/report.html` (opens without a network), `report.md`, `rows.csv` and
 `model.joblib`, what the verdict recommends, trained on all rows, and prints the
 verdict. `joblib.load("comparison/model.joblib").predict(frame)` takes frames with the
-same columns. Without `--input` it takes scikit-learn's breast cancer data with 30 of
-the malignant cases. A run that was stopped goes on where it was, if started with the
-same flags.
+same columns; such a file runs code when it is loaded, so load none of a stranger.
+Without `--input` it takes scikit-learn's breast cancer data with 30 of the malignant
+cases. A run that was stopped goes on where it was, if started with the same flags.
 """
 
 import pathlib
@@ -21,6 +21,7 @@ from sklearn.datasets import load_breast_cancer
 
 from kerasos.data import subsample
 from kerasos.evaluation import compare
+from kerasos.files import whole_file
 
 _INPUT = flags.DEFINE_string("input", None, "CSV file with a header.")
 _TARGET = flags.DEFINE_string("target", None, "Column of labels. Default: the last.")
@@ -116,12 +117,14 @@ def main(_):
             random_state=_SEED.value,
             output_dir=output,
         )
-    except (TypeError, ValueError) as error:
+        report = result.to_html(output / "report.html")
+        with whole_file(output / "report.md", "The report") as draft:
+            draft.write_text(result.to_markdown(), encoding="utf-8")
+        model = output / "model.joblib"
+        with whole_file(model, "The model") as draft:
+            joblib.dump(result.estimator().fit(X, y), draft)
+    except (OSError, TypeError, ValueError) as error:
         sys.exit(f"compare_methods: {error}")
-    (output / "report.md").write_text(result.to_markdown(), encoding="utf-8")
-    report = result.to_html(output / "report.html")
-    model = output / "model.joblib"
-    joblib.dump(result.estimator().fit(X, y), model)
     print(f"{result.verdict}\nTables and plots: {report}\nModel: {model}")
 
 

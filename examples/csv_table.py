@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kerasos.checks import nearest_name
+from kerasos.files import whole_file
 from kerasos.tables.csv_file import read_text, typed
 
 
@@ -37,13 +38,14 @@ def write(text, path, source, separator=",", encoding="utf-8"):
     with open(source, "rb") as file:
         first = file.readline()
     marked = first.startswith(b"\xef\xbb\xbf")
-    text.to_csv(
-        path,
-        index=False,
-        sep=separator,
-        encoding="utf-8-sig" if marked else encoding,
-        lineterminator="\r\n" if first.endswith(b"\r\n") else "\n",
-    )
+    with whole_file(path, "The table") as draft:
+        text.to_csv(
+            draft,
+            index=False,
+            sep=separator,
+            encoding="utf-8-sig" if marked else encoding,
+            lineterminator="\r\n" if first.endswith(b"\r\n") else "\n",
+        )
 
 
 def checked_labels(labels, lines, path):

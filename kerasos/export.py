@@ -6,7 +6,9 @@ saved_models/gamo_mnist/
   1/            the version folder, with warm-up requests in assets.extra
 """
 
+import contextlib
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -19,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos import plots
+from kerasos.files import writing
 from kerasos.version import __version__
 
 CARD = "card.json"
@@ -57,6 +60,7 @@ def export_model(model, path, card=None, samples=True):
 
     Raises:
         FileExistsError: If the version is already there.
+        OSError: If it cannot be written; then nothing of it is left.
         ValueError: If `card` holds a field that the export writes itself.
     """
     parent, version = _version_folder(path)
@@ -126,15 +130,20 @@ def export_classifier(network, path, label_names, card=None):
 def _write_version(parent, version, module, signatures, requests, described, draw=None):
     """Builds a version beside its place, then puts it there, and its card."""
     target = parent / str(version)
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".export-") as work:
-        work = pathlib.Path(work)
-        built = work / "version"
-        tf.saved_model.save(module, built, signatures=signatures)
-        write_warmup_requests(built, parent.name, requests)
-        (work / CARD).write_text(described + "\n", encoding="utf-8")
-        if draw is not None:
-            draw(work / PICTURE)
+    with contextlib.ExitStack() as stack:
+        with writing(target, "The export"):
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.TemporaryDirectory(dir=parent, prefix=".export-")
+            work = pathlib.Path(stack.enter_context(folder))
+            built = work / "version"
+            try:
+                tf.saved_model.save(module, built, signatures=signatures)
+                write_warmup_requests(built, parent.name, requests)
+            except tf.errors.OpError as error:  # no space left, say
+                raise OSError(errno.EIO, error.message) from error
+            (work / CARD).write_text(described + "\n", encoding="utf-8")
+            if draw is not None:
+                draw(work / PICTURE)
         try:
             os.rename(built, target)
         except OSError as error:
@@ -158,11 +167,18 @@ def load_card(path):
 
     Raises:
         FileNotFoundError: If there is no card.
+        ValueError: If it is damaged.
     """
     path = pathlib.Path(path)
     for place in (path, path / CARD, path.parent / CARD):
         if place.is_file() and place.name == CARD:
-            return json.loads(place.read_text(encoding="utf-8"))
+            try:
+                return json.loads(place.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(
+                    f"{str(place)!r} is damaged. Expected JSON. Received: {error}. "
+                    "Export the model anew with `model.export(path)`."
+                ) from error
     raise FileNotFoundError(
         f"There is no {CARD} for this path. Expected the folder that "
         f"`model.export` wrote, or one of its versions. Received: {path}. Write "

@@ -38,7 +38,7 @@ def whole_file(path, what="The file"):
         return
     # Writers choose the format by the suffix.
     draft = path.with_name(f"{DRAFT}{os.getpid()}_{path.name}")
-    with _telling(path, what):
+    with writing(path, what):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield draft
@@ -53,7 +53,7 @@ def whole_file(path, what="The file"):
 def check_writable(folder, what="The file"):
     """Raises `OSError` unless files can be made in a folder, which is made itself."""
     folder = pathlib.Path(folder)
-    with _telling(folder, what):
+    with writing(folder, what):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f"{DRAFT}{os.getpid()}_probe"
         try:
@@ -64,11 +64,13 @@ def check_writable(folder, what="The file"):
 
 
 @contextlib.contextmanager
-def _telling(path, what):
+def writing(path, what):
+    """Gives an `OSError` of its body the words of ours; `what` begins them."""
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        known = error.errno not in (None, errno.EIO)
+        reason = os.strerror(error.errno) if known else str(error)
         raise OSError(
             error.errno or errno.EIO,
             f"{what} cannot be written. Expected a place with room for it. Received: "

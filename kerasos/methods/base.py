@@ -8,6 +8,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import os
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from kerasos.data.arrays import check_labels
 from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
+from kerasos.files import whole_file
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
@@ -743,6 +745,26 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         }
         config["spec"] = DataSpec.from_config(config["spec"])
         return cls(**config)
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Saves the model as a `.keras` file; `keras.Model.save`.
+
+        A file that is there already stays until the new one is complete.
+
+        Args:
+            filepath: Path that ends in .keras.
+            overwrite: False asks at the prompt before it writes over a file.
+            zipped: As in Keras.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        local = str(filepath).endswith(".keras") and "://" not in str(filepath)
+        asks = not overwrite and local and os.path.exists(filepath)
+        if not local or asks:
+            return super().save(filepath, overwrite, zipped, **kwargs)
+        with whole_file(filepath, "The model") as draft:
+            super().save(draft, overwrite, zipped, **kwargs)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

@@ -14,6 +14,7 @@ from kerasos.evaluation.compare.scores import (
     written,
 )
 from kerasos.evaluation.compare.significance import holm, paired_t_test
+from kerasos.files import whole_file
 
 LEVEL = 0.05
 REFERENCE = "none"
@@ -175,8 +176,8 @@ class Comparison:
         from kerasos.evaluation.compare.comparison_report import html_page
 
         path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html_page(self), encoding="utf-8")
+        with whole_file(path, "The report") as draft:
+            draft.write_text(html_page(self), encoding="utf-8")
         return path
 
 
