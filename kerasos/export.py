@@ -38,8 +38,8 @@ def export_model(model, path, card=None, samples=True):
       one int64 seed per row. The noise of a row depends on its seed alone, so a
       row is the same alone or in a batch.
     - `from_latent(latent, labels)` -> `samples`: no random operation inside, so
-      it converts to ONNX. For methods with codes `from_latent(latent, codes, labels)`;
-      `serving_default` draws them.
+      it converts to ONNX; unknown labels are refused on a processor. For methods with
+      codes `from_latent(latent, codes, labels)`; `serving_default` draws them.
     - `classify(inputs)` -> `probabilities`, `classes`, where the method trains a
       classifier.
 
@@ -233,6 +233,8 @@ def _signatures(model):
     )
 
     def serving_default(labels, seed):
+        # What a client sends may have another rank than the signature says.
+        labels, seed = tf.ensure_shape(labels, [None]), tf.ensure_shape(seed, [None])
         known = tf.reduce_any(labels[:, None] == tf.constant(valid)[None], axis=1)
         rows = [tf.shape(labels)[0], tf.shape(seed)[0]]
         checks = [
@@ -246,8 +248,14 @@ def _signatures(model):
         samples = model.to_user(model.generate(latent, checked))
         return {"samples": samples, "labels": checked}
 
+    # Where each label is among the valid ones, and behind them for others. Gathering
+    # there fails on a processor, without an operation that ONNX does not know.
+    places = np.full(valid[-1] + 1, len(valid), np.int32)
+    places[valid] = np.arange(len(valid))
+
     def from_latent(latent, labels):
-        return {"samples": model.to_user(model.generate(latent, labels))}
+        known = tf.gather(tf.constant(valid), tf.gather(tf.constant(places), labels))
+        return {"samples": model.to_user(model.generate(latent, known))}
 
     def from_latent_and_codes(latent, codes, labels):
         return from_latent(tf.concat([latent, codes], -1), labels)

@@ -114,6 +114,7 @@ class Comparison:
         A classifier of scikit-learn's interface from the frame or array as it is to
         labels and probabilities: resampling, encoding, weights, threshold and
         recalibration included. Fit it on all rows, and keep it by `joblib.dump`.
+        Such a file runs code when it is loaded: load none of a stranger.
 
         Args:
             classifier, method: Names. Default: those that the verdict begins with.

@@ -30,7 +30,7 @@ def append_rows(path, columns, rows):
     path = pathlib.Path(path)
     with writing(path, "A table of results"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Without a buffer, or what did not fit would be written when the file is closed.
+        # Without a buffer, whose rest would be written when the file is closed.
         with open(path, "a+b", buffering=0) as file:
             _lock(file, exclusive=True)
             _cut_torn_line(file)
