@@ -30,7 +30,7 @@ from kerasos.methods.training import (
 )
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
-from kerasos.workers import has_workers
+from kerasos.workers import has_workers, telling_of_lost_workers
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
 
@@ -630,6 +630,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         Raises:
             ValueError: If the data do not fit the model, have no batch, or if
                 weights are given.
+            RuntimeError: If several processes train and another one was lost.
         """
         weights = {"class_weight": class_weight, "sample_weight": sample_weight}
         refuse_weights(self, "fit", weights)
@@ -652,15 +653,16 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         if hasattr(dataset, "kerasos_errors"):
             kept = [(v, v.numpy()) for v in self.non_trainable_variables]
         try:
-            return super().fit(
-                dataset,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_data=validation_data,
-                shuffle=False,
-                **kwargs,
-            )
+            with telling_of_lost_workers(self.distribute_strategy):
+                return super().fit(
+                    dataset,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_data=validation_data,
+                    shuffle=False,
+                    **kwargs,
+                )
         except (StopIteration, ValueError):
             if int(self.steps_done.numpy()) == steps:
                 for variable, value in kept:
