@@ -13,6 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 import kerasos
+from kerasos.files import whole_file
 
 
 def time_in_turn(functions, data, rounds, steps):
@@ -77,9 +78,9 @@ def add_row(path, row):
     for name, value in row.items():
         print(f"{name:34} {value}")
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = pd.DataFrame([row]).astype(str)
     if path.is_file():
         before = pd.read_csv(path, dtype=str, keep_default_na=False)
         rows = pd.concat([before, rows]).fillna("")
-    rows.to_csv(path, index=False)
+    with whole_file(path, "The table") as draft:
+        rows.to_csv(draft, index=False)

@@ -195,8 +195,12 @@ def main(_):
             kerasos.data.write_image_folder(
                 folder, *kerasos.data.defects(counts, sides, seed=_SEED.value)
             )
-        x, y, names = pictures.read_folder(folder, sides, _GREY.value)
-    train_rows, choice_rows, test_rows = split(y)
+        try:
+            x, y, names = pictures.read_folder(folder, sides, _GREY.value)
+            train_rows, choice_rows, test_rows = split(y)
+        except (OSError, ValueError) as error:
+            output.rmdir()
+            sys.exit(f"finetune_classifier: {error}")
     table, choice, models = {}, {}, {}
     x_train, y_train = x[train_rows], y[train_rows]
     for name, model, made in contenders(x_train, y_train, names):

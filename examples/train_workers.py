@@ -11,9 +11,8 @@ takes part and which of them this is, as TensorFlow's guides have it:
 
 `--batch_size` rows are shared among all; the model ends where one process would end,
 but for the order of sums. The first worker writes `history.csv`, the backup,
-`model.keras` and `saved_model` into `--output_dir`. Of workers that it started here
-all are stopped when one is lost; the same command with `--resume` goes on from the last
-backup.
+`model.keras` and `saved_model` into `--output_dir`. When one is lost, all stop and say
+so; the same command with `--resume` goes on from the last backup.
 """
 
 import json
@@ -32,7 +31,7 @@ from absl import app, flags
 
 import kerasos
 from kerasos.callbacks import AtomicBackup
-from kerasos.workers import is_chief
+from kerasos.workers import is_chief, telling_of_lost_workers
 
 flags.adopt_module_key_flags(common)
 _METHOD = flags.DEFINE_string("method", "cvae", "Name of the method.")
@@ -96,7 +95,7 @@ def train():
         callbacks = [AtomicBackup(output / "backup")]
     epochs = 1 if common.SMOKE.value else _EPOCHS.value
     model.fit(data, epochs=epochs, verbose=2 if chief else 0, callbacks=callbacks)
-    with tempfile.TemporaryDirectory() as own:
+    with telling_of_lost_workers(strategy), tempfile.TemporaryDirectory() as own:
         # All save, since reading some variables takes all; the first one keeps it.
         folder = output if chief else pathlib.Path(own)
         scores = common.score_oversampled(model, x, y, test) if chief else {}
@@ -107,7 +106,10 @@ def main(_):
     pathlib.Path(_OUTPUT.value).mkdir(parents=True, exist_ok=True)
     if "TF_CONFIG" not in os.environ:
         return start_workers(_WORKERS.value)
-    return train()
+    try:
+        return train()
+    except RuntimeError as error:  # another worker was lost
+        sys.exit(f"train_workers: {error} Here: the same command and --resume.")
 
 
 if __name__ == "__main__":

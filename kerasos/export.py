@@ -6,7 +6,9 @@ saved_models/gamo_mnist/
   1/            the version folder, with warm-up requests in assets.extra
 """
 
+import contextlib
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -22,6 +24,7 @@ import tensorflow as tf
 
 from kerasos import plots
 from kerasos.annotations import PathLike
+from kerasos.files import writing
 from kerasos.version import __version__
 
 CARD = "card.json"
@@ -40,8 +43,8 @@ def export_model(
       one int64 seed per row. The noise of a row depends on its seed alone, so a
       row is the same alone or in a batch.
     - `from_latent(latent, labels)` -> `samples`: no random operation inside, so
-      it converts to ONNX. For methods with codes `from_latent(latent, codes, labels)`;
-      `serving_default` draws them.
+      it converts to ONNX; unknown labels are refused on a processor. For methods with
+      codes `from_latent(latent, codes, labels)`; `serving_default` draws them.
     - `classify(inputs)` -> `probabilities`, `classes`, where the method trains a
       classifier.
 
@@ -62,6 +65,7 @@ def export_model(
 
     Raises:
         FileExistsError: If the version is already there.
+        OSError: If it cannot be written; then nothing of it is left.
         ValueError: If `card` holds a field that the export writes itself.
     """
     parent, version = _version_folder(path)
@@ -136,15 +140,20 @@ def export_classifier(
 def _write_version(parent, version, module, signatures, requests, described, draw=None):
     """Builds a version beside its place, then puts it there, and its card."""
     target = parent / str(version)
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".export-") as work:
-        work = pathlib.Path(work)
-        built = work / "version"
-        tf.saved_model.save(module, built, signatures=signatures)
-        write_warmup_requests(built, parent.name, requests)
-        (work / CARD).write_text(described + "\n", encoding="utf-8")
-        if draw is not None:
-            draw(work / PICTURE)
+    with contextlib.ExitStack() as stack:
+        with writing(target, "The export"):
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.TemporaryDirectory(dir=parent, prefix=".export-")
+            work = pathlib.Path(stack.enter_context(folder))
+            built = work / "version"
+            try:
+                tf.saved_model.save(module, built, signatures=signatures)
+                write_warmup_requests(built, parent.name, requests)
+            except tf.errors.OpError as error:  # no space left, say
+                raise OSError(errno.EIO, error.message) from error
+            (work / CARD).write_text(described + "\n", encoding="utf-8")
+            if draw is not None:
+                draw(work / PICTURE)
         try:
             os.rename(built, target)
         except OSError as error:
@@ -168,11 +177,18 @@ def load_card(path: PathLike) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no card.
+        ValueError: If it is damaged.
     """
     path = pathlib.Path(path)
     for place in (path, path / CARD, path.parent / CARD):
         if place.is_file() and place.name == CARD:
-            return json.loads(place.read_text(encoding="utf-8"))
+            try:
+                return json.loads(place.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(
+                    f"{str(place)!r} is damaged. Expected JSON. Received: {error}. "
+                    "Export the model anew with `model.export(path)`."
+                ) from error
     raise FileNotFoundError(
         f"There is no {CARD} for this path. Expected the folder that "
         f"`model.export` wrote, or one of its versions. Received: {path}. Write "
@@ -227,6 +243,8 @@ def _signatures(model):
     )
 
     def serving_default(labels, seed):
+        # What a client sends may have another rank than the signature says.
+        labels, seed = tf.ensure_shape(labels, [None]), tf.ensure_shape(seed, [None])
         known = tf.reduce_any(labels[:, None] == tf.constant(valid)[None], axis=1)
         rows = [tf.shape(labels)[0], tf.shape(seed)[0]]
         checks = [
@@ -240,8 +258,14 @@ def _signatures(model):
         samples = model.to_user(model.generate(latent, checked))
         return {"samples": samples, "labels": checked}
 
+    # Where each label is among the valid ones, and behind them for others. Gathering
+    # there fails on a processor, without an operation that ONNX does not know.
+    places = np.full(valid[-1] + 1, len(valid), np.int32)
+    places[valid] = np.arange(len(valid))
+
     def from_latent(latent, labels):
-        return {"samples": model.to_user(model.generate(latent, labels))}
+        known = tf.gather(tf.constant(valid), tf.gather(tf.constant(places), labels))
+        return {"samples": model.to_user(model.generate(latent, known))}
 
     def from_latent_and_codes(latent, codes, labels):
         return from_latent(tf.concat([latent, codes], -1), labels)

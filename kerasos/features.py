@@ -19,7 +19,6 @@ References:
 
 import hashlib
 import json
-import os
 import pathlib
 
 import keras
@@ -28,6 +27,7 @@ import numpy as np
 from kerasos.checks import Integer, check, check_choice, check_count, check_options
 from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.pipeline import batches
+from kerasos.files import read_arrays, write_arrays
 from kerasos.randomness.seeds import derive_seed
 from kerasos.version import __version__
 
@@ -186,14 +186,14 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
         name = fingerprint(settings, x, np.asarray(y, "int64"))
         path = pathlib.Path(cache_dir) / f"cnn_{name}.npz"
     if path is not None and path.is_file():
-        with np.load(path) as saved:
-            model.set_weights([saved[f"{i:02d}"] for i in range(len(saved.files))])
+        saved = read_arrays(path)
+        model.set_weights([saved[f"{i:02d}"] for i in range(len(saved))])
     else:
         data = batches(x, y, train_batch_size, seed=derive_seed(seed, "cnn_features"))
         model.fit(data, epochs=epochs, shuffle=False, verbose=0)  # it is shuffled
         if path is not None:
             weights = model.get_weights()
-            write_whole(path, {f"{i:02d}": w for i, w in enumerate(weights)})
+            write_arrays(path, {f"{i:02d}": w for i, w in enumerate(weights)})
     scaled = model.layers[1].output
     inner = keras.Model(model.input, model.get_layer("features")(scaled))
     return inner.output.shape[-1], inner.predict_on_batch, lambda: inner
@@ -314,15 +314,3 @@ def fingerprint(settings, *arrays):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).view("uint8").data)
     return digest.hexdigest()
-
-
-def write_whole(path, arrays):
-    """Writes an .npz file that is there completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(draft, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)

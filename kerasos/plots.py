@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike
 from kerasos.data.arrays import check_same_length
+from kerasos.files import whole_file
 
 DPI = 100
 CELL_PIXELS = 56  # small images grow to about this size, by a whole factor
@@ -121,8 +122,8 @@ def save_figure(figure: Any, path: PathLike) -> Any:
         The path, a `pathlib.Path`.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, facecolor="white")
+    with whole_file(path, "The picture") as draft:
+        figure.savefig(draft, dpi=DPI, facecolor="white")
     return path
 
 

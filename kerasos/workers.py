@@ -1,6 +1,16 @@
 """Training in several processes at once, on one machine or several."""
 
+import contextlib
+
 import tensorflow as tf
+
+_SIGNS_OF_LOSS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 
 
 def has_workers(strategy):
@@ -23,3 +33,27 @@ def is_chief(strategy):
     kind, number = resolver.task_type, resolver.task_id
     has_a_chief = "chief" in resolver.cluster_spec().jobs
     return kind == "chief" or (not has_a_chief and kind == "worker" and number == 0)
+
+
+@contextlib.contextmanager
+def telling_of_lost_workers(strategy):
+    """Says so where the body fails because another worker has ended.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`; others than of workers change nothing.
+
+    Raises:
+        RuntimeError: In place of TensorFlow's error.
+    """
+    try:
+        yield
+    except _SIGNS_OF_LOSS as error:
+        if not has_workers(strategy):
+            raise
+        resolver = strategy.cluster_resolver
+        raise RuntimeError(
+            "Another worker was lost, or cannot be reached. Expected all of "
+            f"{resolver.cluster_spec().as_dict()}. Received: {type(error).__name__} in "
+            f"{resolver.task_type} {resolver.task_id}. Start all workers again; with "
+            "`AtomicBackup` they go on from the last whole epoch."
+        ) from error

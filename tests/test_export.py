@@ -1,3 +1,4 @@
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -165,6 +166,73 @@ def test_a_label_the_model_does_not_generate_is_named(tmp_path):
 def test_one_seed_for_many_labels_is_refused(served):
     with pytest.raises(tf.errors.InvalidArgumentError, match="one row per label"):
         serve(served, [1, 2], [0])
+
+
+# What a client may send by mistake: (labels, seeds, words of the error).
+BAD_REQUESTS = [
+    ([3], [0], r"out of \[0, 1, 2\]"),
+    ([0, 1, -1], [0, 1, 2], r"out of \[0, 1, 2\]"),
+    ([2**31 - 1], [0], r"out of \[0, 1, 2\]"),
+    ([-(2**31)], [0], r"out of \[0, 1, 2\]"),
+    ([0, 1], [0], "one row per label"),
+    ([0], [0, 1], "one row per label"),
+    ([], [0], "one row per label"),
+    ([0], [], "one row per label"),
+    (np.array([0], "int64"), [0], "int32.*int64|int64.*int32"),
+    (np.array([0.0], "float32"), [0], "int32.*float"),
+    (np.array(["0"]), [0], "int32.*string"),
+    ([0], np.array([0], "int32"), "int64.*int32"),
+    ([0], np.array([0.5]), "int64.*(double|float64)"),
+    (np.array(0, "int32"), [0], "rank 1|shape"),
+    (np.array([[0]], "int32"), [0], "rank 1|shape"),
+    ([0], np.array([[0]]), "rank 1|shape"),
+]
+
+
+def test_a_server_refuses_bad_requests_and_goes_on(served):
+    def ask(labels, seeds):
+        labels = np.array(labels, "int32") if isinstance(labels, list) else labels
+        seeds = np.array(seeds, "int64") if isinstance(seeds, list) else seeds
+        inputs = {"labels": tf.constant(labels), "seed": tf.constant(seeds)}
+        return served["serving_default"](**inputs)["samples"].numpy()
+
+    expected = ask([0, 1, 2], [5, 6, 7])
+    for labels, seeds, words in BAD_REQUESTS:
+        refused = (tf.errors.InvalidArgumentError, TypeError, ValueError)
+        with pytest.raises(refused, match=f"(?s){words}"):
+            ask(labels, seeds)
+        np.testing.assert_array_equal(ask([0, 1, 2], [5, 6, 7]), expected)
+
+
+def test_a_server_refuses_bad_requests_among_good_ones_at_once(served):
+    expected = serve(served, [0, 1, 2], [5, 6, 7])["samples"].numpy()
+
+    def ask(number):
+        if number % 3:
+            return serve(served, [0, 1, 2], [5, 6, 7])["samples"].numpy()
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            serve(served, [number + 3], [0])
+        return expected
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for got in pool.map(ask, range(120)):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_from_latent_refuses_labels_that_the_model_does_not_generate(tmp_path):
+    folder = export_model(TinyModel(sampled_labels=(1, 2)), tmp_path, samples=False)
+    loaded = tf.saved_model.load(folder)
+    latent = tf.ones((2, 4))
+
+    def ask(labels):
+        labels = tf.constant(labels, tf.int32)
+        return loaded.signatures["from_latent"](latent=latent, labels=labels)
+
+    expected = ask([1, 2])["samples"].numpy()
+    for wrong in (0, 3, -1, 2**31 - 1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+            ask([1, wrong])
+        np.testing.assert_array_equal(ask([1, 2])["samples"], expected)
 
 
 def test_features_and_tables_are_exported_without_a_picture(tmp_path):

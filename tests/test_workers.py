@@ -19,7 +19,7 @@ sys.path.append(str(pathlib.Path(__file__).parent / "contract"))
 
 from contract_runs import NETWORKS, compile_plain, fit_plain
 
-from kerasos.workers import is_chief
+from kerasos.workers import is_chief, telling_of_lost_workers
 
 HERE = pathlib.Path(__file__).parent
 FEW = ("gamo-dense", "cvae-rows", "acgan-rows", "bagan-rows")
@@ -136,6 +136,20 @@ def test_the_chief_is_the_first_worker_or_the_one_named_so(task, others, expecte
     cluster = {"worker": ["h:2", "h:3"], **others}
     assert is_chief(Placed(cluster, *task)) is expected
     assert is_chief(tf.distribute.get_strategy()) is True
+
+
+def test_a_lost_worker_is_told_by_the_others():
+    strategy = Placed({"worker": ["h:2", "h:3"]}, "worker", 1)
+    words = r"'h:3'\]}. Received: UnavailableError in worker 1. Start all .* again"
+    with pytest.raises(RuntimeError, match=words), telling_of_lost_workers(strategy):
+        raise tf.errors.UnavailableError(None, None, "Collective ops is aborted by")
+    # What is wrong with the data is no loss, nor is anything without workers.
+    for place, error in (
+        (strategy, tf.errors.InvalidArgumentError),
+        (tf.distribute.get_strategy(), tf.errors.UnavailableError),
+    ):
+        with pytest.raises(error), telling_of_lost_workers(place):
+            raise error(None, None, "something else")
 
 
 def children_of(process):

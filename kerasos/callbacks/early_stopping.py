@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import pathlib
 import shutil
 import tempfile
@@ -13,7 +12,9 @@ from typing import Any, Literal
 import keras
 
 from kerasos.annotations import PathLike
+from kerasos.callbacks.weights_file import WeightsInMemory
 from kerasos.checks import Count, NonNegative, Whole, checked
+from kerasos.files import whole_file
 
 _SCORES = "scores.json"
 
@@ -211,9 +212,8 @@ class GeneratorEarlyStopping(keras.callbacks.Callback):
         return self._folder / f"best-{epoch:06d}.weights.h5"
 
     def _save_weights(self, epoch, previous):
-        draft = self._folder / "draft.weights.h5"
-        self.model.save_weights(draft, overwrite=True)
-        os.replace(draft, self._weights_path(epoch))
+        path = self._weights_path(epoch)
+        WeightsInMemory(self.model).write_to(path, "The best state")
         # A crash before BackupAndRestore's turn goes back by an epoch, so that the
         # best before this one is needed once more.
         kept = {self._weights_path(e) for e in (epoch, previous) if e is not None}
@@ -226,14 +226,19 @@ class GeneratorEarlyStopping(keras.callbacks.Callback):
         path = self._folder / _SCORES
         if not finished or not path.is_file():
             return {}
-        scores = {int(k): v for k, v in json.loads(path.read_text()).items()}
+        try:
+            scores = {int(k): v for k, v in json.loads(path.read_text()).items()}
+        except (AttributeError, ValueError) as error:
+            raise ValueError(
+                f"{str(path)!r} is damaged. Expected scores by epoch. Received: "
+                f"{error}. Remove it to count anew."
+            ) from error
         # What comes after the epoch of the backup is done again.
         return {epoch: s for epoch, s in scores.items() if epoch <= finished}
 
     def _write(self):
-        draft = self._folder / f"draft-{_SCORES}"
-        draft.write_text(json.dumps(self.scores))
-        os.replace(draft, self._folder / _SCORES)
+        with whole_file(self._folder / _SCORES, "The scores") as draft:
+            draft.write_text(json.dumps(self.scores))
 
     def _say(self, text):
         if self.verbose:

@@ -1,7 +1,6 @@
 """Scores of the classifier in a file, epoch by epoch."""
 
 import csv
-import os
 import pathlib
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from kerasos.annotations import PathLike
 from kerasos.checks import Count, checked
+from kerasos.files import whole_file
 from kerasos.metrics.imbalance import acsa, g_mean, macro_f1, per_class_recall
 
 
@@ -137,9 +137,9 @@ class EvaluationCSV(keras.callbacks.Callback):
                 )
             # A row cut off by a crash is shorter than the header.
             kept = [r for r in rows if len(r) == len(header) and int(r[0]) <= finished]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(self.path.name + ".part")
-        with open(draft, "w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(self.path, "The scores") as draft,
+            open(draft, "w", newline="", encoding="utf-8") as file,
+        ):
             csv.writer(file).writerows([header, *kept])
-        os.replace(draft, self.path)
         return (int(kept[-1][0]), int(kept[-1][1])) if kept else (0, 0)

@@ -23,6 +23,7 @@ import pandas as pd
 from absl import flags
 
 from kerasos.command import csv_table, package
+from kerasos.files import check_writable, whole_file
 from kerasos.tables.csv_file import spelt, typed
 
 ARGUMENTS = {"input": True}
@@ -56,9 +57,10 @@ def run(options):
             new[name] = typed(made[[name]], decimal)[name].astype("Float64")
     everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
-    csv_table.write(everything, output, source, **form)
     page = markdown(frame, new, target, source, options)
-    report.write_text(page, encoding="utf-8")
+    csv_table.write(everything, output, source, **form)
+    with whole_file(report, "The report") as draft:
+        draft.write_text(page, encoding="utf-8")
     print(f"{len(text)} rows and {len(new)} generated ones in {output}; see {report}")
 
 
@@ -84,7 +86,11 @@ def paths(source, output, report):
         )
     for path in (output, report):
         if not path.resolve().parent.is_dir():
-            raise ValueError(f"There is no folder {path.resolve().parent} to write to.")
+            raise ValueError(
+                f"There is no folder {path.resolve().parent} to write to. Make it, or "
+                "choose another place."
+            )
+        check_writable(path.resolve().parent, f"{path.name!r}")
     return output, report
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from absl import flags
 
 from kerasos.command import csv_table, package
+from kerasos.files import whole_file
 
 ARGUMENTS = {"input": False}
 
@@ -102,10 +103,12 @@ def run(options):
         random_state=options.seed,
         output_dir=output,
     )
-    (output / "report.md").write_text(result.to_markdown(), encoding="utf-8")
     report = result.to_html(output / "report.html")
+    with whole_file(output / "report.md", "The report") as draft:
+        draft.write_text(result.to_markdown(), encoding="utf-8")
     model = output / "model.joblib"
-    joblib.dump(result.estimator().fit(X, y), model)
+    with whole_file(model, "The model") as draft:
+        joblib.dump(result.estimator().fit(X, y), draft)
     print(f"{result.verdict}\nTables and plots: {report}\nModel: {model}")
 
 

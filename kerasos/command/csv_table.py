@@ -5,6 +5,7 @@ import pandas as pd
 from absl import flags
 
 from kerasos.checks import nearest_name
+from kerasos.files import whole_file
 from kerasos.tables.csv_file import read_text, typed
 
 
@@ -31,10 +32,12 @@ def read(path, target, separator=",", decimal=".", encoding="utf-8"):
     target = target or header[-1]
     if target not in text:
         nearest = nearest_name(target, header)
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
-        raise ValueError(f"No column {target!r}. Expected one of {header}.{hint}")
+        hint = f" Did you mean {nearest!r}?" if nearest else " Choose another."
+        raise ValueError(
+            f"{str(path)!r} has no column {target!r}. Expected one of {header}.{hint}"
+        )
     frame = typed(text, decimal)
-    frame[target] = checked_labels(frame[target], lines)
+    frame[target] = checked_labels(frame[target], lines, path)
     return text, frame, target
 
 
@@ -43,24 +46,28 @@ def write(text, path, source, separator=",", encoding="utf-8"):
     with open(source, "rb") as file:
         first = file.readline()
     marked = first.startswith(b"\xef\xbb\xbf")
-    text.to_csv(
-        path,
-        index=False,
-        sep=separator,
-        encoding="utf-8-sig" if marked else encoding,
-        lineterminator="\r\n" if first.endswith(b"\r\n") else "\n",
-    )
+    with whole_file(path, "The table") as draft:
+        text.to_csv(
+            draft,
+            index=False,
+            sep=separator,
+            encoding="utf-8-sig" if marked else encoding,
+            lineterminator="\r\n" if first.endswith(b"\r\n") else "\n",
+        )
 
 
-def checked_labels(labels, lines):
+def checked_labels(labels, lines, path):
     """Returns the labels, numbers such as 0.0 as integers."""
-    name = labels.name
+    column = f"Column {labels.name!r} of {str(path)!r}"
     if not len(labels):
-        raise ValueError("The file has a header and no rows.")
+        raise ValueError(
+            f"{str(path)!r} has a header and no rows. Expected some of two classes. "
+            "Give another file."
+        )
     if labels.isna().any():
         line = lines[int(np.argmax(labels.isna()))]
         raise ValueError(
-            f"Column {name!r} must have a label in every row. Received: none in line "
+            f"{column} must have a label in every row. Received: none in line "
             f"{line} and {int(labels.isna().sum()) - 1} others. Fill in or drop them."
         )
     if pd.api.types.is_float_dtype(labels):
@@ -68,18 +75,18 @@ def checked_labels(labels, lines):
         fractions = values[~(np.abs(values) < 2**53) | (values != np.rint(values))]
         if len(fractions):
             raise ValueError(
-                f"Column {name!r} must hold class labels. Received: fractions such as "
+                f"{column} must hold class labels. Received: fractions such as "
                 f"{fractions[0]}. Choose another `--target`."
             )
         labels = labels.astype("Int64")
     if labels.nunique() < 2:
         raise ValueError(
-            f"Column {name!r} must have two classes at least. Received: only "
-            f"{labels.iloc[0]!r}."
+            f"{column} must have two classes at least. Received: only "
+            f"{labels.iloc[0]!r}. Choose another `--target`, or add rows of others."
         )
     if labels.nunique() > max(2, len(labels) // 2):
         raise ValueError(
-            f"Column {name!r} must hold classes. Received: {labels.nunique()} "
+            f"{column} must hold classes. Received: {labels.nunique()} "
             f"different values in {len(labels)} rows. Choose another `--target`."
         )
     return labels

@@ -35,17 +35,6 @@ def check_folder(path):
 
 def read_folder(path, sides, grey):
     """Returns the pictures, uint8 `(n, *sides, 1 or 3)`, labels and their names."""
-    import keras
-    import tensorflow as tf
+    from kerasos.data import read_image_folder
 
-    from kerasos.data import as_arrays
-
-    dataset = keras.utils.image_dataset_from_directory(
-        path,
-        image_size=sides,
-        color_mode="grayscale" if grey else "rgb",
-        shuffle=False,
-        verbose=False,
-    )
-    whole = dataset.map(lambda x, y: (tf.cast(tf.round(x), tf.uint8), y))
-    return *as_arrays(whole), dataset.class_names
+    return read_image_folder(path, sides, 1 if grey else 3)

@@ -17,6 +17,7 @@ from absl import flags
 from kerasos.checks import nearest_name
 from kerasos.command import csv_table, package
 from kerasos.command.balance import MARK
+from kerasos.files import whole_file
 from kerasos.tables.csv_file import read_text, typed
 
 ARGUMENTS = {"real": True, "generated": True}
@@ -42,7 +43,8 @@ def run(options):
     report = quality(*frames, target=options.target, random_state=options.seed)
     if options.report:
         text = f"# {options.generated}\n\n{report.to_markdown()}"
-        pathlib.Path(options.report).write_text(text, encoding="utf-8")
+        with whole_file(options.report, "The report") as draft:
+            draft.write_text(text, encoding="utf-8")
     print(report)
 
 

@@ -27,6 +27,7 @@ import shutil
 from absl import flags
 
 from kerasos.command import package, pictures, saved
+from kerasos.files import whole_file
 
 ARGUMENTS = {"method": True, "data": True}
 
@@ -157,7 +158,8 @@ def train_table(options, source, params, out):
         "dtype": y.dtype,
         "form": form,
     }
-    joblib.dump(saved_table, out)
+    with whole_file(out, "The model") as draft:
+        joblib.dump(saved_table, draft)
     tell(options.method, f"{len(x)} rows", counts.size, out, f"{out.stem}_rows.csv")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from kerasos.data.datasets import load
 from kerasos.data.defects import defects
 from kerasos.data.dsprites import dsprites
-from kerasos.data.image_folder import write_image_folder
+from kerasos.data.image_folder import read_image_folder, write_image_folder
 from kerasos.data.imbalance import resolve_class_counts, subsample
 from kerasos.data.pipeline import batches
 from kerasos.data.shapes import draw_shapes, shapes
@@ -21,6 +21,7 @@ __all__ = [
     "draw_shapes",
     "dsprites",
     "load",
+    "read_image_folder",
     "resolve_class_counts",
     "shapes",
     "subsample",

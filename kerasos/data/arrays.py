@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 _CHUNK_BYTES = 1 << 24
+_LARGEST_LABEL = 2**53  # beyond that floats are no counts
 
 
 def fingerprints(x, y):
@@ -88,6 +89,11 @@ def check_labels(y):
         wrong = y[~(np.isfinite(y) & (y == np.rint(y)))][0]
         raise ValueError(
             f"Labels must be integers. Received: {wrong}. Number the classes 0..K-1."
+        )
+    if y.max() > _LARGEST_LABEL:
+        raise ValueError(
+            f"Labels must number the classes 0..K-1. Received: {y.max()}. Number them: "
+            "`_, y = np.unique(y, return_inverse=True)`."
         )
     if y.min() < 0:
         raise ValueError(

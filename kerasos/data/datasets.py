@@ -8,14 +8,16 @@ import numpy as np
 
 from kerasos.annotations import ClassCounts, PathLike
 from kerasos.checks import nearest_name
-from kerasos.data.arrays import check_labels, check_same_length
+from kerasos.data.arrays import check_labels, check_same_length, check_samples
 from kerasos.data.imbalance import subsample
 from kerasos.data.shapes import shapes
+from kerasos.files import read_arrays
 
 _DIGITS_TEST_PER_CLASS = 50
 _SHAPES_PER_CLASS = 5_000, 1_000  # for training, for test
 _DSPRITES_TEST_PER_CLASS = 5_000
 _TEST_SHARE = 0.2
+_LARGEST_LABEL = 1 << 16  # of files with fewer samples than that
 _SPLIT_SEED = 0  # fixed, so that a change of `seed` never moves the test set
 
 
@@ -192,15 +194,14 @@ def _read_tfds(name, data_dir):
 
 
 def _read_npz(path):
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    arrays = read_arrays(path)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         return [
-            _check_pair(arrays[f"x_{part}"], arrays[f"y_{part}"])
+            _check_pair(path, arrays[f"x_{part}"], arrays[f"y_{part}"])
             for part in ("train", "test")
         ]
     if {"x", "y"} <= set(arrays):
-        return _split(*_check_pair(arrays["x"], arrays["y"]))
+        return _split(*_check_pair(path, arrays["x"], arrays["y"]))
     raise ValueError(
         "A .npz file must hold `x_train, y_train, x_test, y_test`, or `x, y`. "
         f"Received: {sorted(arrays)} in {path!r}. Rename the arrays."
@@ -215,41 +216,59 @@ def _read_csv(path):
     features = typed(text.drop(columns=target), codes=False)
     if features.empty:
         raise ValueError(
-            "A .csv file must have a header, a row, and a column beside the "
-            f"labels. Received: {len(text)} rows of {list(text.columns)}."
+            f"{path!r} must have a header, a row, and a column beside the labels. "
+            f"Received: {len(text)} rows of {list(text.columns)}. Give another file."
         )
     frame = features.join(typed(text[[target]]))
     missing = [name for name in text if frame[name].isna().any()]
     if missing:
         raise ValueError(
-            f"A .csv file must have no missing values. Received: some in columns "
+            f"{path!r} must have no missing values. Received: some in columns "
             f"{missing}. Impute them, or drop their rows."
         )
     numeric = features.select_dtypes(["number", "bool"]).columns
     if len(numeric) < features.shape[1]:
         raise ValueError(
-            "The features of a .csv file must be numeric. Received: text in "
+            f"The features of {path!r} must be numeric. Received: text in "
             f"columns {list(features.columns.difference(numeric, sort=False))}. "
             "Encode them as numbers, or give the pandas frame to "
             "`DeepOverSampler`, which takes categorical columns."
         )
     labels = frame[target].to_numpy()
-    if labels.dtype.kind == "f" and np.any(labels != np.rint(labels)):
+    if labels.dtype.kind == "f":
+        others = labels[(labels != np.rint(labels)) | (np.abs(labels) >= 2**53)]
+        if len(others):
+            raise ValueError(
+                f"Column {target!r} of {path!r} must hold class labels. Received: "
+                f"fractions such as {others[0]}. Name the label column `target`."
+            )
+    values = features.to_numpy("float64")
+    large = ~(np.abs(values) <= np.finfo("float32").max).all(axis=0)
+    if large.any():
         raise ValueError(
-            f"Column {target!r} must hold class labels. Received: fractions such "
-            f"as {labels[labels != np.rint(labels)][0]}. Name the label column "
-            "`target`."
+            f"The features of {path!r} must be finite numbers that float32 holds. "
+            f"Received: others in columns {list(features.columns[large])}. Scale them, "
+            "or drop their rows."
         )
     _, y = np.unique(labels, return_inverse=True)
-    return _split(features.to_numpy("float32"), y.astype("int64"))
+    return _split(values.astype("float32"), y.astype("int64"))
 
 
 _READERS = {".npz": _read_npz, ".csv": _read_csv}
 
 
-def _check_pair(x, y):
-    y = check_labels(y)
-    check_same_length(x, y)
+def _check_pair(path, x, y):
+    try:
+        x, y = check_samples(x), check_labels(y)
+        check_same_length(x, y)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path!r} cannot be trained on: {error}") from None
+    if y.max() >= max(len(y), _LARGEST_LABEL):
+        raise ValueError(
+            f"The labels of {path!r} must be 0..K-1. Received: {y.max()} for "
+            f"{len(y)} samples. Number the classes: "
+            "`_, y = np.unique(y, return_inverse=True)`."
+        )
     return x, y
 
 

@@ -1,14 +1,94 @@
-"""Images as a folder of folders, one for each class."""
+"""Images as a folder of folders, one for each class, written and read."""
 
 import pathlib
+import re
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike
+from kerasos.checks import Integer, Listed, check, check_count
 from kerasos.data.arrays import check_labels, check_same_length
+from kerasos.data.image_files import MAX_PIXELS, check_image_file
+from kerasos.data.sources import as_arrays
+
+_COLOURS = {1: "grayscale", 3: "rgb"}
+
+
+def read_image_folder(folder, image_size, channels=3, max_pixels=MAX_PIXELS):
+    """Reads `folder/class name/*`, after looking at the header of each file.
+
+    The pictures of `keras.utils.image_dataset_from_directory` as whole numbers: PNG,
+    JPEG, GIF (the first frame), BMP and WebP files whose names end in .png, .jpg,
+    .jpeg, .gif or .bmp. Memory is that of the result and of a few pictures of
+    `max_pixels`, whatever the files claim.
+
+    Args:
+        folder: Path with a folder for each class.
+        image_size: `(height, width)` that pictures are resized to, bilinearly.
+        channels: 3, or 1 for grey ones.
+        max_pixels: Integer, pixels of a file at most. Default 100 million.
+
+    Returns:
+        `(x, y, names)`: uint8 images `(n, height, width, channels)`, int64 labels
+        `(n,)` in the order of the files' names, and the classes' names.
+
+    Raises:
+        ValueError: If the folder has no pictures, a class has none, or one cannot be
+            read; the message names the file.
+
+    Example:
+
+    >>> x, y, names = kerasos.data.read_image_folder("parts", (64, 64))
+    """
+    check("image_size", image_size, Listed(Integer(1), 2))
+    check("channels", channels, Integer(1, 3))
+    check_count("max_pixels", max_pixels)
+    folder = pathlib.Path(folder)
+    if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):
+        raise ValueError(
+            f"{str(folder)!r} must be a folder of folders, one for each class. "
+            f"Received: {'no folder in it' if folder.is_dir() else 'no folder'}. Put "
+            "the pictures of a class into a folder of its name."
+        )
+    data = keras.utils.image_dataset_from_directory(
+        folder,
+        image_size=tuple(image_size),
+        color_mode=_COLOURS[channels],
+        shuffle=False,
+        verbose=False,
+    )
+    for path in data.file_paths:
+        check_image_file(path, max_pixels)
+    x = np.empty((len(data.file_paths), *image_size, channels), "uint8")
+    y, done = np.empty(len(x), "int64"), 0
+    try:
+        for images, labels in data.as_numpy_iterator():
+            rows = slice(done, done + len(images))
+            x[rows], y[rows] = np.rint(images), labels
+            done = rows.stop
+    except tf.errors.OpError as error:
+        raise _undecodable(data.file_paths[done:], channels, error) from None
+    return *as_arrays(x, y), data.class_names
+
+
+def _undecodable(paths, channels, error):
+    """Returns an error that names the first of these files that is at fault."""
+    for path in paths:
+        try:
+            tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
+        except tf.errors.OpError as its_own:
+            error = its_own
+            break
+    what = re.sub(r"{{.*?}} ?| \[Op:.*", "", error.message, flags=re.DOTALL)
+    colours = "grey values" if channels == 1 else "three channels"
+    return ValueError(
+        f"{str(path)!r} cannot be read as a picture of {colours}. Expected a whole "
+        f"file that can be. Received: {what}. Save it anew as PNG, or leave it out."
+    )
 
 
 def write_image_folder(

@@ -176,7 +176,13 @@ def parts_of(dataset):
             shape = x.shape[1:]
             yield x, y
     except tf.errors.InvalidArgumentError as error:
-        raise _one_shape(error) from error
+        if "batch" in error.message:
+            raise _one_shape(error) from error
+        raise ValueError(
+            "A dataset must yield all its samples. Received: an error while one was "
+            f"made ({error.message}). For a folder of pictures, `kerasos.data."
+            "read_image_folder(folder, image_size)` names the file."
+        ) from error
 
 
 def _one_shape(what):

@@ -8,6 +8,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import os
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
 from kerasos.description import chosen, described
+from kerasos.files import whole_file
 from kerasos.methods.sampling import Sampling
 from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
@@ -34,7 +36,7 @@ from kerasos.methods.training import (
 from kerasos.randomness import lockstep
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
-from kerasos.workers import has_workers
+from kerasos.workers import has_workers, telling_of_lost_workers
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
 
@@ -666,6 +668,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         Raises:
             ValueError: If the data do not fit the model, have no batch, or if
                 weights are given.
+            RuntimeError: If several processes train and another one was lost.
         """
         weights = {"class_weight": class_weight, "sample_weight": sample_weight}
         refuse_weights(self, "fit", weights)
@@ -688,15 +691,16 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         if hasattr(dataset, "kerasos_errors"):
             kept = [(v, v.numpy()) for v in self.non_trainable_variables]
         try:
-            return super().fit(
-                dataset,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_data=validation_data,
-                shuffle=False,
-                **kwargs,
-            )
+            with telling_of_lost_workers(self.distribute_strategy):
+                return super().fit(
+                    dataset,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_data=validation_data,
+                    shuffle=False,
+                    **kwargs,
+                )
         except (StopIteration, ValueError):
             if int(self.steps_done.numpy()) == steps:
                 for variable, value in kept:
@@ -781,6 +785,26 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         }
         config["spec"] = DataSpec.from_config(config["spec"])
         return cls(**config)
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Saves the model as a `.keras` file; `keras.Model.save`.
+
+        A file that is there already stays until the new one is complete.
+
+        Args:
+            filepath: Path that ends in .keras.
+            overwrite: False asks at the prompt before it writes over a file.
+            zipped: As in Keras.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        local = str(filepath).endswith(".keras") and "://" not in str(filepath)
+        asks = not overwrite and local and os.path.exists(filepath)
+        if not local or asks:
+            return super().save(filepath, overwrite, zipped, **kwargs)
+        with whole_file(filepath, "The model") as draft:
+            super().save(draft, overwrite, zipped, **kwargs)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

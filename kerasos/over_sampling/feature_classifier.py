@@ -37,7 +37,8 @@ from kerasos.data.labels import strategy_of
 from kerasos.data.pipeline import batches
 from kerasos.data.sources import as_pairs, check_form, is_dataset, parts_of
 from kerasos.export import export_classifier
-from kerasos.features import fingerprint, write_whole
+from kerasos.features import fingerprint
+from kerasos.files import read_arrays, write_arrays
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.inputs import checked_labels
 from kerasos.randomness.seeds import derive_seed
@@ -540,9 +541,9 @@ class _Cache:
         )
         self._path = pathlib.Path(folder) / f"features_{name}.npz"
         if self._path.is_file():
-            with np.load(self._path) as saved:
-                keys = (key.tobytes() for key in saved["images"])
-                self._known = dict(zip(keys, saved["features"], strict=True))
+            saved = read_arrays(self._path)
+            keys = (key.tobytes() for key in saved["images"])
+            self._known = dict(zip(keys, saved["features"], strict=True))
 
     def get(self, images):
         """Returns a list of rows, None where an image is new."""
@@ -559,7 +560,7 @@ class _Cache:
         if self._is_new:
             keys = np.frombuffer(b"".join(self._known), "uint8").reshape(-1, 16)
             rows = np.stack(list(self._known.values()))
-            write_whole(self._path, {"images": keys, "features": rows})
+            write_arrays(self._path, {"images": keys, "features": rows})
 
     @staticmethod
     def _keys(images):

@@ -4,6 +4,7 @@ pandas takes "NA", "None" or "null" for missing wherever they stand. Here they a
 like others in a column of words, and missing among numbers.
 """
 
+import codecs
 import csv
 import numbers
 import os
@@ -21,6 +22,7 @@ _PARTS = (
     r"(?P<mark>[eE]?)(?P<power_sign>[+-]?)(?P<power>\d*)$"
 )
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = 4000  # Python converts 4,300
 _CASES = str, str.title, str.upper  # of "true" and "false"
 
 
@@ -37,45 +39,95 @@ def read_text(path, separator=",", encoding="utf-8"):
         the number of each row's line.
 
     Raises:
-        ValueError: If the file is empty, cannot be read as text, or has two columns of
-            one name or a line of another length.
+        ValueError: If the file is empty, cannot be read as text, has a quote that is
+            not closed, or has two columns of one name or a line of another length.
     """
+    path = os.fspath(path)
+    _check_form(separator, encoding)
     encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     rows, lines = [], []
     try:
         with open(path, newline="", encoding=encoding) as file:
-            reader = csv.reader(file, delimiter=separator)
+            # Strict, or the rest of a file would be in the cell of an open quote.
+            reader = csv.reader(file, delimiter=separator, strict=True)
             filled = (row for row in reader if len(row) > 1 or "".join(row).strip())
             header = next(filled, None)
+            _check_text(path, reader, header or [])
             for row in filled:
+                _check_text(path, reader, row)
                 if len(row) != len(header):
                     raise ValueError(
-                        f"Every line of {os.fspath(path)!r} must have as many fields "
+                        f"Every line of {path!r} must have as many fields "
                         f"as the header. Expected {len(header)}. Received: {len(row)} "
                         f"in line {reader.line_num}. Quote text that holds a "
                         f"{separator!r}."
                     )
                 rows.append(row)
                 lines.append(reader.line_num)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{os.fspath(path)!r} is not {error.encoding.upper()} text ({error.reason} "
-            f"at byte {error.start}). Save it as UTF-8 CSV, or tell the encoding."
-        ) from error
     except csv.Error as error:
         raise ValueError(
-            f"{os.fspath(path)!r} cannot be read as CSV: {error}, in line "
-            f"{reader.line_num}. Save it as UTF-8 CSV."
+            f"{path!r} cannot be read as CSV: {error}, in line {reader.line_num}. "
+            "Close each quote, write a quote inside a cell twice, and save it as "
+            "UTF-8 CSV."
+        ) from error
+    except UnicodeError as error:
+        reason = getattr(error, "reason", error)
+        raise ValueError(
+            f"{path!r} is not {encoding.removesuffix('-sig').upper()} text ({reason} "
+            f"at byte {_undecodable(path, encoding)}). Save it as UTF-8 CSV, or tell "
+            "the encoding."
         ) from error
     if header is None:
-        raise ValueError(f"{os.fspath(path)!r} is empty. Expected a header.")
+        raise ValueError(
+            f"{path!r} is empty. Expected a header and rows. Give another file."
+        )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(
-            f"Columns must have different names. Received twice: {twice}. Is the first "
-            "line a header?"
+            f"Columns of {path!r} must have different names. Received twice: {twice}. "
+            "Is the first line a header? Rename them."
         )
     return pd.DataFrame(rows, columns=header, dtype=object), lines
+
+
+def _check_form(separator, encoding):
+    if len(separator) != 1 or separator in '"\r\n':
+        raise ValueError(
+            "The separator must be one character, and no quote or line end. Received: "
+            f"{separator!r}. Give for example ',' or ';'."
+        )
+    try:
+        "".encode(encoding)
+    except (LookupError, UnicodeError) as error:
+        raise ValueError(
+            f"The encoding must be one that Python knows. Received: {encoding!r} "
+            f"({error}). Give for example 'utf-8' or 'latin-1'."
+        ) from error
+
+
+def _check_text(path, reader, row):
+    if any("\0" in cell for cell in row):
+        raise ValueError(
+            f"{path!r} cannot be read as CSV: expected text. Received: a zero byte in "
+            f"line {reader.line_num}, as binary files have and UTF-16 ones. Save it as "
+            "UTF-8 CSV, or tell the encoding."
+        )
+
+
+def _undecodable(path, encoding):
+    """Returns the place of the first byte that is no text."""
+    decoder, place = codecs.getincrementaldecoder(encoding)(), 0
+    with open(path, "rb") as file:
+        while part := file.read(1 << 16):
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(part)
+            except UnicodeDecodeError as error:
+                return place - pending + error.start
+            except UnicodeError:
+                break
+            place += len(part)
+    return place
 
 
 def typed(text, decimal=".", codes=True):
@@ -108,8 +160,10 @@ def _typed_column(cells, decimal, codes):
             return cells[known.index].reindex(cells.index).astype("string")
         if not figures.str.fullmatch(r"[+-]?\d+").all():
             return figures.map(float).reindex(cells.index).astype("Float64")
-        whole = figures.map(int)
-        if whole.abs().max() > _LARGEST:  # no measure has that many digits
+        # No measure has that many digits.
+        is_long = figures.str.len().max() > _MOST_DIGITS
+        whole = figures if is_long else figures.map(int)
+        if is_long or whole.abs().max() > _LARGEST:
             return cells[known.index].reindex(cells.index).astype("string")
         return whole.astype("Int64").reindex(cells.index)
     given = bare[bare != ""]

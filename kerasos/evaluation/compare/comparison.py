@@ -16,6 +16,7 @@ from kerasos.evaluation.compare.scores import (
     written,
 )
 from kerasos.evaluation.compare.significance import holm, paired_t_test
+from kerasos.files import whole_file
 
 LEVEL = 0.05
 REFERENCE = "none"
@@ -117,6 +118,7 @@ class Comparison:
         A classifier of scikit-learn's interface from the frame or array as it is to
         labels and probabilities: resampling, encoding, weights, threshold and
         recalibration included. Fit it on all rows, and keep it by `joblib.dump`.
+        Such a file runs code when it is loaded: load none of a stranger.
 
         Args:
             classifier, method: Names. Default: those that the verdict begins with.
@@ -179,8 +181,8 @@ class Comparison:
         from kerasos.evaluation.compare.comparison_report import html_page
 
         path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html_page(self), encoding="utf-8")
+        with whole_file(path, "The report") as draft:
+            draft.write_text(html_page(self), encoding="utf-8")
         return path
 
 

@@ -1,6 +1,5 @@
 """Images as `compare` takes them: stacks or datasets, and networks to classify them."""
 
-import os
 import time
 import urllib.parse
 
@@ -34,6 +33,7 @@ from kerasos.evaluation.compare.contenders import (
 from kerasos.evaluation.compare.networks import LOSSES, ImageClassifier, decide
 from kerasos.evaluation.compare.objectives import make_metrics
 from kerasos.evaluation.compare.plan import Evaluated, Training
+from kerasos.files import whole_file
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.estimators import seeded
 from kerasos.over_sampling.prior_correction import shift_priors
@@ -148,11 +148,9 @@ class Images:
         self.pictures[contender.name] = image
         if self.folder is not None:
             path = self._path(contender)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".part")
             image = image if image.ndim == 3 else image[..., None]
-            draft.write_bytes(tf.io.encode_png(image).numpy())
-            os.replace(draft, path)
+            with whole_file(path, "A picture") as draft:
+                draft.write_bytes(tf.io.encode_png(image).numpy())
 
     def evaluate(self, name, contender, training, test):
         """Trains a network and asks it about the test images, see `tables.Tables`."""

@@ -5,6 +5,8 @@ import io
 import os
 import pathlib
 
+from kerasos.files import writing
+
 try:
     import fcntl
 except ImportError:  # no such locks on Windows: one process at a time there
@@ -14,26 +16,37 @@ except ImportError:  # no such locks on Windows: one process at a time there
 def append_rows(path, columns, rows):
     """Appends rows in one write under a lock; they are on disk when it returns.
 
-    What a killed writer left behind the last line break is removed first.
+    If there is no room for all of them, none is added. What a killed writer left behind
+    the last line break is removed first.
 
     Args:
         path: CSV file; made with a header, and its folder, where there is none.
         columns: Names of the columns, in order.
         rows: List of dicts with these names.
+
+    Raises:
+        OSError: If they cannot be written.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", newline="", encoding="utf-8") as file:
-        _lock(file, exclusive=True)
-        _cut_torn_line(file)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        if os.fstat(file.fileno()).st_size == 0:
-            writer.writeheader()
-        writer.writerows(rows)
-        file.write(text.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+    with writing(path, "A table of results"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Without a buffer, whose rest would be written when the file is closed.
+        with open(path, "a+b", buffering=0) as file:
+            _lock(file, exclusive=True)
+            _cut_torn_line(file)
+            size, text = os.fstat(file.fileno()).st_size, io.StringIO()
+            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            if not size:
+                writer.writeheader()
+            writer.writerows(rows)
+            try:
+                rest = memoryview(text.getvalue().encode("utf-8"))
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
 
 
 def read_rows(path, columns):
@@ -66,8 +79,7 @@ def _lock(file, exclusive):
 def _cut_torn_line(file):
     file.seek(0)
     text = file.read()
-    whole = text.rfind("\n") + 1
+    whole = text.rfind(b"\n") + 1
     if whole < len(text):
-        file.seek(0)
-        file.truncate(len(text[:whole].encode("utf-8")))
+        file.truncate(whole)
     file.seek(0, os.SEEK_END)
