@@ -29,6 +29,7 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1,<3",
+        "h5py>=3.11,<4",
         "imbalanced-learn>=0.14,<1",
         # tensorflow-datasets uses it without asking for it.
         "importlib_resources>=6",
