@@ -30,12 +30,6 @@ FEW_MB = 60
 ADDED = ("spaces around numbers", "exponents", "other digits")  # a row
 
 
-@pytest.fixture(scope="module")
-def csv_table():
-    with script_module.loaded(ROOT / "examples" / "balance_csv.py") as module:
-        yield module.csv_table
-
-
 class Memory:
     """Asserts that the body needs no more than so many megabytes at once."""
 
@@ -92,7 +86,7 @@ def test_the_files_are_two_hundred_and_the_same_each_time(made):
     assert malformed_files.tables(0) == made["tables"] != malformed_files.tables(1)
 
 
-def test_tables_of_the_scripts(made, csv_table, tmp_path):
+def test_tables_of_the_commands(made, tmp_path):
     cases, path = made["tables"], tmp_path / "customers.csv"
     with Memory(LARGEST_MB):
         for case in cases:

@@ -18,7 +18,12 @@ from kerasos.data.sources import as_arrays
 _COLOURS = {1: "grayscale", 3: "rgb"}
 
 
-def read_image_folder(folder, image_size, channels=3, max_pixels=MAX_PIXELS):
+def read_image_folder(
+    folder: PathLike,
+    image_size: Sequence[int],
+    channels: int = 3,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Reads `folder/class name/*`, after looking at the header of each file.
 
     The pictures of `keras.utils.image_dataset_from_directory` as whole numbers: PNG,

@@ -26,10 +26,12 @@ __all__ = [
 if TYPE_CHECKING:
     from kerasos.over_sampling.deep import DeepOverSampler
     from kerasos.over_sampling.feature_classifier import FeatureClassifier
+    from kerasos.over_sampling.filters import SampleFilter, keep
     from kerasos.over_sampling.prior_correction import (
         PriorCorrectedClassifier,
         prior_corrected,
     )
+    from kerasos.over_sampling.synthetic_weight import SyntheticWeightClassifier
 
 
 def __getattr__(name):

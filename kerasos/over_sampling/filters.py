@@ -9,8 +9,10 @@ each other.
 """
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
@@ -74,14 +76,14 @@ class SampleFilter(BaseEstimator):
 
     def __init__(
         self,
-        classifier=None,
+        classifier: Any = None,
         *,
-        agreement=0.1,
-        distance=0.1,
-        border=None,
-        folds=5,
-        random_state=0,
-    ):
+        agreement: float | None = 0.1,
+        distance: float = 0.1,
+        border: float | None = None,
+        folds: int = 5,
+        random_state: int | None = 0,
+    ) -> None:
         self.classifier = classifier
         self.agreement = agreement
         self.distance = distance
@@ -104,7 +106,7 @@ class SampleFilter(BaseEstimator):
                 "for a random forest."
             )
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: ArrayLike) -> Self:
         """Learns from real rows what generated ones have to reach.
 
         Args:
@@ -199,7 +201,7 @@ class SampleFilter(BaseEstimator):
         rows = np.asarray(X)
         return rows.reshape(len(rows), -1).astype("float32")
 
-    def mask(self, X, y):
+    def mask(self, X: Any, y: ArrayLike) -> np.ndarray:
         """Returns a boolean array `(n,)`: which generated rows are worth keeping.
 
         Args:
@@ -208,7 +210,7 @@ class SampleFilter(BaseEstimator):
         """
         return self.excess(X, y) < 0
 
-    def excess(self, X, y):
+    def excess(self, X: Any, y: ArrayLike) -> np.ndarray:
         """Returns how far generated rows are from being kept, negative for the kept.
 
         Args:
@@ -262,7 +264,9 @@ def _own_and_margin(probability, codes):
     return own, own - others.max(axis=1)
 
 
-def keep(X_new, y_new, X, y, **options):
+def keep(
+    X_new: Any, y_new: ArrayLike, X: Any, y: ArrayLike, **options: Any
+) -> np.ndarray:
     """Returns which generated rows are worth keeping, given the real ones.
 
     Args:

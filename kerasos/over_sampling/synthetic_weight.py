@@ -1,7 +1,11 @@
 """How much generated rows should weigh, searched inside the training data."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
@@ -61,14 +65,14 @@ class SyntheticWeightClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
     def __init__(
         self,
-        classifier,
-        sampler,
+        classifier: Any,
+        sampler: Any,
         *,
-        weights=(0.0, 0.1, 0.3, 1.0, 3.0),
-        scoring="balanced_accuracy",
-        cv=3,
-        random_state=0,
-    ):
+        weights: Sequence[float] = (0.0, 0.1, 0.3, 1.0, 3.0),
+        scoring: Any = "balanced_accuracy",
+        cv: Any = 3,
+        random_state: int | None = 0,
+    ) -> None:
         self.classifier = classifier
         self.sampler = sampler
         self.weights = weights
@@ -76,7 +80,7 @@ class SyntheticWeightClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: ArrayLike) -> Self:
         """Searches the weight on `X, y` and trains with it; returns the classifier."""
         check_containers(X, y)
         y = np.ravel(np.asarray(checked_labels(y)))
@@ -156,13 +160,13 @@ class SyntheticWeightClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         weights[num_real:] = weight
         return classifier.fit(X, y, **weights_for(classifier, weights))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Returns labels `(n,)`."""
         check_is_fitted(self)
         return self.classifier_.predict(X)
 
     @available_if(_can_predict)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Returns probabilities `(n, num_classes)` in the order of `classes_`."""
         check_is_fitted(self)
         return self.classifier_.predict_proba(X)
