@@ -15,6 +15,7 @@ from absl import flags
 from PIL import Image
 
 import kerasos
+from kerasos.command import csv_table
 
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
