@@ -25,6 +25,7 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.1,<3",
+        "h5py>=3.11,<4",
         "imbalanced-learn>=0.14,<1",
         # tensorflow-datasets uses it without asking for it.
         "importlib_resources>=6",
@@ -52,6 +53,7 @@ setup(
         "serving": ["tensorflow-serving-api>=2.19,<3"],
         "tensorboard": [TENSORBOARD],
         "test": [
+            "pillow>=10",
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.17.5,<0.18",
