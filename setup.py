@@ -62,6 +62,7 @@ setup(
         "tensorboard": [TENSORBOARD],
         "test": [
             "mypy>=2,<3",
+            "pillow>=10",
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.17.5,<0.18",
