@@ -41,6 +41,7 @@ _OPTIONS = flags.DEFINE_string("options", "{}", "Of `from_data`, as JSON.")
 _SETTINGS = flags.DEFINE_string("settings", "{}", "Attributes for sampling, as JSON.")
 _STEPS = flags.DEFINE_integer("steps", 1000, "Batches to train on.", 1)
 _BATCH = flags.DEFINE_integer("batch_size", 64, "Images of a batch.", 1)
+_RATE = flags.DEFINE_float("learning_rate", None, "Default: the method's.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the drawn images, the model, the samples.")
 _SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 2)
 _MODEL = flags.DEFINE_string("model", None, ".keras file to read, else to write.")
@@ -48,7 +49,8 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TFDS.")
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file for the figures.")
 _PICTURE = flags.DEFINE_string("picture", None, "PNG file of samples.")
-KEY = ["set", "counts", "method", "options", "settings", "steps", "seed", "label"]
+KEY = ["set", "counts", "method", "options", "settings", "rate", "steps", "seed"]
+KEY += ["label"]
 NEAR = 0.3
 
 
@@ -59,6 +61,8 @@ def trained(x, y):
         return keras.saving.load_model(path), np.nan
     method, seed = kerasos.get_method(_METHOD.value), _SEED.value
     model = method.from_data(x, y, seed=seed, **json.loads(_OPTIONS.value))
+    if _RATE.value:
+        model.optimizer.learning_rate = _RATE.value
     size = min(_BATCH.value, len(x))
     steps = min(100, _STEPS.value)
     data = kerasos.data.batches(x, y, size, seed=seed, steps_per_epoch=steps)
@@ -125,7 +129,8 @@ def main(_):
         real_and_generated(*data, model, _PICTURE.value, per_class=8, seed=_SEED.value)
     if _OUTPUT.value:
         run = (name, _COUNTS.value, _METHOD.value, _OPTIONS.value, _SETTINGS.value)
-        run = dict(zip(KEY, (*run, _STEPS.value, _SEED.value), strict=False))
+        run = (*run, _RATE.value, _STEPS.value, _SEED.value)
+        run = dict(zip(KEY, run, strict=False))
         versions = provenance(_THREADS.value)
         found = found.assign(**run, seconds=seconds, versions=versions).round(4)
         path = pathlib.Path(_OUTPUT.value)

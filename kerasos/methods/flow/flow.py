@@ -70,6 +70,8 @@ class FlowMatching(ConditionalModel):
     `validation_data` with `keras.callbacks.EarlyStopping("val_loss")` says when.
 
     Rows keep correlations, spread, missing rates and categories of their class.
+    Images of rare classes need `pre_oversample`, or else they look like those of their
+    large neighbours; what was measured is in `docs/flow_images.md`.
 
     Args:
         network: Keras model from `[samples, time, labels]`, `(batch, num_features)` or
@@ -219,7 +221,7 @@ class FlowMatching(ConditionalModel):
     def compile(self, g_optimizer=None, **kwargs):
         """Sets the optimizer; by default AdamW, rate 2e-3 and weight decay 1e-2.
 
-        For images Adam, rate 1e-3.
+        For images Adam without decay, rate 2e-3.
 
         Args:
             g_optimizer: Moves the network.
@@ -227,7 +229,7 @@ class FlowMatching(ConditionalModel):
         """
         if g_optimizer is None:
             of_rows = Adam(2e-3, weight_decay=1e-2)
-            g_optimizer = Adam(1e-3) if self.spec.is_image else of_rows
+            g_optimizer = Adam(2e-3) if self.spec.is_image else of_rows
         self.compile_players({"g_optimizer": g_optimizer}, **kwargs)
 
     def player_variables(self):
