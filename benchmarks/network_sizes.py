@@ -11,6 +11,7 @@ from absl import app, flags, logging
 
 import kerasos
 from kerasos.methods.activegan import networks as activegan
+from kerasos.methods.flow import unet
 from kerasos.networks.image_size import SIZES
 
 _OUTPUT = flags.DEFINE_string("output", "docs/image_networks.md", "File to write.")
@@ -20,6 +21,7 @@ METHODS = [
     for name in kerasos.list_methods()
     if "images" in kerasos.get_method(name).makes
     and issubclass(kerasos.get_method(name), kerasos.OversamplingModel)
+    and name != "flow"  # has no sizes
 ]
 COUNTS = (20, 10, 6, 4)
 HEAD = """# How large the networks of images are
@@ -37,6 +39,16 @@ and GAMO2pix at most `max_anchors` images of each smaller class, DeepSMOTE, DGC 
 at most `rows_per_class` of each, ActiveGAN its SVM and features.
 BAGAN reaches sides that doubling does not by cropping. In the paper's size ActiveGAN
 takes AC-GAN's networks for colour images whose sides 8 divides, else those of InfoGAN.
+
+## flow
+
+`flow` has no `size`. Its U-Net reads patches of the image, so that the first grid has
+at most 16 places a side whatever the size of the image. It has `width` channels there
+and twice as many on the next grid. A smaller `patch` is finer: half of it takes four
+times as long.
+
+| sides | channels | patch | width | parameters |
+|---|---|---|---|---|
 """
 
 
@@ -64,13 +76,25 @@ def line(name, shape, sizes=SIZES):
     return f"| {name} | {x}x{y}x{channels} | {' | '.join(values)} |"
 
 
+def flow_line(shape):
+    """Returns a row of the table of `flow`."""
+    width = unet.width_of(shape)
+    network = unet.velocity_unet(shape, len(COUNTS), 0, width)
+    parameters = f"{network.count_params() / 1e6:.2f}"
+    x, y, channels = shape
+    size = f"{unet.patch_of(shape)} | {width}"
+    return f"| {x} x {y} | {channels} | {size} | {parameters} |"
+
+
 def main(_):
     logging.set_verbosity(logging.ERROR)
     head = f"| method | image | {' | '.join(SIZES)} |\n|---|---|---|---|---|\n"
     lines = [line(name, shape) for name in METHODS for shape in SHAPES]
     path = pathlib.Path(_OUTPUT.value)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(HEAD + head + "\n".join(lines) + "\n" + FOOT, encoding="utf-8")
+    text = HEAD + head + "\n".join(lines) + "\n" + FOOT
+    text += "\n".join(map(flow_line, SHAPES)) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

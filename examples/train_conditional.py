@@ -27,12 +27,14 @@ import kerasos
 
 # method: (batch size, epochs, epochs with --pre_oversample) of the papers; cDCGAN
 # has 25,000 steps whatever the data, and BAGAN as many epochs in each stage. The
-# two-stage CVAE has as many as CVAE (ours), a third of them in its first stage.
+# two-stage CVAE has as many as CVAE (ours), a third of them in its first stage. Those
+# of flow are ours.
 PLANS = {
     "cgan": (64, 30, 60),
     "cdcgan": (32, None, None),
     "acgan": (64, 60, 60),
     "cvae": (64, 300, 125),
+    "flow": (64, 200, 100),
     "bagan": (128, 30, None),
     "two_stage_cvae": (64, 100, 42),
     "cwae": (100, 100, None),

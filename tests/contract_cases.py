@@ -193,6 +193,16 @@ D_OF_INFOGAN = "trunk + discriminator_head + classifier_head + code_head"
 D_OF_ACTIVEGAN = "trunk + discriminator_head + classifier_head"
 COPIES = {"generator": "copies", "discriminator": False}
 
+
+def unet_block(maps_in, maps):
+    """Parameters of a residual block of flow's U-Net for images of 28 pixels."""
+    first = 2 * maps_in + (9 * maps_in + 1) * maps
+    second = 2 * maps + (9 * maps + 1) * maps
+    told = (4 * 32 + 1) * maps
+    skip = (maps_in + 1) * maps if maps_in != maps else 0
+    return first + told + second + skip
+
+
 PINS = [
     # Columns, then time and label; three blocks of a normalisation and two layers.
     Pin(
@@ -206,6 +216,26 @@ PINS = [
             + 129 * 6
         },
         size=None,
+    ),
+    Pin(
+        "flow",
+        "images",
+        {
+            # 4x4 pixels to 32 maps; 32 numbers of time and the label, to 128, to 128;
+            # 14x14, 7x7, and back with what they held; 4x4 pixels.
+            "network": (16 + 1) * 32
+            + (32 + 10 + 1) * 128
+            + 129 * 128
+            + unet_block(32, 32)
+            + (9 * 32 + 1) * 64
+            + 2 * unet_block(64, 64)
+            + unet_block(64 + 64, 64)
+            + (9 * 64 + 1) * 32
+            + unet_block(32 + 32, 32)
+            + 2 * 32
+            + 16 * 32
+            + 1
+        },
     ),
     Pin(
         "bagan",

@@ -264,3 +264,38 @@ def test_the_generator_that_folding_is_held_against_makes_the_same_images():
     np.testing.assert_allclose(unfolded(inputs), folded(inputs), atol=1e-5)
     doubled = [x.name for x in unfolded.layers if isinstance(x, keras.Sequential)]
     assert doubled == ["generator_conv_1", "generator_conv_2"]
+
+
+def test_figures_of_samples_by_hand():
+    with script_module.loaded(BENCHMARKS / "image_samples.py") as script:
+        train, test = np.array([[0, 0], [10, 0]]), np.array([[0, 2], [10, 4]])
+        samples = np.array([[0, 0.5], [0, 6]])
+        found = script.figures(
+            samples, train, test, [True, False], np.array([True, True])
+        )
+    # Distances to training rows are .5 and 6, and of test rows 2 and 4.
+    assert found == {
+        "images": 2,
+        "agreement": 0.5,
+        "test_agreement": 1.0,
+        "nearest": pytest.approx(3.25 / 3),
+        "copies": 0.5,
+        "test_copies": 0.0,
+        "spread": pytest.approx(5.5 / np.hypot(10, 2)),
+    }
+
+
+@pytest.mark.slow  # reason: builds, trains and traces a flow for images
+def test_image_samples_reports_each_class_and_reads_its_model(tmp_path):
+    options = ["--steps=2", "--samples=3", f"--model={tmp_path / 'flow.keras'}"]
+    options += ["--class_counts=20", "--learning_rate=0.001", "--batch_size=8"]
+    options += ['--options={"width": 4}', f"--picture={tmp_path / 'samples.png'}"]
+    path = tmp_path / "image_samples.csv"
+    for guidance in (1, 2):
+        settings = f'--settings={{"sampling_steps": 1, "guidance": {guidance}}}'
+        rows = rows_of("image_samples.py", path, *options, settings)
+    assert rows["label"].tolist() == 2 * list(range(10))
+    assert rows["images"].tolist()[:10] == rows["images"].tolist()[10:]
+    assert rows["images"][0] >= 20 * rows["images"][9]
+    assert rows["seconds"].notna().tolist() == 10 * [True] + 10 * [False]
+    assert (tmp_path / "samples.png").is_file()

@@ -129,7 +129,7 @@ class DeepOverSampler(BaseOverSampler):
             within its `default_steps`, counted in epochs of at least 100 steps. For
             most methods 50 passes, but at least 1,000 and at most 20,000 steps: 1,000
             for 100 rows, 1,550 for 1,000, 7,800 for 20,000 and 20,000 (10 passes) for
-            1,000,000; about 5,000 at most for "flow", and for "cvae" on tables.
+            1,000,000; about 5,000 at most for "flow" and "cvae" on tables.
             Earlier stages of a method (an autoencoder's) come on top.
         batch_size: Rows of a step. Default None: 32, from 10,000 rows on 128, from
             100,000 on 512; never more than there are rows.

@@ -66,6 +66,7 @@ def test_the_table_is_of_these_networks(script):
     for name in script.METHODS:
         found = script.line(name, (96, 48, 1), ["small"])
         assert any(line.startswith(found) for line in TABLE.splitlines()), found
+    assert script.flow_line((96, 48, 1)) in TABLE.splitlines()
 
 
 def test_defaults_for_few_large_images_have_below_five_million():

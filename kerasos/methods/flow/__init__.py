@@ -1,1 +1,1 @@
-"""Flow matching: rows from noise along the velocity field of one network."""
+"""Flow matching: samples from noise along the velocity field of one network."""

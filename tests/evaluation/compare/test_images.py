@@ -427,7 +427,6 @@ TABLE = {"X": X.reshape(len(X), -1).astype(float), "classifiers": None}
 @pytest.mark.parametrize(
     "change, error, words",
     [
-        ({"methods": ["flow"]}, ValueError, "'flow' makes tables"),
         ({"methods": ["dos"]}, ValueError, "features, and neither"),
         ({"methods": ["mixed"]}, ValueError, "Did you mean 'mixup'"),
         ({"methods": {"a": 3}}, TypeError, "class counts to a loss. Received: int"),

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract_cases import images, rows
+from contract_cases import rows
 from files_entered import files_entered
 from scipy import stats
 
@@ -140,11 +140,6 @@ def test_a_ring_and_a_line_are_learnt_by_class():
     assert np.median(np.abs(radius - 1)) < 0.1 and np.all(np.abs(ring.mean(0)) < 0.2)
     assert np.median(np.abs(line[:, 0] - line[:, 1])) < 0.12
     assert np.corrcoef(line.T)[0, 1] > 0.9 and line.std() > 0.45
-
-
-def test_images_are_refused_with_a_way_out():
-    with pytest.raises(ValueError, match="`flow` makes rows.*Choose another method"):
-        FlowMatching.from_data(*images(), seed=0)
 
 
 def test_held_out_rows_have_a_loss():
