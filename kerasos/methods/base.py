@@ -500,7 +500,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         one objective that the step made smaller, it is the sum of the other losses: a
         NaN in any of them shows.
         """
-        lockstep.meet(f"the log of {sorted(values)}")
+        if lockstep.here.step:
+            lockstep.meet(f"the log of {sorted(values)}")
         self.steps_done.assign_add(1)
         losses = [
             tf.cast(v, tf.float32) for k, v in values.items() if k.endswith("_loss")

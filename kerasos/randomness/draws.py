@@ -116,7 +116,8 @@ class StepNoise:
         return portable_uniform((), self._step_seed(tag))
 
     def _step_seed(self, tag):
-        lockstep.draw(tag)
+        if lockstep.here.step:
+            lockstep.draw(tag)
         seed = derive_seed(self.seed, type(self).__name__, tag)
         step = tf.convert_to_tensor(self.steps_done)
         return tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])

@@ -12,7 +12,14 @@ import threading
 
 import tensorflow as tf
 
-_here = threading.local()  # TensorFlow traces each replica in a thread of its own
+
+class _Here(threading.local):
+    step = None
+
+
+# The step that this thread watches: TensorFlow traces each replica in one of its own.
+# One device watches none, and asks for nothing here.
+here = _Here()
 _exchanges = {}  # of each strategy in this process, the shapes of each of its steps
 
 
@@ -26,8 +33,8 @@ def meet(what, *shapes):
     Raises:
         RuntimeError: If they cannot, or another replica does something else here.
     """
-    if step := getattr(_here, "step", None):
-        step.meet(what, [tuple(shape) for shape in shapes])
+    if here.step:
+        here.step.meet(what, [tuple(shape) for shape in shapes])
 
 
 def draw(tag):
@@ -40,8 +47,8 @@ def draw(tag):
         RuntimeError: If another replica does something else here, or the step has
             drawn with this tag.
     """
-    if step := getattr(_here, "step", None):
-        step.draw(tag)
+    if here.step:
+        here.step.draw(tag)
 
 
 class Lockstep:
@@ -65,18 +72,18 @@ class Lockstep:
                 replicas exchange does not fit to earlier training in this process.
         """
         self.steps.append(_Step(self.name, self.steps[0] if self.steps else None))
-        _here.step = self.steps[-1]
+        here.step = self.steps[-1]
         try:
             yield
-            _here.step.end()
+            here.step.end()
             if len(self.steps) == len(self.strategy.extended.worker_devices):
-                self._check_strategies(tuple(_here.step.shapes))
+                self._check_strategies(tuple(here.step.shapes))
                 self.steps.clear()
         except BaseException:
             self.steps.clear()
             raise
         finally:
-            _here.step = None
+            here.step = None
 
     def _check_strategies(self, shapes):
         """Raises if two strategies in this process exchange different things.
