@@ -175,6 +175,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         options: `{name: Option}` of `from_data`, with default and what it may be.
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
+        drawn_alike: Of which data `DeepOverSampler` trains it on as many of each class,
+            where there is the option `pre_oversample`.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps; `default_row_steps` are the
@@ -191,6 +193,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     trains_classifier = False
     options = Options()
     numeric = "normal"
+    drawn_alike = ("tables",)
     takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50

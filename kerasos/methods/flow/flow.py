@@ -74,8 +74,9 @@ class FlowMatching(ConditionalModel):
     `validation_data` with `keras.callbacks.EarlyStopping("val_loss")` says when.
 
     Rows keep correlations, spread, missing rates and categories of their class.
-    Images of rare classes need `pre_oversample`, or else they look like those of their
-    large neighbours; what was measured is in `docs/flow_images.md`.
+    Images of rare classes need `pre_oversample`, or else more of them show another
+    class; classes below ten images are learnt by heart. `docs/flow_images.md` has what
+    was measured.
 
     Args:
         network: Keras model from `[samples, time, labels]`, `(batch, num_features)` or
@@ -115,6 +116,7 @@ class FlowMatching(ConditionalModel):
         ICLR 2023.
     """
 
+    drawn_alike = ("images", "tables")
     default_steps = (2_000, 10_000)
     default_row_steps = (500, 5_000)  # more of them approach copies of rare rows
     default_passes = 10

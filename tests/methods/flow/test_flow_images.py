@@ -389,6 +389,7 @@ def test_an_image_sampler_by_name_balances_a_stack():
     assert x_res.shape == (40, 8, 8, 1) and x_res.dtype == x.dtype
     assert np.bincount(y_res).tolist() == [20, 20]
     np.testing.assert_array_equal(x_res[:26], x)
+    assert sampler.model_.pre_oversample  # unlike those of other methods of images
 
 
 @pytest.mark.parametrize(
