@@ -14,7 +14,11 @@ normalisation, which would tie the gradient of a sample to the others of its bat
 
     python examples/wgan_gp.py
 
-balances scikit-learn's digits, and prints what a quick classifier gains by it.
+balances scikit-learn's digits, scores a quick classifier on the untouched test set and
+prints (a minute on one core; little is left to gain on these data)
+
+    acsa without wgan_gp 0.9380
+    acsa with wgan_gp 0.9360
 """
 
 import keras
@@ -115,14 +119,11 @@ class WGANGP(ConditionalModel):
         return self.finish_step(d_loss=d_loss, g_loss=g_loss, gradient_penalty=penalty)
 
     def _critic_step(self, x, one_hot, step):
-        fake = self._fakes(one_hot, f"critic_{step}")
+        fake = tf.cast(self._fakes(one_hot, f"critic_{step}"), tf.float32)
         share = self.uniform(num_rows(x), f"share_{step}")
         variables = self.critic.trainable_variables
         with watching(variables) as tape:
-            loss = tf.reduce_mean(self._scores(fake, one_hot))
-            loss -= tf.reduce_mean(self._scores(x, one_hot))
-            penalty = self.gradient_penalty(x, fake, one_hot, share)
-            loss += self.penalty_weight * penalty
+            loss, penalty = self.critic_loss(x, fake, one_hot, share)
         self.minimize(loss, tape, variables, self.d_optimizer)
         return loss, penalty
 
@@ -134,17 +135,23 @@ class WGANGP(ConditionalModel):
         self.minimize(loss, tape, variables, self.g_optimizer)
         return loss
 
-    def gradient_penalty(self, x, fake, one_hot, share):
-        """E (|grad D(x_hat)| - 1)^2 at `x_hat = share x + (1 - share) fake`."""
+    def critic_loss(self, x, fake, one_hot, share):
+        """L_D, and the mean of its penalty at `x_hat = share x + (1 - share) fake`.
+
+        D is called once for all: it has no normalisation in which rows would meet.
+        """
         share = tf.reshape(share, (-1, *[1] * (x.shape.rank - 1)))
-        between = share * x + (1.0 - share) * tf.cast(fake, tf.float32)
+        inputs = tf.concat([fake, x, share * x + (1.0 - share) * fake], axis=0)
         with tf.GradientTape() as tape:
-            tape.watch(between)
-            scores = self._scores(between, one_hot)
-        gradient = tape.gradient(scores, between)
+            tape.watch(inputs)
+            scores = self._scores(inputs, tf.tile(one_hot, (3, 1)))
+        gradient = tf.split(tape.gradient(scores, inputs), 3)[-1]
         squares = tf.reduce_sum(gradient**2, axis=range(1, x.shape.rank))
         # The root has no derivative at 0.
-        return tf.reduce_mean((tf.sqrt(squares + 1e-12) - 1.0) ** 2)
+        penalty = tf.reduce_mean((tf.sqrt(squares + 1e-12) - 1.0) ** 2)
+        of_fake, of_real, _ = tf.split(scores, 3)
+        distance = tf.reduce_mean(of_real) - tf.reduce_mean(of_fake)
+        return self.penalty_weight * penalty - distance, penalty
 
     def _fakes(self, one_hot, tag):
         noise = self.normal(num_rows(one_hot), self.noise_dim, tag)
@@ -184,10 +191,13 @@ def critic_of(inputs, features, seed):
     return keras.Model(inputs, score, name="critic")
 
 
-def main(epochs=100):
-    """Trains on digits and writes `wgan_gp.keras`; returns the model."""
+def main(epochs=50):
+    """Trains on digits and writes `wgan_gp.keras`; returns the model.
+
+    The rate is ten times the paper's, for a run of 300 steps.
+    """
     (x, y), (x_test, y_test) = kerasos.data.load("digits", class_counts=20)
-    model = WGANGP.from_data(x, y, seed=0)
+    model = WGANGP.from_data(x, y, seed=0, lr=1e-3)
     model.fit(kerasos.data.batches(x, y, 64), epochs=epochs)
     balanced = model.oversample(x, y, seed=0)[:2]
     for name, data in {"without": (x, y), "with": balanced}.items():

@@ -14,6 +14,7 @@ import test_contract_saving
 import test_contract_training
 from contract_cases import CASES, Case, rows
 
+pytestmark = pytest.mark.slow(reason="the whole contract for one more method")
 EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "wgan_gp.py"
 OUTSIDE = Case(
     "wgan_gp",
