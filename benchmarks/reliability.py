@@ -7,8 +7,8 @@
 `examples/train_workers.py`, started as on a cluster, with no script above them; both
 train on scikit-learn's digits. Each run is killed (SIGKILL) `--kills` times, by turns
 at a random moment, from the first backup of a start to `--span` seconds later, and
-while it writes a backup: when its draft is there. Of two workers one is killed, drawn
-at random; for a backup the first, which writes it. After each kill the other is
+while it writes a backup (halted when its draft shows, then killed). Of two one is drawn
+at random; for a backup it is the first, which writes it. After each kill the other is
 awaited, then all start again with `--resume`. In the end an unbroken run of as many
 epochs is compared with it: every array of the last backup, bit for bit.
 
