@@ -127,7 +127,8 @@ def test_fit_resample_time_adds_a_row(tmp_path):
     assert (row.added, row.steps, row.method) == (240, 18, "cvae")
     assert row.wall_seconds > 0 and row.cpu_seconds > 0
     assert 100 < row.start_mb <= row.peak_mb
-    assert 0.5 < row.auc <= 1 and 0 < row.pair_difference < 1
+    # 30 real rows against 30: a standard error of .075 around .5 where they are alike.
+    assert 0.5 - 3 * 0.075 < row.auc <= 1 and 0 < row.pair_difference < 1
 
 
 @pytest.mark.slow  # reason: trains and generates in a process of its own, twice
