@@ -29,7 +29,10 @@ PACKAGES = (
 ).split()
 # `{extra: distributions that it adds}`, as setup.py has them.
 EXTRAS = {
+    "dask": ("dask", "distributed"),
+    "mlserver": ("mlserver",),
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
+    "ray": ("ray",),
     "serving": ("tensorflow-serving-api",),
     "tensorboard": ("tensorboard",),
 }
