@@ -50,6 +50,12 @@ setup(
     ],
     extras_require={
         "benchmarks": BENCHMARKS,
+        "docs": [
+            "myst-parser>=4,<6",
+            "pydata-sphinx-theme>=0.16,<1",
+            "sphinx>=8.2,<10",
+            "sphinx-gallery>=0.19,<1",
+        ],
         "examples": [TENSORBOARD],  # `--tensorboard_dir` of the training scripts
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.16,<2"],
         "serving": ["tensorflow-serving-api>=2.19,<3"],

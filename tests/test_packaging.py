@@ -98,6 +98,7 @@ def test_every_import_of_the_package_is_required(metadata):
 def test_the_extras_are_those_promised(metadata):
     assert set(metadata["extras_require"]) == {
         "benchmarks",
+        "docs",
         "examples",
         "onnx",
         "serving",
