@@ -53,6 +53,12 @@ setup(
     extras_require={
         "benchmarks": BENCHMARKS,
         "dask": ["dask>=2024.12", "distributed>=2024.12"],
+        "docs": [
+            "myst-parser>=4,<6",
+            "pydata-sphinx-theme>=0.16,<1",
+            "sphinx>=8.2,<10",
+            "sphinx-gallery>=0.19,<1",
+        ],
         "examples": [TENSORBOARD],  # `--tensorboard_dir` of the training scripts
         # It asks for protobuf below 7, with which TensorFlow 2.21 works, too.
         "mlserver": ["mlserver>=1.7,<2"],

@@ -46,6 +46,7 @@ _CLUSTER = flags.DEFINE_string(
 )
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only list the cells.")
 
+LISTED = 5  # cells that are named
 HARNESS = pathlib.Path(__file__).resolve().parent / "harness"
 
 
@@ -77,13 +78,27 @@ def list_cells(wanted, done, finished_rows):
     total, unknown = 0.0, 0
     for cell in wanted:
         seconds = cells.estimated_seconds(cell, finished_rows)
-        state = "done" if cell.hash in done else f"about {duration(seconds)}"
+        state = f"about {duration(seconds)}"
+        if cell.hash in done:
+            state = f"done, cell {cell.hash}"
         if cell.missing:
             state = cell.missing
         elif cell.hash not in done:
             total, unknown = total + (seconds or 0.0), unknown + (seconds is None)
         print(f"{cell.label}: {state}")
     print(f"To do: {duration(total)}, and {unknown} cells of unknown length.")
+
+
+def tell_done(cells_done, output):
+    """Says what is not run because its rows are there, and how to run it anew."""
+    if not cells_done:
+        return
+    print(f"Done already, so not run: {len(cells_done)} of the cells.")
+    for cell in cells_done[:LISTED]:
+        print(f"  {cell.label} (cell {cell.hash})")
+    if len(cells_done) > LISTED:
+        print(f"  ... and {len(cells_done) - LISTED} more; --dry_run lists them.")
+    print(f"To run one anew, remove the rows with its cell from {output}.")
 
 
 def claim(folder):
@@ -253,7 +268,9 @@ def main(_):
         return list_cells(wanted, done, rows.read(output))
     for reason in sorted({cell.missing for cell in wanted if cell.missing}):
         print(f"Left out: {reason}.", file=sys.stderr)
-    queue = [cell for cell in wanted if not cell.missing and cell.hash not in done]
+    able = [cell for cell in wanted if not cell.missing]
+    queue = [cell for cell in able if cell.hash not in done]
+    tell_done([cell for cell in able if cell.hash in done], output)
     run = run_on_cluster if _CLUSTER.value else run_here
     with tqdm(total=len(queue), unit="cell", bar_format=BAR, smoothing=0.1) as bar:
         held, failed = run(queue, output, bar)

@@ -555,3 +555,7 @@ def test_two_processes_divide_the_cells_and_go_on_after_one_that_fails(tmp_path)
     # None is open now but that one.
     output = finish(start(tmp_path, "--methods=smote,gamo", "--budget=0.5"))
     assert "0.00/0" in output
+    assert "Done already, so not run: 2 of the cells." in output
+    assert all(f"{cell.label} (cell {cell.hash})" in output for cell in others)
+    rows_file = tmp_path / "reproduce.csv"
+    assert f"To run one anew, remove the rows with its cell from {rows_file}." in output

@@ -116,6 +116,7 @@ def test_the_extras_are_those_promised(metadata):
     assert set(metadata["extras_require"]) == {
         "benchmarks",
         "dask",
+        "docs",
         "examples",
         "mlserver",
         "onnx",

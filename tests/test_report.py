@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import script_module
 from absl import flags
+from browser_pages import found_browser, measured
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
@@ -24,6 +25,8 @@ sys.path.append(str(BENCHMARKS))
 from harness import (  # noqa: E402
     reporting,
     reporting_document,
+    reporting_findings,
+    reporting_names,
     reporting_notes,
     reporting_page,
     reporting_plots,
@@ -33,6 +36,9 @@ from harness import (  # noqa: E402
 
 MNIST = ("GAMO2019", "1", "MNIST", "loss=LS;IR=100")
 HEADING = "GAMO2019 table 1, MNIST, loss=LS;IR=100"
+WORDS = "GAMO (Mullick et al., 2019), table 1"
+HEADING_WORDS = f"{WORDS}: MNIST, least-squares loss, imbalance ratio 100"
+ACTIVEGAN = "ActiveGAN (Kong et al., 2019), table 1"
 # (section, method, metric, mean, std)
 PUBLISHED = [
     (MNIST, "Baseline CN", "ACSA", "0.88", "0.01"),
@@ -287,7 +293,7 @@ def test_the_line_of_a_method_shows_both_sides_and_the_miss():
     assert line_of(text, "Baseline CN | 1 | 25000 | 0.88 ± 0.01")[3:6] == [
         "0.88 ± 0.01",
         "0.9200 ± 0.0200 [3]",
-        "**+0.0400 ± 0.0120 ▲**",
+        "*+0.0400 ± 0.0120 ▲*",
     ]
     # 0.89 less 0.91; sqrt(0.02 ** 2 / 3 + 0.02 ** 2 / 10).
     assert line_of(text, "GAMO | 1 | 25000")[4:] == [
@@ -309,9 +315,10 @@ def test_what_did_not_run_is_said_once():
     text = markdown(ROWS)
     assert line_of(text, "cGAN+CN")[1:] == ["", "", "0.88 ± 0.03", "not run", ""]
     assert "Published and not run: GM." in text
-    assert line_of(text, "ACTIVEGAN2019 table 1 | CIFAR10 | n=5000")[3] == "1"
-    assert "## ACTIVEGAN2019" not in text
-    assert line_of(text, "GAMO2019 table 1 | 1 of 2")[2:] == [
+    absent = f"{ACTIVEGAN} | CIFAR10 | 5,000 labelled images"
+    assert line_of(text, absent)[3] == "1"
+    assert f"## {ACTIVEGAN}" not in text
+    assert line_of(text, f"{WORDS} | 1 of 2")[2:] == [
         "4 of 7",
         "5",
         "5",
@@ -373,10 +380,8 @@ def test_three_methods_with_three_repeats_have_a_diagram():
 
 def test_a_note_stands_below_its_table():
     text = markdown(ROWS, {HEADING: "GAMO is *slow*.", "Summary": "All in all."})
-    heading, table, note, ranks = (
-        text.index(part)
-        for part in (f"## {HEADING}", "| cGAN+CN", "GAMO is *slow*.", "Average ranks")
-    )
+    parts = (f"## {HEADING_WORDS}", "| cGAN+CN", "GAMO is *slow*.", "Average ranks")
+    heading, table, note, ranks = map(text.index, parts)
     assert heading < table < note < ranks
     assert text.index("## Summary") < text.index("All in all.") < heading
 
@@ -384,7 +389,8 @@ def test_a_note_stands_below_its_table():
 def test_a_note_on_a_table_that_did_not_run_is_kept():
     other = "ACTIVEGAN2019 table 1, CIFAR10, n=5000"
     text = markdown(ROWS, {other: "No VGG here."})
-    assert text.index("## Not run") < text.index(f"### {other}\n\nNo VGG here.")
+    title = f"### {ACTIVEGAN}: CIFAR10, 5,000 labelled images"
+    assert text.index("## Not run") < text.index(f"{title}\n\nNo VGG here.")
 
 
 def test_notes_are_read_by_heading():
@@ -474,7 +480,7 @@ def test_the_page_is_whole_and_needs_no_other_file(page):
 def test_the_plots_are_images_that_need_no_other_file(page):
     _, parser = page
     images = [r for r in parser.references if r.startswith("data:")]
-    # Bars, and one diagram of ranks.
+    # Dots of the one metric that ran, and one diagram of ranks.
     assert len(images) == 2
     for image in images:
         svg = base64.b64decode(image.partition(",")[2]).decode("utf-8")
@@ -485,28 +491,149 @@ def test_the_plots_are_images_that_need_no_other_file(page):
         assert all((a or b).startswith("#") for a, b in references)
 
 
-def test_bars_have_the_length_and_error_of_the_numbers():
-    figure = reporting_plots.bars(section_of(ROWS), ["ACSA"])
-    (axis,) = figure.axes
-    lengths = [round(bar.get_width(), 6) for bar in axis.patches]
-    # Baseline, SMOTE, cGAN, GAMO\\D, GAMO, DOS, Random: published, ours, a tenth.
-    assert lengths == [
-        *(0.88, 0.89, 0.88, 0.90, 0.91, 0, 0),
-        *(0.92, 0.89, 0, 0.91, 0.89, 0.8, 0.94),
-        *(0, 0, 0, 0, 0.6, 0, 0),
+def marks_of(axis):
+    """`(colour, shape, value)` of the marks, row by row; lines are no marks."""
+    found = [
+        (line.get_color(), line.get_marker(), round(float(line.get_xdata()[0]), 6))
+        for line in axis.lines
+        if line.get_marker() not in ("None", None)
     ]
-    errors = [x for bars in axis.collections for x in bars.get_segments() if len(x)]
-    errors = [x[:, 0] for x in errors if np.isfinite(x).all()]
+    return found
+
+
+def test_dots_stand_at_the_numbers_with_their_spread():
+    figure = reporting_plots.dots(section_of(ROWS), "ACSA")
+    (axis,) = figure.axes
+    grey, full, tenth = (reporting_plots.PUBLISHED_COLOUR, *reporting_plots.COLOURS[:2])
+    # Baseline, SMOTE, cGAN, GAMO\\D, GAMO (full and a tenth), DOS, Random.
+    assert marks_of(axis) == [
+        *((grey, "D", 0.88), (full, "o", 0.92), (grey, "D", 0.89), (full, "o", 0.89)),
+        *((grey, "D", 0.88), (grey, "D", 0.9), (full, "o", 0.91)),
+        *((grey, "D", 0.91), (full, "o", 0.89), (tenth, "o", 0.6)),
+        *((full, "o", 0.8), (full, "o", 0.94)),
+    ]
+    spreads = [x for x in axis.lines if x.get_marker() == "None" and len(x.get_xdata())]
+    ends = [
+        tuple(np.round(x.get_xdata(), 6)) for x in spreads if x.get_linewidth() == 1
+    ]
     # Published 0.88 with 0.01 and ours 0.92 with 0.02; DOS has neither.
-    assert errors[0] == pytest.approx([0.87, 0.89])
-    assert errors[5] == pytest.approx([0.90, 0.94])
-    assert len(errors) == 11
-    # 0.6 less its spread is far from the rest: the axis starts at 0.
-    assert axis.get_xlim()[0] == 0
-    cut = reporting_plots.bars(section_of(runs("GAMO", [0.87, 0.91])), ["ACSA"])
-    assert cut.axes[0].get_xlim()[0] == pytest.approx(0.82)
-    assert cut.axes[0].get_xlabel() == "axis starts at 0.82"
+    assert ends[:2] == [(0.87, 0.89), (0.9, 0.94)] and len(ends) == 11
+    # Every mark and spread is inside the axis, and what did not run is said.
+    low, high = axis.get_xlim()
+    assert low < 0.6 - 0.1414 and high > 0.95
+    texts = [text.get_text() for text in axis.texts]
+    assert texts.count("not run") == 1 and "GAMO\\D" in texts
+    assert not axis.patches
     assert reporting_plots.drawable(section_of(ROWS), ["GM"]) == []
+
+
+def test_dots_that_differ_by_powers_of_ten_say_so():
+    found = section_of([*runs("GAMO", [0.002]), *runs("DOS", [0.9])])
+    (axis,) = reporting_plots.dots(found, "ACSA").axes
+    assert axis.get_xscale() == "log" and axis.get_xlabel() == "by powers of ten"
+
+
+FULL = "ACSA_full"
+
+
+def test_the_page_begins_with_what_methods_earn():
+    found = runs("Baseline CN", [0.90, 0.92, 0.94], metric=FULL)
+    found += runs("Random+CN (ours)", [0.93, 0.94, 0.95], metric=FULL)
+    found += runs("GAMO", [0.97, 0.98, 0.99], metric=FULL)
+    found += runs("DOS", [0.95], metric=FULL)
+    text = markdown(found)
+    # 0.98 less 0.92; sqrt((0.01 ** 2 + 0.02 ** 2) / 3) is 0.0129, so t is 4.648 with
+    # (1 + 4) ** 2 / ((1 + 16) / 2) = 2.941 degrees: p is 0.0196.
+    assert (
+        "- MNIST, 40 to 4,000 a class: ACSA: **GAMO**, better than doing nothing "
+        "(p 0.020): 0.980 beside 0.920, +6.0 ± 1.3 points (random copies +2.0)."
+    ) in text
+    assert "**DOS**, one draw, so nothing can be told: 0.950 beside 0.920, +3.0" in text
+    first = text.index(f"## {reporting_document.FINDINGS}")
+    assert first < text.index(f"## {reporting_document.READING}")
+    assert first < text.index(f"## {reporting_document.SUMMARY}")
+    sections = build(found)[0]
+    gamo, dos = reporting_findings.findings(sections)
+    (axis,) = reporting_plots.differences([gamo, dos]).axes
+    points = [value for _, _, value in marks_of(axis)]
+    assert points == pytest.approx([6.0, 2.0, 3.0, 2.0])
+    hollow = [line.get_markerfacecolor() == "white" for line in axis.lines]
+    assert sum(hollow) == 1
+
+
+def test_without_a_line_of_the_overview_there_are_no_findings():
+    assert reporting_document.FINDINGS not in markdown(ROWS)
+
+
+def test_short_names_are_told_in_words():
+    assert reporting_names.title(MNIST) == HEADING_WORDS
+    place = ("FAJARDO2021", "5", "MNIST", "m=1 2 3 4 5;rho=320")
+    assert reporting_names.title(place) == (
+        "Conditional models (Fajardo et al., 2021), table 5: MNIST, small classes "
+        "1 2 3 4 5, large classes 320 times as large"
+    )
+    assert reporting_names.title(("own", "1", "data", "")) == "own, table 1: data"
+    assert line_of(markdown(ROWS), "`GAMO\\D`")[1] == "GAMO without its discriminator"
+    # All of the published tables, and of ours, but for names that nobody knows.
+    frames = (rows.read(BENCHMARKS / "results/reproduce.csv"),)
+    frames += (rows.published(BENCHMARKS / "published"),)
+    for frame in frames:
+        for metric in frame.metric.unique():
+            assert reporting_names.metric(metric), metric
+        for setting in frame.setting.unique():
+            assert "=" not in reporting_names.in_words(setting), setting
+        assert set(frame.paper) <= set(reporting_names.NAMES["paper"])
+    assert reporting_names.metric("nobody_knows") is None
+
+
+def test_a_miss_in_our_favour_is_not_red(page):
+    text, _ = page
+    assert "<em>+0.0400 ± 0.0120 ▲</em>" in text
+    assert "<strong>-0.3100 ± 0.1002 ▼</strong>" in text
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "td em{color:var(--better)" in style
+    assert "td strong{color:var(--worse)}" in style
+
+
+def test_a_smaller_distance_is_in_our_favour():
+    figures = [*PUBLISHED, (MNIST, "GAMO", "FID", "5.0", "0.1")]
+    found, replaced = build(runs("GAMO", [3.0, 3.1, 3.2], metric="FID"), figures)
+    text = "\n".join(
+        block
+        for block in reporting_document.blocks(found, replaced, {})
+        if isinstance(block, str)
+    )
+    assert re.search(r"\| \*-1\.9000 ± [\d.]+ ▼\* \|", text)
+
+
+MEASURE = """
+function measure(frame) {
+  const page = frame.contentDocument, root = page.documentElement;
+  const all = selector => [...page.querySelectorAll(selector)];
+  return {
+    scroll: root.scrollWidth, client: root.clientWidth,
+    beyond: all('body *').filter(each => !each.closest('.scroll') &&
+      each.getBoundingClientRect().right > root.clientWidth + 1).length,
+    hidden: all('.scroll').filter(box => box.scrollWidth > box.clientWidth + 1 &&
+      box.tagName === 'DIV' && getComputedStyle(box).overflowX !== 'auto').length,
+    hints: all('.hint').filter(each => each.getClientRects().length).length,
+    tables: all('table').length,
+    cut: all('.plots img').filter(each =>
+      each.getBoundingClientRect().width > root.clientWidth).length,
+  };
+}
+"""
+
+
+def test_a_browser_shows_it_on_a_telephone_and_on_a_desk(page, tmp_path):
+    browser = found_browser()
+    path = tmp_path / "page.html"
+    path.write_text(page[0], encoding="utf-8")
+    narrow, wide = measured(browser, [path], (390, 1200), MEASURE, tmp_path)
+    for shown in (narrow, wide):
+        assert shown["scroll"] <= shown["client"] and shown["beyond"] == 0
+        assert shown["hidden"] == 0 and shown["tables"] > 3 and shown["cut"] == 0
+    assert narrow["hints"] > 0 and wide["hints"] < narrow["hints"]
 
 
 def test_a_thick_bar_joins_what_is_nearer_than_the_critical_difference():

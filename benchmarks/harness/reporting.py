@@ -11,6 +11,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from harness import reporting_names
+
 # Repeats behind a published standard deviation: GAMO and IMSIC ten, DGC five subsets,
 # Fajardo et al. five training sets of three classifiers. Kong et al. give no number.
 PUBLISHED_REPEATS = {
@@ -117,6 +119,7 @@ class Section:
         lines: Frame of the lines: a method at one budget and number of steps.
         metrics: Those that were run, published ones in the paper's order, then ours.
         methods: The published ones in the paper's order, then ours.
+        heading, title: Its name in short, as the notes have it, and in words.
         labels: `{method: name}`, with "(ours)" where the paper has no such method.
         budgets: Of the lines, from large to small.
     """
@@ -124,6 +127,7 @@ class Section:
     def __init__(self, place, published, runs, scores, paper_methods=()):
         self.paper, self.table, *_ = place
         self.place, self.heading = place, heading(place)
+        self.title = reporting_names.title(place)
         self.published = published
         self.published_metrics = list(dict.fromkeys(published.metric))
         order = {metric: i for i, metric in enumerate(self.published_metrics)}

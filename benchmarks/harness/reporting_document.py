@@ -4,13 +4,23 @@ import functools
 import itertools
 import pathlib
 
-from harness import reporting, reporting_notes, reporting_plots, reporting_ranks
+from harness import (
+    reporting,
+    reporting_findings,
+    reporting_names,
+    reporting_notes,
+    reporting_plots,
+    reporting_ranks,
+)
 from harness import reporting_page as page
 from harness import reporting_tables as tables
 from harness import rows as result_rows
 
 TITLE = "Published figures and ours"
+FINDINGS = "What was found"
+READING = "How to read the tables"
 SUMMARY = "Summary"
+NAMES = "Names"
 ACROSS = "Ranks across settings"
 UNEXPLAINED = "Misses without a sentence in the notes"
 NOT_RUN = "Not run"
@@ -25,19 +35,53 @@ def blocks(sections, replaced, notes):
         notes: `{heading: text}`.
     """
     run = [section for section in sections if len(section.lines)]
-    found = [f"# {TITLE}", introduction(sections)]
+    found = [f"# {TITLE}", *finding_blocks(run)]
+    found += [f"## {READING}", introduction(sections)]
     found += [f"## {SUMMARY}", summary(sections)]
     found += [notes[SUMMARY]] if SUMMARY in notes else []
     if replaced:
         found += ["### Cells that a later run replaced", page.bullets(replaced)]
     if run:
-        found += ["## Tables", page.bullets(map(page.link, (s.heading for s in run)))]
+        found += [f"## {NAMES}", names(run)]
+        found += ["## Tables", page.bullets(map(page.link, (s.title for s in run)))]
     for section in run:
         found += section_blocks(section, notes.get(section.heading))
     found += across(run)
     found += [f"## {UNEXPLAINED}", unexplained(run, notes)]
     found += not_run([s for s in sections if not len(s.lines)], notes)
     return found
+
+
+def finding_blocks(run):
+    """What the methods earn, before any table: sentences and one plot."""
+    found = reporting_findings.findings(run)
+    if not found:
+        return []
+    text = (
+        "Each method beside the same classifier on the data as they are; points are "
+        "hundredths of the score, ± is the standard error over draws of the data. They "
+        "are told apart where Welch's t-test, which knows how few draws there are, has "
+        f"p below {reporting_ranks.SIGNIFICANCE:g}, not corrected for the number of "
+        "lines."
+    )
+    caption = (
+        "Points to doing nothing. Lines: two standard errors; a hollow mark: one draw."
+    )
+    draw = functools.partial(reporting_plots.differences, found)
+    bullets = page.bullets(finding.sentence() for finding in found)
+    return [f"## {FINDINGS}", text, bullets, page.Plot(draw, caption)]
+
+
+def names(run):
+    """A table of the metrics and methods whose names say little."""
+    metrics = {m: None for s in run for m in (*s.published_metrics, *s.metrics)}
+    methods = {m: None for s in run for m in s.methods}
+    found = reporting_names.explained(metrics) | reporting_names.methods(methods)
+    rows = [
+        {"name": f"`{name}`", "what it is": page.escape(found[name])}
+        for name in sorted(found, key=lambda name: (name.lower(), name))
+    ]
+    return page.table(rows, left=2) if rows else "All say what they are."
 
 
 def introduction(sections):
@@ -62,7 +106,7 @@ def summary(sections):
         )
         rows.append(
             {
-                "table": reporting.table_name(*place),
+                "table": reporting_names.table_title(*place),
                 "settings run": f"{started} of {len(group)}",
                 "figures run": f"{ran} of {sum(len(s.published) for s in group)}",
                 "comparisons": sum(map(len, compared)),
@@ -81,7 +125,7 @@ def unexplained(run, notes):
     """Returns a table of the misses that the notes say nothing about."""
     rows = [
         {
-            "table": page.link(section.heading),
+            "table": page.link(section.title),
             "method": page.escape(line.method),
             "budget": f"{line.budget:g}",
             "metric": page.escape(line.metric),
@@ -97,7 +141,7 @@ def unexplained(run, notes):
 
 
 def section_blocks(section, note):
-    found = [f"## {section.heading}", *tables.compared_tables(section)]
+    found = [f"## {section.title}", *tables.compared_tables(section)]
     absent = [m for m in section.published_metrics if m not in section.metrics]
     if absent:
         found.append(f"Published and not run: {', '.join(map(page.escape, absent))}.")
@@ -105,10 +149,13 @@ def section_blocks(section, note):
     found += [note, tables.agreements(section), tables.costs(section), facts(section)]
     drawn = section.compared or [m for m in section.own if not m.endswith("_last")]
     drawn = reporting_ranks.overall(drawn)
-    if reporting_plots.drawable(section, drawn):
-        caption = f"{section.heading}. Error bars: one standard deviation."
-        draw = functools.partial(reporting_plots.bars, section, drawn)
-        found.append(page.Plot(draw, caption))
+    plots = [
+        page.Plot(functools.partial(reporting_plots.dots, section, metric), caption)
+        for metric in reporting_plots.drawable(section, drawn)
+        for caption in [f"{metric}: {reporting_names.metric(metric) or section.title}."]
+    ]
+    if plots:
+        found.append(page.Plots(plots))
     found += ranks_blocks(reporting_ranks.repeat_ranks(section), "repeats")
     return [block for block in found if block]
 
@@ -159,7 +206,7 @@ def across(run):
     """Ranks over the settings of a table, where three or more were run."""
     found = []
     for *place, ranks in reporting_ranks.setting_ranks(run):
-        title = f"### {reporting.table_name(*place)}"
+        title = f"### {reporting_names.table_title(*place)}"
         found += [] if title in found else [title]
         found += ranks_blocks([ranks], "settings")
     return [f"## {ACROSS}", *found] if found else []
@@ -171,15 +218,15 @@ def not_run(sections, notes):
         return []
     rows = [
         {
-            "table": reporting.table_name(section.paper, section.table),
+            "table": reporting_names.table_title(section.paper, section.table),
             "data set": page.escape(section.place[2]),
-            "setting": page.escape(section.place[3]),
+            "setting": page.escape(reporting_names.in_words(section.place[3])),
             "published figures": len(section.published),
         }
         for section in sections
     ]
     return [f"## {NOT_RUN}", page.table(rows, left=3)] + [
-        f"### {section.heading}\n\n{notes[section.heading]}"
+        f"### {section.title}\n\n{notes[section.heading]}"
         for section in sections
         if section.heading in notes
     ]

@@ -12,11 +12,11 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-PUBLISHED_COLOUR = "#b8bfc6"
+PUBLISHED_COLOUR = "#8a929a"
 # Ours, by budget from full to small.
 COLOURS = ("#14607a", "#d98324", "#7b9e3c", "#8d5a97")
 STYLE = {
-    "font.size": 8,
+    "font.size": 9,
     # Named in every text of an SVG.
     "font.sans-serif": ["DejaVu Sans"],
     "axes.spines.top": False,
@@ -56,96 +56,156 @@ def drawable(section, metrics):
     return [m for m in metrics if m in set(section.scores.metric[finite])]
 
 
+WIDTH = 3.7  # inches; what a telephone shows without scaling
+ROW, LINE = 0.42, 0.13  # inches of a row below its label's one line; of a second
+
+
 @styled
-def bars(section, metrics):
-    """Bars of a section: published beside ours, one panel a metric.
+def dots(section, metric):
+    """One metric of a section: published and ours, a row a method.
+
+    A method that did not run says so; error bars are one standard deviation.
 
     Args:
         section: `harness.reporting.Section`.
-        metrics: What to draw; at least one of them `drawable`.
+        metric: One of those that are `drawable`.
 
     Returns:
         A matplotlib figure.
     """
-    from matplotlib.figure import Figure
-
-    metrics = drawable(section, metrics)
     scores = section.scores[np.isfinite(section.scores["mean"])]
-    figures = section.published.rename(columns={"figure": "mean", "figure_std": "std"})
-    drawn = pd.concat([figures.assign(label=figures.method, budget=math.inf), scores])
-    drawn = drawn[drawn.metric.isin(metrics)]
-    # A method that ran with several numbers of steps has a bar for each.
-    drawn["bar"] = drawn.groupby(["metric", "label", "budget"]).cumcount()
-    drawn = drawn.set_index(["metric", "label", "budget", "bar"])[["mean", "std"]]
-    drawn = drawn.unstack(["budget", "bar"]).sort_index(axis=1, ascending=[0, 0, 1])
-    labels = list(dict.fromkeys(section.labels[method] for method in section.methods))
-    budgets = drawn["mean"].columns.get_level_values("budget")
+    scores = scores[scores.metric == metric]
+    figures = section.published[section.published.metric == metric]
+    figures = figures.rename(columns={"figure": "mean", "figure_std": "std"})
+    known = {*figures.method, *scores.method}
+    methods = [method for method in section.methods if method in known]
     colours = dict(zip(section.budgets, COLOURS * len(section.budgets), strict=False))
-    names = {math.inf: "published", 1.0: "ours"}
-    names = [names.get(budget, f"ours, budget {budget:g}") for budget in budgets]
-    columns = min(3, len(metrics))
-    panel_rows = math.ceil(len(metrics) / columns)
-    height = 0.55 + (0.1 + 0.1 * len(budgets)) * len(labels)
-    figure = Figure(
-        (2.6 + 2.3 * columns, 0.35 + panel_rows * height), layout="constrained"
-    )
-    axes = figure.subplots(panel_rows, columns, sharey=True, squeeze=False).ravel()
-    for axis, metric in zip(axes, metrics, strict=False):
-        panel = drawn.loc[metric].reindex(labels)
-        means, stds = panel["mean"], panel["std"].replace(0, math.nan)
-        means.set_axis(names, axis=1).plot.barh(
-            ax=axis,
-            xerr=stds.set_axis(names, axis=1),
-            width=0.85,
-            color=[colours.get(budget, PUBLISHED_COLOUR) for budget in budgets],
-            legend=False,
-            xlabel="",
-            ylabel="",
-            error_kw={"elinewidth": 0.8, "ecolor": "#222"},
-        )
-        axis.tick_params(axis="y", length=0)
-        axis.xaxis.grid(True, color="#0001")
-        axis.set_axisbelow(True)
-        axis.set_title(metric, fontsize=8, loc="left")
-        ends = means - stds.fillna(0), means + stds.fillna(0)
-        _scale(axis, ends[0].min(axis=None), ends[1].max(axis=None))
-    axes[0].set_yticklabels([textwrap.shorten(x, 40, placeholder="…") for x in labels])
-    axes[0].invert_yaxis()
-    for axis in axes[len(metrics) :]:
-        axis.set_visible(False)
-    patches, shown = axes[0].get_legend_handles_labels()
-    legend = dict(zip(shown, patches, strict=True))
-    figure.legend(
-        legend.values(),
-        legend,
-        loc="outside upper right",
-        ncols=len(legend),
-        frameon=False,
-    )
+    figure, axis = _rows([section.labels[method] for method in methods])
+    shown = {}
+    for place, method in enumerate(methods):
+        printed = figures[figures.method == method]
+        ours = scores[scores.method == method]
+        for line in printed.itertuples():
+            shown["published"] = _mark(axis, line, place, PUBLISHED_COLOUR, "D")
+        for number, line in enumerate(ours.itertuples()):
+            level = place + 0.13 * (number + bool(len(printed)))
+            mark = _mark(axis, line, level, colours[line.budget], "o")
+            name = "ours" if line.budget == 1 else f"ours, budget {line.budget:g}"
+            shown[name] = mark
+        if not len(ours):
+            _beside(axis, printed["mean"].iloc[0], place, "not run")
+    ends = pd.concat([figures, scores])
+    spread = ends["std"].astype(float).fillna(0)
+    _scale(axis, (ends["mean"] - spread).min(), (ends["mean"] + spread).max())
+    _finish(figure, axis, metric, shown)
     return figure
 
 
+@styled
+def differences(found):
+    """Methods beside doing nothing, a row a method and data set.
+
+    Args:
+        found: List of `harness.reporting_findings.Finding`.
+
+    Returns:
+        A matplotlib figure.
+    """
+    figure, axis = _rows([f"{one.method} | {one.about}" for one in found])
+    axis.axvline(0, color="#222", linewidth=0.8)
+    marks = {"random copies": ("s", "#8a929a"), "SMOTE": ("^", "#d98324")}
+    shown = {}
+    for place, one in enumerate(found):
+        for name, difference in one.differences.items():
+            shape, colour = marks.get(name, ("o", COLOURS[0]))
+            alone = math.isnan(difference.error)
+            own = name == one.method
+            if own and not alone:
+                reach = 2 * difference.error
+                ends = difference.points - reach, difference.points + reach
+                axis.plot(ends, (place, place), color=colour, linewidth=1.2)
+            (mark,) = axis.plot(
+                difference.points,
+                place,
+                shape,
+                color=colour,
+                markersize=6 if own else 4.5,
+                markerfacecolor="white" if alone else colour,
+            )
+            shown["the method" if own else name] = mark
+    axis.margins(x=0.06)
+    _finish(figure, axis, "points to doing nothing", shown)
+    return figure
+
+
+def _rows(labels):
+    """A figure with a row for each label, which stands above it; the first on top."""
+    from matplotlib.figure import Figure
+
+    labels = ["\n".join(textwrap.wrap(label, 52)) for label in labels]
+    row = ROW + LINE * max(label.count("\n") for label in labels)
+    figure = Figure((WIDTH, 0.95 + row * len(labels)), layout="constrained")
+    axis = figure.subplots()
+    axis.set_ylim(len(labels) - 0.4, -0.85)
+    axis.spines["left"].set_visible(False)
+    axis.set_yticks([])
+    axis.xaxis.grid(True, color="#0001")
+    axis.set_axisbelow(True)
+    for place, label in enumerate(labels):
+        axis.axhline(place, color="#0001", linewidth=0.6)
+        axis.text(
+            0,
+            place - 0.2,
+            label,
+            transform=axis.get_yaxis_transform(),
+            fontsize=8.5,
+            linespacing=1.05,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
+    return figure, axis
+
+
+def _mark(axis, line, level, colour, shape):
+    if np.isfinite(line.std) and line.std > 0:
+        ends = line.mean - line.std, line.mean + line.std
+        axis.plot(ends, (level, level), color=colour, linewidth=1)
+    (mark,) = axis.plot(line.mean, level, shape, color=colour, markersize=5)
+    return mark
+
+
+def _beside(axis, value, level, words):
+    axis.annotate(
+        words,
+        (value, level),
+        (7, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        color="#666",
+    )
+
+
+def _finish(figure, axis, title, shown):
+    axis.set_title(title, fontsize=9, loc="left", weight="bold")
+    figure.legend(
+        shown.values(), shown, loc="outside lower left", ncols=2, frameon=False
+    )
+
+
 def _scale(axis, low, high):
-    """Cuts the axis where all bars are long, and says so; by powers of ten where they
-    differ by more than two of them."""
+    """Shows all marks with room beside them; by powers of ten where they differ by
+    more than two of them. Marks have no length, so an axis need not begin at 0."""
     from matplotlib.ticker import MaxNLocator
 
-    grey = {"fontsize": 6.5, "color": "#666"}
     if 0 < low < high / 100:
         axis.set_xscale("log")
         axis.minorticks_off()
-        axis.set_xlim(low / 2, high * 1.5)
-        axis.set_xlabel("by powers of ten", **grey)
+        axis.set_xlim(low / 2, high * 2)
+        axis.set_xlabel("by powers of ten", fontsize=8.5, color="#666")
         return
     axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    if low <= 0.6 * high:
-        return
-    # Two digits, and never to the right of a bar.
-    unit = 10.0 ** (math.floor(math.log10(high)) - 1)
-    start = math.floor((low - 0.35 * (high - low)) / unit) * unit
-    if start > 0:
-        axis.set_xlim(start, max(high + 0.05 * (high - start), start + unit))
-        axis.set_xlabel(f"axis starts at {start:.2g}", **grey)
+    room = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    axis.set_xlim(low - room, high + 2.5 * room)
 
 
 @styled

@@ -151,7 +151,10 @@ def ours(score, count=True):
 
 
 def shown(score):
-    """A difference with its error, the mark of where that comes from, and of a miss."""
+    """A difference with its error, the mark of where that comes from, and of a miss.
+
+    Bold is worse than published, italic is better.
+    """
     if not isinstance(score.text, str):  # nothing is published
         return ""
     text = number(score.difference, score.mean, "+")
@@ -159,7 +162,10 @@ def shown(score):
         text += f" ± {number(score.error, score.mean)}"
     text += {"ours": " °", "published": " †"}.get(score.source, "")
     if score.misses:
-        return f"**{text} {'▲' if score.difference > 0 else '▼'}**"
+        higher = score.difference > 0
+        better = higher != reporting_ranks.lower_is_better(score.metric)
+        mark = "*" if better else "**"
+        return f"{mark}{text} {'▲' if higher else '▼'}{mark}"
     return text
 
 

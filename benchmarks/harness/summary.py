@@ -1,8 +1,8 @@
 """Tables of README.md and RESULTS.md, from the rows of `reproduce.py`.
 
 Each has a name: that of a data set for GAMO's table 1 or 2, one in `grids.csv` for a
-score of another paper over several settings, `overview`, or `tabular`. On a page it
-stands between `<!-- table: NAME -->` and `<!-- end -->`.
+score of another paper over several settings, `overview`, `short` (some lines of that),
+or `tabular`. On a page it stands between `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 import functools
@@ -82,7 +82,7 @@ def grid(scores, name):
     return lines
 
 
-def overview(scores):
+def overview(scores, chosen=OVERVIEW):
     """Returns methods beside the plain baselines: a list of dicts of texts.
 
     Cells as in `grid`; of a method with several budgets the largest stands, as a share
@@ -91,7 +91,7 @@ def overview(scores):
     scores = scores.sort_values("budget", ascending=False, kind="stable")
     scores = scores.drop_duplicates([*PLACE, "method", "metric"])
     lines = []
-    for row in OVERVIEW.to_dict("records"):
+    for row in chosen.to_dict("records"):
         wanted = [row[name] for name in (*PLACE, "metric")]
         found = scores[(scores[[*PLACE, "metric"]] == wanted).all(axis=1)]
         cells = dict(
@@ -134,8 +134,9 @@ def lines_of(name, results, published):
     if name == "tabular":
         return tabular(pathlib.Path(results).with_name("tabular.md"))
     scores = _scores(results, published)
-    if name == "overview":
-        return page.table(overview(scores)).splitlines()
+    if name in ("overview", "short"):
+        chosen = OVERVIEW if name == "overview" else OVERVIEW[OVERVIEW.short == "yes"]
+        return page.table(overview(scores, chosen)).splitlines()
     return page.table((gamo if name in GAMO else grid)(scores, name)).splitlines()
 
 

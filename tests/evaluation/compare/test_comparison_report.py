@@ -4,13 +4,11 @@ import base64
 import html
 import html.parser
 import io
-import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser_pages import found_browser, measured
 from matplotlib.image import imread
 from test_comparison import made_up, rebuilt
 
@@ -314,46 +312,15 @@ function measure(frame) {
       !(each.getAttribute('aria-label') || each.alt)).length,
   };
 }
-window.onload = () => {
-  const found = [...document.querySelectorAll('iframe')].map(measure);
-  document.getElementById('found').textContent = JSON.stringify(found);
-};
 """
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """The path of a browser that runs without a screen."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"None of {', '.join(names)} is installed.")
-    return found
-
-
-def test_a_browser_shows_it_on_a_telephone_and_on_a_desk(browser, large, tmp_path):
-    """A window has 500 pixels at least; a frame inside it is as narrow as asked."""
+def test_a_browser_shows_it_on_a_telephone_and_on_a_desk(large, tmp_path):
+    browser = found_browser()
     object.__setattr__(large, "pictures", {"a": np.zeros((40, 900, 3), "uint8")})
-    source = html.escape(page_of(large, tmp_path))
-    frames = [
-        f'<iframe style="border:0;height:900px;width:{width}px" srcdoc="{source}">'
-        "</iframe>"
-        for width in WIDTHS
-    ]
-    wrapper = tmp_path / "wrapper.html"
-    wrapper.write_text(
-        f'<!DOCTYPE html><meta charset="utf-8"><pre id="found"></pre>{"".join(frames)}'
-        f"<script>{MEASURE}</script>",
-        encoding="utf-8",
-    )
-    command = [browser, f"--user-data-dir={tmp_path / 'profile'}", "--headless"]
-    command += ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-component-update"]
-    command += ["--disable-sync", "--dump-dom", wrapper.as_uri()]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    found = re.search(r'<pre id="found">(.+?)</pre>', run.stdout, re.DOTALL)
-    assert found, run.stderr[-2000:]
-    narrow, wide = json.loads(html.unescape(found[1]))
+    page_of(large, tmp_path)
+    page = tmp_path / "page.html"
+    narrow, wide = measured(browser, [page], WIDTHS, MEASURE, tmp_path)
     for width, shown in zip(WIDTHS, (narrow, wide), strict=True):
         assert shown["client"] <= width and shown["scroll"] <= shown["client"], width
         assert shown["beyond"] == [] and shown["clashes"] == [], width
