@@ -289,6 +289,7 @@ def test_figures_of_samples_by_hand():
 @pytest.mark.slow  # reason: builds, trains and traces a flow for images
 def test_image_samples_reports_each_class_and_reads_its_model(tmp_path):
     options = ["--steps=2", "--samples=3", f"--model={tmp_path / 'flow.keras'}"]
+    options += ["--threads=0"]  # others cannot be had in a process that has begun
     options += ["--class_counts=20", "--learning_rate=0.001", "--batch_size=8"]
     options += ['--options={"width": 4}', f"--picture={tmp_path / 'samples.png'}"]
     path = tmp_path / "image_samples.csv"

@@ -214,7 +214,7 @@ def test_files_of_other_columns_are_not_compared(shop):
 
 
 def test_a_method_without_pictures_is_refused(parts):
-    text = message(["balance-images", "parts", "--method=flow"])
+    text = message(["balance-images", "parts", "--method=dos"])
     assert "It makes no pictures." in text
 
 

@@ -110,7 +110,7 @@ def test_a_step_is_one_program_with_nothing_on_the_host(case):
         assert "ENTRY" in program and not asks, stage
 
 
-@each([case for case in NETWORKS if case.jit])
+@each([case for case in NETWORKS if case.jit or case.id == "flow-images"])
 def test_half_precision_trains_and_samples(case, dtype_policy):
     # The harder of the two: its range is small, and each player's loss is scaled.
     dtype_policy("mixed_float16")
