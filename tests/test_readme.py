@@ -96,7 +96,7 @@ def test_commands_of_kerasos_run(tmp_path, monkeypatch):
     table = pd.DataFrame(rng.normal(size=(80, 3)).round(2), columns=list("abc"))
     table["churned"] = np.repeat(["no", "yes"], [60, 20])
     table.to_csv("customers.csv", index=False)
-    x, y, names = kerasos.data.defects((12, 6, 5, 5), size=16)
+    x, y, names = kerasos.data.defects((12, 7, 6, 6), size=16)
     kerasos.data.write_image_folder("defects", x, y, names)
     lines = [shlex.split(c)[1:] for c in commands() if c.startswith("kerasos ")]
     assert {name for name, *_ in lines} == set(SHORT)
@@ -104,7 +104,7 @@ def test_commands_of_kerasos_run(tmp_path, monkeypatch):
         assert main([name, *given, *shlex.split(SHORT[name])]) == 0
     assert (tmp_path / "comparison" / "report.html").stat().st_size > 10_000
     assert len(pd.read_csv("customers_balanced.csv")) == 120
-    assert len(list((tmp_path / "defects_generated").glob("*/*.png"))) == 20
+    assert len(list((tmp_path / "defects_generated").glob("*/*.png"))) == 17
 
 
 @pytest.mark.slow(reason="trains GAMO for 40 epochs")

@@ -50,9 +50,9 @@ ABOUT = {
 MEASURES = {
     "correlation": "correlation of strong pairs",
     "ends": "rows with a value at a column's end",
-    "missing": "missing values",
-    "category": "share of the category that moved most",
-    "deviation": "spread, generated over real, of the column that moved most",
+    "missing": "missing values, the column furthest off",
+    "category": "share of the category that is furthest off",
+    "deviation": "standard deviation over the real one, median column",
 }
 IMAGES = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST"}
 PICTURES = {
@@ -156,9 +156,9 @@ def _facts(cls, known):
 
 
 def _use(known):
-    description = [line for p in _paragraphs(known[""][1:]) for line in (*p, "")]
-    kept = [line for line in description if not line.startswith("Rows ")]
-    return [*to_rst(_without_limits(kept)), "", *to_rst(known.get("Example", [])), ""]
+    kept = [p for p in _paragraphs(known[""][1:]) if not _is_limit(p)]
+    lines = [line for paragraph in kept for line in (*paragraph, "")]
+    return [*to_rst(lines), "", *to_rst(known.get("Example", [])), ""]
 
 
 def _paragraphs(lines):
@@ -173,11 +173,6 @@ def _paragraphs(lines):
 
 def _is_limit(paragraph):
     return paragraph[0].startswith("Rows ")
-
-
-def _without_limits(lines):
-    kept = [p for p in _paragraphs(lines) if not _is_limit(p)]
-    return [line for paragraph in kept for line in (*paragraph, "")]
 
 
 def _limits(cls, known):
@@ -264,7 +259,7 @@ def _cells(line):
 
 
 def _escaped(cell):
-    return re.sub(r"([\\*|_`])", r"\\\1", cell)
+    return re.sub(r"([\\*|_])", r"\\\1", cell).replace("`", "``")
 
 
 @functools.cache
@@ -349,7 +344,7 @@ def _rows_made(name):
         [row["table"].replace("_", " "), MEASURES[row["measure"]]]
         + [row["real"], row["generated"]]
         for row in rows
-        if row["measure"] in MEASURES and row["generated"]
+        if row["measure"] in MEASURES and not _says_nothing(row)
     ]
     if not found:
         return []
@@ -359,6 +354,12 @@ def _rows_made(name):
         "",
         *_table(["table", "measure", "real", "generated"], found),
     ]
+
+
+def _says_nothing(row):
+    """Whether a table has no missing values, or no categories, and none were made."""
+    none = {"missing": 0.0, "category": 1.0}.get(row["measure"])
+    return float(row["real"]) == float(row["generated"]) == none
 
 
 def _on_images(name):

@@ -1,11 +1,13 @@
 """The built site: no warning, no dead link, every name, and how a browser shows it."""
 
+import fcntl
 import functools
 import html.parser
 import importlib.util
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -35,11 +37,24 @@ pytestmark = pytest.mark.slow(reason="builds the site, a minute or more")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of the site, built with one example of the gallery."""
+    """The folder of the site, built with one example of the gallery.
+
+    Of several processes that test, one builds; the others wait for it.
+    """
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         pytest.skip(f"{', '.join(absent)}: pip install -e '.[docs]' brings them.")
-    folder = tmp_path_factory.mktemp("site")
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with open(folder / "site.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "html" / "objects.inv").exists():
+            build(folder)
+    return folder / "html"
+
+
+def build(folder):
+    """Builds the site into `folder`; a warning is an error."""
     options = ["-D", "sphinx_gallery_conf.filename_pattern=plot_thresholds"]
     options += ["-W", "--keep-going", "-d", str(folder / "doctrees")]
     run = subprocess.run(
@@ -49,8 +64,9 @@ def site(tmp_path_factory):
         text=True,
         timeout=1500,
     )
+    if run.returncode:
+        shutil.rmtree(folder / "html", ignore_errors=True)
     assert run.returncode == 0, run.stderr[-3000:]
-    return folder / "html"
 
 
 class Links(html.parser.HTMLParser):
