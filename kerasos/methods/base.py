@@ -193,7 +193,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     trains_classifier = False
     options = Options()
     numeric = "normal"
-    drawn_alike = ("tables",)
+    drawn_alike: tuple[str, ...] = ("tables",)
     takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50
