@@ -283,10 +283,20 @@ def test_a_backup_of_a_method_says_which_option_differs(tmp_path):
         with pytest.raises(ValueError, match=f"of another run.*{words}"):
             fit(other, 3, tmp_path)
         assert contents(tmp_path) == before
-    # The seed that a run was given or drew is in the state.
+    # What training does not know may differ; and the seed that a run was given or
+    # drew is in the state.
     again = method(latent_dim=3)
     assert fit(again, 2, tmp_path).epoch == []
     assert_same_state(state(model), state(again))
+
+
+def test_a_backup_goes_on_with_other_options_of_sampling(tmp_path):
+    options = {"width": 8, "blocks": 1, "draws": 1}
+    fit(method(cls=kerasos.FlowMatching, sampling_steps=3, **options), 1, tmp_path)
+    other = method(cls=kerasos.FlowMatching, sampling_steps=9, **options)
+    assert fit(other, 2, tmp_path).epoch == [1] and other.sampling_steps == 9
+    with pytest.raises(ValueError, match="draws=2. Received: draws=1"):
+        fit(method(cls=kerasos.FlowMatching, **{**options, "draws": 2}), 3, tmp_path)
 
 
 # Models, exports, tables.

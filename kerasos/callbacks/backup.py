@@ -86,7 +86,8 @@ class AtomicBackup(keras.callbacks.Callback):
                 # A plain model builds it in its first step: too late for its state.
                 optimizer.build(self.model.trainable_variables)
             older = found[-2][1].name if len(found) > 1 else None
-            _check_stamp(path, _stamp_of(self.model), older)
+            others = getattr(self.model, "sampling_only", ())
+            _check_stamp(path, _stamp_of(self.model), older, others)
             self.model.load_weights(path)
             self.model._initial_epoch = epoch
 
@@ -184,13 +185,14 @@ def _checksum(file):
     return digest.hexdigest()
 
 
-def _check_stamp(path, own, older):
+def _check_stamp(path, own, older, sampling_only=()):
     """Raises `ValueError` unless a model can go on from a backup.
 
     Args:
         path: The backup. One without a stamp, of an earlier version, may be anything.
         own: `_stamp_of` the model.
         older: Name of the backup before it, or None.
+        sampling_only: Names of options that may differ.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -215,7 +217,7 @@ def _check_stamp(path, own, older):
     ]
     if differences[:1] != [("model", own["model"], stamp["model"])]:
         here, there = own["options"], stamp["options"]
-        names = sorted({*here, *there})
+        names = sorted({*here, *there} - {*sampling_only})
         pairs = [(name, here.get(name), there.get(name)) for name in names]
         # An option says more than the variables that follow from it.
         differences = [pair for pair in pairs if pair[1] != pair[2]] or differences

@@ -36,11 +36,14 @@ class Sampling:
     Attributes:
         sampling_settings: Names of attributes that may be set between two calls of
             `sample`; it follows them.
+        sampling_only: Names of options that training does not know: a run goes on from
+            the backup of one with others.
         allow_untrained: Whether a model that has made no step of training generates,
             too, for instance networks of yours that were trained elsewhere.
     """
 
     sampling_settings: tuple[str, ...] = ()
+    sampling_only: tuple[str, ...] = ()
     allow_untrained = False
 
     if TYPE_CHECKING:  # what the model that it belongs to has

@@ -147,6 +147,8 @@ class ActiveGAN(ConditionalGAN):
     stages: tuple[str, ...] = ("acgan", "active")
     acceptance: Any = None
 
+    sampling_only = ("max_margin",)
+
     @checked
     def __init__(
         self,

@@ -120,7 +120,7 @@ class FlowMatching(ConditionalModel):
     default_steps = (2_000, 10_000)
     default_row_steps = (500, 5_000)  # more of them approach copies of rare rows
     default_passes = 10
-    sampling_settings = ("sampling_steps", "guidance")
+    sampling_settings = sampling_only = ("sampling_steps", "guidance")
 
     @checked
     def __init__(
