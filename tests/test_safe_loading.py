@@ -153,6 +153,11 @@ SCRIPTS = [
 ]
 
 
+# The commands read the table models that `kerasos train` writes; SECURITY.md and the
+# help texts say to load none of a stranger's.
+READS_PICKLES = ROOT / "kerasos" / "command" / "saved.py"
+
+
 def test_nothing_of_ours_asks_for_danger():
     assert len(SCRIPTS) > 150
     modules = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
@@ -161,7 +166,8 @@ def test_nothing_of_ours_asks_for_danger():
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
                 assert "unsafe_deserialization" not in name, path
-                assert name not in ("joblib.load", "eval", "exec"), (path, name)
+                assert name not in ("eval", "exec"), (path, name)
+                assert name != "joblib.load" or path == READS_PICKLES, path
                 for keyword in node.keywords:
                     if keyword.arg in ("safe_mode", "allow_pickle"):
                         safe = ast.unparse(keyword.value)
