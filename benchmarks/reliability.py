@@ -267,12 +267,31 @@ def page(rows):
         f"others used, too (load average {loads.min():.1f} to {loads.max():.1f}), "
         f"{first.date}.",
         "",
+        "## Files",
+        "",
+        "Seeded files of `tests/malformed_files.py`; that each ends as it shall, in",
+        "bounded memory, is what `tests/test_malformed_files.py` asserts.",
+        "",
+        "| kind | files | read | refused, with a way out | either |",
+        "|---|---|---|---|---|",
+        *file_counts(),
+        "",
         "Faults of files (no room, a folder that is read-only, damaged and foreign",
-        "backups, models, exports and tables) are in `tests/test_faults.py`, 200",
-        "malformed files in `tests/test_malformed_files.py`, and files that would run",
-        "code in `tests/test_safe_loading.py`.",
+        "backups, models, exports and tables) are in `tests/test_faults.py`, and files",
+        "that would run code in `tests/test_safe_loading.py`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def file_counts():
+    """Yields a line of the table of malformed files for each kind."""
+    sys.path.append(str(HERE.parent / "tests"))
+    import malformed_files
+
+    for name, kind in (("CSV", "tables"), ("pictures", "pictures"), (".npz", "arrays")):
+        ends = [case.outcome for case in getattr(malformed_files, kind)()]
+        by_end = [ends.count(end) for end in ("read", "refuse", "either")]
+        yield f"| {name} | {len(ends)} | {' | '.join(map(str, by_end))} |"
 
 
 TITLES = {"single": "One process", "workers": "Two workers"}
