@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike
-from kerasos.checks import Integer, Listed, check, check_count
+from kerasos.checks import AnyOf, Integer, Listed, check, check_count
 from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.image_files import MAX_PIXELS, check_image_file
 from kerasos.data.sources import as_arrays
@@ -50,7 +50,7 @@ def read_image_folder(
     >>> x, y, names = kerasos.data.read_image_folder("parts", (64, 64))
     """
     check("image_size", image_size, Listed(Integer(1), 2))
-    check("channels", channels, Integer(1, 3))
+    check("channels", channels, AnyOf((Integer(1, 1), Integer(3, 3))), 3)
     check_count("max_pixels", max_pixels)
     folder = pathlib.Path(folder)
     if not folder.is_dir() or not any(path.is_dir() for path in folder.iterdir()):

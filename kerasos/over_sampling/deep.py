@@ -348,7 +348,7 @@ class DeepOverSampler(BaseOverSampler):
             if issubclass(method, keras.Model):
                 self._check_classes(wanted)
                 if self.filter_ is not None:
-                    self.filter_.fit(X, codes)
+                    self.filter_.fit(X, y)
                 self._train(x, codes, seed)
                 x_new = self._sample(X, x, codes, labels, sample_seed, screens)
                 X_res = stack(X, self._decode(x_new, X))
@@ -558,7 +558,9 @@ class DeepOverSampler(BaseOverSampler):
             rules.append(self._nearness(x, codes))
         if self.filter_ is not None:
             rules.append(
-                lambda rows, labels: self.filter_.excess(self._decode(rows, X), labels)
+                lambda rows, labels: self.filter_.excess(
+                    self._decode(rows, X), self.classes_[labels]
+                )
             )
         if not rules:
             return sample(labels, seed)

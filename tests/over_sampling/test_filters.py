@@ -162,6 +162,7 @@ def test_the_sampler_draws_again_what_its_filter_refuses():
         np.testing.assert_array_equal(x_res[: len(x)], x)
         found[name] = x_res[sampler.sample_is_synthetic_]
         assert (sampler.filter_ is None) == (given is None)
+    assert sampler.filter_.classes_.tolist() == [0, 1]
     judge = SampleFilter(agreement=0.3, random_state=1).fit(x, y)
     shares = {k: judge.mask(v, np.ones(len(v), int)).mean() for k, v in found.items()}
     assert shares["kept"] > shares["all"] + 0.2
@@ -169,15 +170,17 @@ def test_the_sampler_draws_again_what_its_filter_refuses():
 
 def test_what_never_passes_is_said_and_taken():
     x, y = moons()
+    y = np.array(["common", "rare"])[y]  # the filter knows the user's labels
     sampler = DeepOverSampler(
         "flow",
         epochs=1,
         filter=SampleFilter(FirstColumn(), agreement=0, border=None, distance=1e6),
         random_state=0,
     )
-    with pytest.warns(UserWarning, match="no draw pass for 172 of 172 of class 1"):
+    with pytest.warns(UserWarning, match="no draw pass for 172 of 172 of class rare"):
         _, y_res = sampler.fit_resample(x, y)
-    assert np.bincount(y_res).tolist() == [200, 200]
+    assert (y_res == "rare").sum() == (y_res == "common").sum() == 200
+    assert not sampler.filter_.mask(x[:3], y[:3]).any()
 
 
 def test_methods_without_a_network_have_no_filter():
