@@ -200,6 +200,8 @@ def test_the_most_pixels_can_be_raised_and_special_files_are_none(tmp_path):
         read(tmp_path, (8, 8), max_pixels=599)
     with pytest.warns(UserWarning, match="one sample"):
         assert read(tmp_path, (8, 8), max_pixels=600)[0].shape == (2, 8, 8, 3)
+    with pytest.raises(ValueError, match="`channels`.*Received: .*2"):
+        read(tmp_path, (8, 8), channels=2)
     os.mkfifo(tmp_path / "a" / "pipe.png")  # reading it would wait for ever
     with pytest.raises(ValueError, match="pipe.png.*it is no file"):
         read(tmp_path, (8, 8))
