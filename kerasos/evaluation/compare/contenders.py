@@ -100,8 +100,8 @@ def make_contenders(methods, costs=None, contender_of=None):
     Args:
         methods: List of names, or dict of a name to a name or a sampler.
         costs: Array `(num_classes, num_classes)`, or None.
-        contender_of: Function from a name of the user's, what is meant by it (a string
-            or an object), and `methods` to a contender. Default: the one for tables.
+        contender_of: Function from a name of the user's and what is meant by it (a
+            string or an object) to a contender. Default: the one for tables.
 
     Raises:
         ValueError: If a name is unknown, needs costs, or there is nothing to compare.
@@ -125,7 +125,7 @@ def make_contenders(methods, costs=None, contender_of=None):
         )
     found = []
     for name, value in methods.items():
-        contender = (contender_of or _contender)(name, value, methods)
+        contender = _named(name, value, methods, contender_of or _contender)
         if contender.kind == COST_WEIGHTS and costs is None:
             raise ValueError(
                 f"{contender.kind!r} needs costs. Expected `objective={{'miss': 100, "
@@ -136,7 +136,30 @@ def make_contenders(methods, costs=None, contender_of=None):
     return found
 
 
-def _contender(name, value, methods):
+def _named(name, value, methods, contender_of):
+    """Makes a contender, also of a name with + and a recalibration."""
+    if not isinstance(value, str) or "+" not in value:
+        return contender_of(name, value)
+    base, _, afterwards = value.rpartition("+")
+    check_choice("recalibration", afterwards, AFTERWARDS)
+    value = methods.get(base, base)  # a name of the user's, or of ours
+    if isinstance(value, str) and "+" in value:
+        raise ValueError(
+            "Probabilities are recalibrated once. Expected a name, +, and one of "
+            f"{', '.join(AFTERWARDS)}. Received: {methods[name]!r}."
+        )
+    contender = contender_of(name, value)
+    weighs = contender.sampler or contender.kind in (*WEIGHTS, BAGGING)
+    if afterwards == PRIOR_CORRECTED and not weighs:
+        raise ValueError(
+            f"{base!r} trains on the classes' own shares, so there is nothing to "
+            f"correct. Received: {methods[name]!r}. Use '{base}+isotonic' or "
+            f"'{base}+platt'."
+        )
+    return dataclasses.replace(contender, recalibration=afterwards)
+
+
+def _contender(name, value):
     if not isinstance(value, str):
         refuse_class("method", name, value)
         if not hasattr(value, "fit_resample"):
@@ -145,9 +168,6 @@ def _contender(name, value, methods):
                 f"`fit_resample`. Received: {type(value).__name__}."
             )
         return Contender(name, sampler=value)
-    base, plus, afterwards = value.rpartition("+")
-    if plus:
-        return _recalibrated(name, base, afterwards, methods)
     if value in FOR_IMAGES:
         raise ValueError(
             f"{value!r} is for networks, which `compare` trains on images. Received: a "
@@ -167,25 +187,6 @@ def _contender(name, value, methods):
         return Contender(name, sampler=UNDER_SAMPLERS[value])
     check_makes(value, "tables")
     return Contender(name, sampler=DeepOverSampler(value))
-
-
-def _recalibrated(name, base, afterwards, methods):
-    check_choice("recalibration", afterwards, AFTERWARDS)
-    value = methods.get(base, base)  # a name of the user's, or of ours
-    if isinstance(value, str) and "+" in value:
-        raise ValueError(
-            "Probabilities are recalibrated once. Expected a name, +, and one of "
-            f"{', '.join(AFTERWARDS)}. Received: {methods[name]!r}."
-        )
-    contender = _contender(base, value, {})
-    if afterwards == PRIOR_CORRECTED and contender.kind in (REFERENCE, THRESHOLD):
-        if contender.sampler is None:
-            raise ValueError(
-                f"{base!r} trains on the classes' own shares, so there is nothing to "
-                f"correct. Received: {methods[name]!r}. Use '{base}+isotonic' or "
-                f"'{base}+platt'."
-            )
-    return dataclasses.replace(contender, name=name, recalibration=afterwards)
 
 
 def check_makes(name, kind):

@@ -26,6 +26,7 @@ from kerasos.evaluation.compare.contenders import (
     FOR_IMAGES,
     Contender,
     check_makes,
+    check_recalibration,
     make_contenders,
     refuse_class,
     refuse_unnamed,
@@ -33,6 +34,12 @@ from kerasos.evaluation.compare.contenders import (
 from kerasos.evaluation.compare.networks import LOSSES, ImageClassifier, decide
 from kerasos.evaluation.compare.objectives import make_metrics
 from kerasos.evaluation.compare.plan import Evaluated, Training
+from kerasos.evaluation.compare.rebalanced import (
+    PRIOR_CORRECTED,
+    RECALIBRATIONS,
+    calibrator,
+    inner_splits,
+)
 from kerasos.files import whole_file
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.estimators import seeded
@@ -97,7 +104,9 @@ class Images:
         self.pictures = self._kept_pictures()
 
     def check_folds(self, folds):
-        """Sees the folds; every method can do with them."""
+        """Raises `ValueError` if a method cannot do with the folds."""
+        fewest = min(np.bincount(self.codes[train]).min() for train, _ in folds)
+        check_recalibration(self.contenders, fewest)
 
     def models(self):
         """Returns nothing: networks are trained again by their own code."""
@@ -134,7 +143,10 @@ class Images:
         X_res, y_res = contender.resample(X, y, seed)
         codes = np.searchsorted(self.classes, np.asarray(y_res))
         self._look_at(fold, contender, X, X_res, codes)
-        return Training(fold, X, self.codes[train], X_res, codes)
+        inner = []
+        if contender.recalibration in RECALIBRATIONS:
+            inner = inner_splits(self.codes[train], seed)
+        return Training(fold, X, self.codes[train], X_res, codes, inner)
 
     def _look_at(self, fold, contender, X, X_res, codes):
         """Keeps a picture of what a method has generated in the first fold."""
@@ -154,43 +166,71 @@ class Images:
 
     def evaluate(self, name, contender, training, test):
         """Trains a network and asks it about the test images, see `tables.Tables`."""
-        codes, fold = training.y_res, training.fold
+        codes, fold, how = training.y_res, training.fold, contender.recalibration
         # These differ in what is made of the logits alone.
         plain = (fold, name) if contender.kind in ("none", "threshold") else None
         found = self._plain.get(plain)
+        start = time.perf_counter()
         if found is None:
-            seed = derive_seed(self.random_state, "compare", "network", fold)
-            start = time.perf_counter()
-            network = self.classifiers[name].trained(
-                contender,
-                self.spec,
-                with_channels(training.X_res),
-                codes,
-                len(training.X),
-                seed,
-            )
-            seconds = time.perf_counter() - start
-            found = network(with_channels(self.X), test), seconds
+            arguments = training.X_res, codes, len(training.X), fold
+            network = self._trained(name, contender, *arguments)
+            logits = network(with_channels(self.X), test)
+            found = logits, time.perf_counter() - start
             if plain is not None:
                 self._plain = {plain: found}
         logits, seconds = found
-        size = len(self.classes)
-        counts, real = (
-            np.bincount(places, minlength=size) for places in (codes, training.y)
+        decided, probabilities, corrected = self._said(
+            contender, logits, codes, training.y
         )
+        if how in RECALIBRATIONS:
+            start = time.perf_counter()
+            mend = self._calibrator(name, contender, training)
+            probabilities = mend.predict_proba(probabilities)
+            seconds += time.perf_counter() - start
+        elif how == PRIOR_CORRECTED:
+            probabilities = corrected
+        if how and contender.kind != "threshold":
+            decided = probabilities.argmax(axis=1)
+        costs = self.metrics.costs
+        if costs is not None and (plain or how):
+            decided = (probabilities @ costs).argmin(axis=1)
+        return Evaluated(decided, probabilities, None if how else corrected, seconds)
+
+    def _trained(self, name, contender, X, codes, num_images, fold):
+        seed = derive_seed(self.random_state, "compare", "network", fold)
+        return self.classifiers[name].trained(
+            contender, self.spec, with_channels(X), codes, num_images, seed
+        )
+
+    def _said(self, contender, logits, codes, real_codes):
+        """Returns decisions, probabilities, and those for real shares or None."""
+        size = len(self.classes)
+        counts, real = (np.bincount(c, minlength=size) for c in (codes, real_codes))
         loss = contender.loss_of(counts)
         decided, probabilities = decide(contender.kind, loss, logits, counts)
-        costs, corrected = self.metrics.costs, None
-        if costs is not None and plain is not None:
-            decided = (probabilities @ costs).argmin(axis=1)
+        corrected = None
         shares = np.ones(size) if contender.kind == "class_weights" else counts
         if contender.kind in ("class_weights", "sampler", "augment"):
             shares, real = shares / shares.sum(), real / real.sum()
             corrected = shift_priors(probabilities, shares, real)
-        return Evaluated(decided, probabilities, corrected, seconds)
+        return decided, probabilities, corrected
 
-    def _contender(self, name, value, methods):
-        del methods  # names mean what they do anywhere
+    def _calibrator(self, name, contender, training):
+        """Fits the mending of probabilities on real images left out."""
+        held_out = np.zeros((len(training.y), len(self.classes)))
+        for train, test, seed in training.inner:
+            X, y = training.X[train], self.classes[training.y[train]]
+            X_res, y_res = contender.resample(X, y, seed)
+            codes = np.searchsorted(self.classes, np.asarray(y_res))
+            network = self._trained(
+                name, contender, X_res, codes, len(X), training.fold
+            )
+            logits = network(with_channels(training.X), test)
+            held_out[test] = self._said(contender, logits, codes, training.y[train])[1]
+        how = RECALIBRATIONS[contender.recalibration]
+        return calibrator(held_out, training.y, how)
+
+    def _contender(self, name, value):
         if isinstance(value, str):
             return self._named(name, value)
         refuse_class("method", name, value)

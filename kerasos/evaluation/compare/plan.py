@@ -98,8 +98,8 @@ def compare(
             be a function from class
             counts to a `keras.losses.Loss` on logits, as
             `functools.partial(LogitAdjusted, tau=1.5)`. "threshold" is probabilities
-            over frequencies there, of two classes, too; there are no bags, weights by
-            cost, or recalibration yet.
+            over frequencies there, of two classes, too; there are no bags and weights
+            by cost.
         classifiers: List of "logistic_regression", "gradient_boosting" (scikit-learn's
             histogram one), "mlp" (default: these three), and of imbalanced-learn's
             "balanced_random_forest", "easy_ensemble" and "rus_boost", which balance by

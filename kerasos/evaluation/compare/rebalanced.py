@@ -94,21 +94,12 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         if self.recalibration not in RECALIBRATIONS:
             return []
         seed = self.random_state if seed is None else seed
-        cv = StratifiedKFold(
-            min(INNER_FOLDS, np.unique(y, return_counts=True)[1].min()),
-            shuffle=True,
-            random_state=seed,
-        )
         return [
             (
-                *self.resample(
-                    X.iloc[train].reset_index(drop=True),
-                    y[train],
-                    derive_seed(seed, "inner", number),
-                ),
+                *self.resample(X.iloc[train].reset_index(drop=True), y[train], own),
                 test,
             )
-            for number, (train, test) in enumerate(cv.split(X, y))
+            for train, test, own in inner_splits(y, seed)
         ]
 
     def fit_resampled(self, X, y, X_res, y_res, inner):
@@ -121,7 +112,7 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
             for X_part, y_part, test in inner:
                 self._fit_classifier(X, X_part, y_part)
                 held_out[test] = self._trained_probabilities(X.iloc[test])
-            self.calibrator_ = _calibrator(
+            self.calibrator_ = calibrator(
                 held_out, codes, RECALIBRATIONS[self.recalibration]
             )
         self._fit_classifier(X, X_res, y_res)
@@ -220,7 +211,20 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         return X
 
 
-def _calibrator(probabilities, codes, method):
+def inner_splits(y, seed):
+    """Lists places to train on, those left out, and a seed, for each inner fold."""
+    cv = StratifiedKFold(
+        min(INNER_FOLDS, np.unique(y, return_counts=True)[1].min()),
+        shuffle=True,
+        random_state=seed,
+    )
+    return [
+        (train, test, derive_seed(seed, "inner", number))
+        for number, (train, test) in enumerate(cv.split(y, y))
+    ]
+
+
+def calibrator(probabilities, codes, method):
     """Fits scikit-learn's calibration of probabilities of rows left out."""
     passed = FrozenEstimator(_Passed().fit(probabilities, codes))
     # Two folds, for the smallest classes: what is frozen says the same in all.

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 from sklearn.datasets import load_digits
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 import kerasos
@@ -456,6 +457,8 @@ TABLE = {"X": X.reshape(len(X), -1).astype(float), "classifiers": None}
             ValueError,
             "Received: ReLU. End the model in",
         ),
+        ({"methods": ["ldam+prior_corrected"]}, ValueError, "nothing to correct"),
+        ({"methods": ["smote+isoton"]}, ValueError, "'isotonic'"),
         ({"n_jobs": 2}, ValueError, "n_jobs=None for images"),
         ({"X": np.where(X, np.nan, 0.0)}, ValueError, "must be finite"),
         ({"y": Y[:-1]}, ValueError, "one label a row"),
@@ -483,6 +486,90 @@ def test_bad_input_is_refused_before_training(change, error, words, monkeypatch)
     arguments = {"X": X, "y": Y, "methods": ["random"], "classifiers": None}
     with pytest.raises(error, match=words):
         compare(**{**arguments, **change}, verbose=0)
+
+
+def images_of(*methods, **options):
+    networks = {"net": ImageClassifier(watched, 5, batch_size=16)}
+    return Images(X, Y, list(methods), networks, None, "log_loss", 0, **options)
+
+
+def test_prior_correction_is_by_the_shares_of_the_classes(short):
+    data = images_of("random", "random+prior_corrected")
+    train, test = PAIRS[0]
+    told = []
+    for contender in data.contenders[1:]:
+        training = data.training(0, contender, train, 1)
+        told.append(data.evaluate("net", contender, training, test))
+    plain, mended = told
+    odds = plain.probabilities * np.bincount(Y[train]) / len(train)
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(mended.probabilities, expected, rtol=1e-6)
+    np.testing.assert_array_equal(mended.decided, expected.argmax(axis=1))
+    assert mended.corrected is None
+    np.testing.assert_allclose(plain.corrected, expected, rtol=1e-6)
+
+
+def log_odds(numbers, shift):
+    scores = np.exp(np.sin(np.outer(numbers, [0.1, 0.2, 0.3]) + shift))
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    return np.log(shares / (1 - shares))
+
+
+def test_recalibration_is_on_real_images_left_out(monkeypatch):
+    """Every training image is asked about once, by a network that has not seen it."""
+    data = images_of("smote+isotonic")
+    (_, contender), (train, test) = data.contenders, PAIRS[0]
+    asked, fitted = [], []
+
+    class Network:
+        def __init__(self, images):
+            self.seen = set(images[:, 0, 0, 0].tolist())
+
+        def __call__(self, images, rows):
+            numbers = images[rows][:, 0, 0, 0]
+            asked.append((self.seen, numbers.tolist()))
+            rest = numbers[:, None].astype(float) * [0.1, 0.2, 0.3]
+            return np.sin(rest + len(asked))
+
+    def trained(self, contender, spec, x, y, num_images, seed):
+        real = x[:num_images]  # what SMOTE adds comes behind
+        fitted.append((num_images, np.bincount(y).tolist()))
+        return Network(real)
+
+    monkeypatch.setattr(ImageClassifier, "trained", trained)
+    training = data.training(0, contender, train, 1)
+    told = data.evaluate("net", contender, training, test)
+    (whole, about_test), *inner = asked
+    assert whole == set(train.tolist()) and about_test == test.tolist()
+    assert len(inner) == 5 and len(fitted) == 6
+    assert sorted(sum((numbers for _, numbers in inner), [])) == train.tolist()
+    assert all(not seen & set(numbers) for seen, numbers in inner)
+    for count, labels in fitted:
+        assert len(set(labels)) == 1 and 3 * labels[0] > count
+    # Of each class, a monotonous step function of its log odds.
+    held_out = np.zeros((len(train), 3))
+    for number, (_, numbers) in enumerate(inner):
+        held_out[np.searchsorted(train, numbers)] = log_odds(numbers, number + 2)
+    columns = [
+        IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+        .fit(held_out[:, k], Y[train] == k)
+        .predict(log_odds(test, 1)[:, k])
+        for k in range(3)
+    ]
+    expected = np.stack(columns, axis=1)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(told.probabilities, expected, rtol=1e-6)
+    np.testing.assert_array_equal(told.decided, told.probabilities.argmax(axis=1))
+    assert told.corrected is None
+
+
+def test_recalibrated_networks_are_rows_of_their_own(short):
+    result = run({"a": "random+platt", "b": "none+isotonic", "c": "balanced_softmax"})
+    assert list(result.methods) == ["none", "a", "b", "c"]
+    assert result.rows[list(METRICS)].notna().all(axis=None)
+    rows = result.rows.set_index(["method", "fold"])
+    assert (rows.loc["none"].log_loss != rows.loc["b"].log_loss).all()
+    assert (rows.loc["none"].reliability_corrected == "").all()
 
 
 def test_a_sampler_must_give_back_images_of_the_same_units():
