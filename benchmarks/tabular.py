@@ -11,9 +11,12 @@ stopped. After each table `OUT/tabular.csv` gets the rows of all finished tables
 Repeated rows of a table stay in, so in `flare-F` equal rows are on both sides.
 """
 
+import dataclasses
 import os
 import pathlib
+import re
 
+import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 from harness import reporting_page, reporting_plots, reporting_ranks
@@ -30,7 +33,8 @@ _TABLES = flags.DEFINE_list("tables", None, "Names of tables; default: all.")
 _METHODS = flags.DEFINE_list(
     "methods",
     "none,class_weights,threshold,random,smote,cvae,cgan,gamo,deepsmote",
-    "As in `compare`; behind a name of a network `~filtered`, `~border` for a filter.",
+    "As in `compare`; behind a name of a network `~filtered` or `~border` for a filter "
+    "and `@0.25` for as many rows as close that share of the gap to the largest class.",
 )
 _CLASSIFIERS = flags.DEFINE_list(
     "classifiers", "logistic_regression,gradient_boosting", "As in `compare`."
@@ -60,22 +64,40 @@ SIMPLE = ("none", "class_weights", "threshold", "random", "smote")
 
 
 # What may follow the name of a method with a network, and the filter it stands for.
-FILTERS = {"filtered": SampleFilter(), "border": SampleFilter(border=0.5)}
+OWN_NAME = re.compile(r"(\w+)(?=[~@])(?:~(filtered|border))?(?:@(0?\.\d*[1-9]))?")
+FILTERS = {None: None, "filtered": SampleFilter(), "border": SampleFilter(border=0.5)}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShareOfGap:
+    """Totals of classes that are brought part of the way to the largest one."""
+
+    share: float
+
+    def __call__(self, y):
+        labels, counts = np.unique(y, return_counts=True)
+        gaps = counts.max() - counts
+        totals = counts + np.rint(self.share * gaps).astype(int)
+        return dict(zip(labels.tolist(), totals.tolist(), strict=True))
 
 
 def named_methods(names):
     """Returns a dict of names to what `compare` takes."""
     found = {}
     for name in names:
-        method, _, kind = name.partition("~")
-        if not kind:
+        parts = OWN_NAME.fullmatch(name)
+        if parts:
+            method, kind, share = parts.groups()
+            strategy = ShareOfGap(float(share)) if share else "auto"
+            found[name] = DeepOverSampler(
+                method, sampling_strategy=strategy, filter=FILTERS[kind]
+            )
+        elif "+" in name or not set(name) & set("~@"):
             found[name] = name
-        elif kind in FILTERS:
-            found[name] = DeepOverSampler(method, filter=FILTERS[kind])
         else:
             raise app.UsageError(
-                f"--methods: expected one of {list(FILTERS)} behind `~`. Received: "
-                f"{name!r}."
+                "--methods: expected behind a name ~filtered or ~border, @ and a share "
+                f"in (0, 1), or both. Received: {name!r}."
             )
     return found
 

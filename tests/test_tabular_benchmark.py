@@ -110,3 +110,29 @@ def test_codes_are_categories(script, tmp_path):
         "acc",
         "unacc",
     ]
+
+
+def test_names_of_filters_and_shares(script):
+    names = ["smote", "flow~filtered@0.25", "cvae@.5", "gamo~border", "cvae@.5+platt"]
+    found = script.named_methods(names)
+    assert found["smote"] == "smote" and found["cvae@.5+platt"] == "cvae@.5+platt"
+    quarter, half, border = (found[name] for name in names[1:4])
+    assert (quarter.method, quarter.filter.border) == ("flow", None)
+    assert (half.method, half.filter) == ("cvae", None)
+    assert (border.filter.border, border.sampling_strategy) == (0.5, "auto")
+    y = np.repeat(["a", "b", "c"], [100, 20, 61])
+    assert quarter.sampling_strategy(y) == {"a": 100, "b": 40, "c": 71}
+    assert half.sampling_strategy(y) == {"a": 100, "b": 60, "c": 81}
+    copies = script.DeepOverSampler("random", sampling_strategy=half.sampling_strategy)
+    _, y_res = copies.fit_resample(np.arange(181.0)[:, None], y)
+    assert dict(zip(*np.unique(y_res, return_counts=True), strict=True)) == {
+        "a": 100,
+        "b": 60,
+        "c": 81,
+    }
+
+
+@pytest.mark.parametrize("name", ["flow~new", "flow@", "flow@2", "flow@0.0", "flow~"])
+def test_other_names_are_refused(script, name):
+    with pytest.raises(script.app.UsageError, match="behind a name"):
+        script.named_methods([name])
