@@ -47,6 +47,13 @@ STRONG = (
     _balanced("Random+augmentation+CN", augmentation=True),
     _balanced("CNN with nothing", "none", network="cnn"),
     _balanced("CNN with random+augmentation", network="cnn", augmentation=True),
+    Method(
+        "CNN with flow+augmentation (ours)",
+        "flow",
+        {"pre_oversample": True, "sampling_steps": 10},
+        {"steps": 25_000, "batch_size": 64},
+        {"network": "cnn", "augmentation": True},
+    ),
 )
 ANCHORS = {"min_anchors": 400}
 MNIST_METHODS = (
