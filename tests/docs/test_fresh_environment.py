@@ -87,7 +87,8 @@ class Newcomer:
         done = self._run(["bash", "-ec", code], self.copy)
         log = done.stdout + done.stderr
         if done.returncode and index_is_out_of_reach(log):
-            pytest.skip(f"pip reaches no index of packages: {log[-300:]}")
+            last = [line for line in log.splitlines() if "ERROR:" in line][-1]
+            pytest.skip(f"pip reaches no index of packages: {last.strip()}")
         assert done.returncode == 0, log[-3000:]
         programs = self.copy / ".venv" / "bin"
         self.environment["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
@@ -112,10 +113,15 @@ class Newcomer:
         )
 
 
+@pytest.fixture
+def newcomer(tmp_path):
+    yield Newcomer(tmp_path)
+    shutil.rmtree(tmp_path / "project")  # pytest would keep its 3 GB
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="types into a shell of Unix")
-@pytest.mark.slow(reason="installs TensorFlow, and starts it nine times")
-def test_from_pip_install_to_a_served_generator(tmp_path):
-    newcomer = Newcomer(tmp_path)
+@pytest.mark.slow(reason="installs TensorFlow, and starts it eight times")
+def test_from_pip_install_to_a_served_generator(newcomer):
     newcomer.install(step("start.md", "pip install -e .\n")[1])
 
     newcomer.types(*step("guides/csv.md", "to_csv"))
