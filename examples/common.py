@@ -1,5 +1,6 @@
 """What the training scripts share: flags of the data, devices, callbacks, export."""
 
+import csv
 import pathlib
 import shutil
 import sys
@@ -11,6 +12,7 @@ import kerasos
 from kerasos.callbacks import AtomicBackup, SampleGrid
 from kerasos.command.training import class_counts, strategy_over
 from kerasos.evaluation.downstream import QuickClassifier
+from kerasos.files import whole_file
 from kerasos.metrics import acsa, g_mean
 from kerasos.plots import is_drawable
 
@@ -28,11 +30,35 @@ SEED = flags.DEFINE_integer("seed", 0, "Fixes the subset, the weights, the noise
 
 
 class HistoryCSV(keras.callbacks.CSVLogger):
-    """Keras's logger, with a column for each value, whatever the first stage logs."""
+    """Keras's logger, with a column for each value, whatever the first stage logs.
+
+    With `append` an epoch that is trained again, since the run was killed after its row
+    and before its backup, has the later row alone.
+    """
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.keys = self.model.tracked
+        self.keys, self.begun = self.model.tracked, False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Only here is the first epoch known: the backup says it after all have begun.
+        if not self.begun and self.append:
+            self.csv_file.close()
+            self.append_header = not self.keep_rows_before(epoch)
+            self.csv_file = open(self.filename, "a", newline="", encoding="utf-8")
+        self.begun = True
+
+    def keep_rows_before(self, epoch):
+        """Drops rows of later epochs, and one cut off; returns whether any is left."""
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if len(row) == len(header) and int(row[0]) < epoch]
+        with (
+            whole_file(self.filename, "The history") as draft,
+            open(draft, "w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows([header, *kept] if kept else [])
+        return bool(kept)
 
 
 def load():

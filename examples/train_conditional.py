@@ -46,7 +46,9 @@ flags.adopt_module_key_flags(common)
 _METHOD = flags.DEFINE_enum("method", "cvae", list(PLANS), "What to train.")
 _OUTPUT = flags.DEFINE_string("output_dir", "conditional_output", "Folder to write.")
 _PRE = flags.DEFINE_bool(
-    "pre_oversample", False, "The R- variants; not for bagan and cwae."
+    "pre_oversample",
+    None,
+    "The R- variants; not for bagan and cwae. Default: flow of images alone.",
 )
 _EPOCHS = flags.DEFINE_integer(
     "epochs", None, "Default: the paper's. Of methods with stages: of the first."
@@ -54,18 +56,18 @@ _EPOCHS = flags.DEFINE_integer(
 _BATCH = flags.DEFINE_integer("batch_size", None, "Default: the paper's.")
 
 
-def plan(num_samples):
+def plan(x):
     """Returns (batch size, epochs), of methods with stages those of the first."""
     batch, epochs, epochs_on_copies = PLANS[_METHOD.value]
-    batch = min(_BATCH.value or batch, num_samples)
-    if _PRE.value:
+    batch = min(_BATCH.value or batch, len(x))
+    if _PRE.value or (_PRE.value is None and _METHOD.value == "flow" and x.ndim > 2):
         if _METHOD.value in ("bagan", "cwae"):
             raise app.UsageError(
                 f"{_METHOD.value} has no R- variant: leave --pre_oversample out."
             )
         epochs = epochs_on_copies
     if _METHOD.value == "cdcgan":
-        epochs = -(-CDCGAN_STEPS // (num_samples // batch))
+        epochs = -(-CDCGAN_STEPS // (len(x) // batch))
     if common.SMOKE.value:
         epochs = 1
     return batch, _EPOCHS.value or epochs
@@ -75,15 +77,15 @@ def main(_):
     output = pathlib.Path(_OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)
     (x, y), test = common.load()
-    batch, epochs = plan(len(x))
+    batch, epochs = plan(x)
     options, total = {}, epochs
     if _METHOD.value == "bagan":
         options, total = {"ae_epochs": epochs}, 2 * epochs
     if _METHOD.value == "two_stage_cvae":
         options = {"vae_epochs": epochs, "latent_epochs": 2 * epochs}
         total = 3 * epochs
-    if _PRE.value:
-        options["pre_oversample"] = True
+    if _PRE.value or _METHOD.value == "flow":
+        options["pre_oversample"] = _PRE.value
     model = common.build(kerasos.get_method(_METHOD.value), x, y, options)
     data = kerasos.data.batches(x, y, batch, seed=common.SEED.value)
     watchers = common.callbacks(model, x, y, output)

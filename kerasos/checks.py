@@ -24,10 +24,23 @@ import numpy as np
 
 
 def nearest_name(name, choices):
-    """Returns the entry of `choices` spelt most like `name`, or `None`."""
+    """Returns the entry of `choices` spelt most like `name`, or `None`.
+
+    Of a number it is the one of the same value: 1 for 10 would be no help.
+    """
+    if (value := _number(name)) is not None:
+        same = (choice for choice in choices if _number(choice) == value)
+        return next(same, None)
     by_lower = {str(choice).lower(): choice for choice in choices}
     match = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[match[0]] if match else None
+
+
+def _number(name):
+    try:
+        return float(name)
+    except (TypeError, ValueError):
+        return None
 
 
 def unknown_name_message(kind, name, choices, where=None):

@@ -14,7 +14,6 @@ import os
 import pathlib
 import platform
 import re
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ import tensorflow as tf
 
 from kerasos import plots
 from kerasos.annotations import PathLike
-from kerasos.files import writing
+from kerasos.files import work_folder, writing
 from kerasos.version import __version__
 
 CARD = "card.json"
@@ -48,8 +47,9 @@ def export_model(
     - `classify(inputs)` -> `probabilities`, `classes`, where the method trains a
       classifier.
 
-    The version is built beside its place and then renamed, since the server
-    polls the folder. Optimizers and networks no signature uses stay behind.
+    The version is built beside its place, in a hidden folder, and then renamed, since
+    the server polls the folder. What an export that was killed has left there, the next
+    one removes. Optimizers and networks no signature uses stay behind.
 
     Args:
         model: An `OversamplingModel`.
@@ -143,8 +143,7 @@ def _write_version(parent, version, module, signatures, requests, described, dra
     with contextlib.ExitStack() as stack:
         with writing(target, "The export"):
             parent.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.TemporaryDirectory(dir=parent, prefix=".export-")
-            work = pathlib.Path(stack.enter_context(folder))
+            work = stack.enter_context(work_folder(parent, ".export-"))
             built = work / "version"
             try:
                 tf.saved_model.save(module, built, signatures=signatures)

@@ -4,11 +4,19 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
+import tempfile
 import zipfile
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 DRAFT = "draft_"  # begins the name of what is not complete
+_LOCK = "lock"  # in a folder of work, held by the process that works there
 _LARGEST_PACKED = 1 << 28  # bytes that any archive may unpack to
 _MOST_PACKED = 100  # times its own size, beyond that
 
@@ -48,6 +56,45 @@ def whole_file(path, what="The file"):
         finally:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def work_folder(parent, prefix):
+    """Yields a new folder to build something in, which is removed afterwards.
+
+    A process that is killed leaves its folder. The next call removes it: a file in it
+    is locked, and the system gives up the lock of a process that has ended. Where the
+    system knows no locks the folders stay.
+
+    Args:
+        parent: Folder, on the disk where the result will have its place.
+        prefix: String that the names of these folders begin with, and no others.
+
+    Example:
+
+    >>> with work_folder("saved_models", ".export-") as work:
+    ...     (work / "card.json").write_text("{}")
+    """
+    for lock in pathlib.Path(parent).glob(f"{prefix}*/{_LOCK}"):
+        with contextlib.suppress(OSError), open(lock, "rb+") as file:
+            _take(file)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = tempfile.TemporaryDirectory(
+        dir=parent, prefix=prefix, ignore_cleanup_errors=True
+    )
+    with folder as name, open(pathlib.Path(name, f"{DRAFT}{_LOCK}"), "wb") as file:
+        work = pathlib.Path(name)
+        with contextlib.suppress(OSError):
+            _take(file)
+            os.rename(file.name, work / _LOCK)  # others see it locked, or not at all
+        yield work
+
+
+def _take(file):
+    """Locks an open file; raises `OSError` where another process has done so."""
+    if fcntl is None:
+        raise OSError(errno.ENOTSUP, "no locks")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def check_writable(folder, what="The file"):

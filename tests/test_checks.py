@@ -39,6 +39,13 @@ def test_nearest_name_ignores_case_and_gives_up_when_far():
     assert "mean" not in unknown_name_message("method", "xyzzy", ["gamo", "cvae"])
 
 
+def test_numbers_are_near_by_value_and_not_by_spelling():
+    assert nearest_name("10", ["1", "100", "20"]) is None
+    assert nearest_name(3, ["13", "3.0"]) == "3.0"
+    assert nearest_name("1e2", [1, 100]) == 100
+    assert nearest_name("v10", ["v1", "w2"]) == "v1"  # no number
+
+
 def test_unknown_option_names_the_nearest_and_the_place():
     check_options({"rows": 1}, ["rows", "latent_dim"], "GAMO.from_data")
     with pytest.raises(TypeError) as error:

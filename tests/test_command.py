@@ -378,6 +378,19 @@ def test_pictures_are_trained_and_sampled_by_name(parts, capsys):
     assert "Did you mean 'crack'?" in wrong
 
 
+def test_a_label_is_not_mistaken_for_another_number():
+    def told(label, names, allowed):
+        with pytest.raises(ValueError) as caught:
+            saved.codes_of([label], names, allowed)
+        return str(caught.value)
+
+    assert told("10", None, [0, 1, 2]).endswith("Expected one of: '0', '1', '2'.")
+    assert "mean" not in told("2018", [2009, 2019], [0, 1])
+    assert told("1", [0.0, 1.0], [0, 1]).endswith("Did you mean '1.0'?")
+    assert told("benig", ["benign", "malignant"], [0, 1]).endswith("mean 'benign'?")
+    assert saved.codes_of(["1.0"], [0.0, 1.0], [0, 1]) == [1]
+
+
 def test_a_data_set_is_thinned_out(parts):
     x = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), "uint8")
     y = np.arange(40) % 2
@@ -392,8 +405,32 @@ def test_files_of_other_makers_are_refused(shop):
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     network.save("net.keras")
     assert "holds no method of kerasos" in message(["sample", "net.keras"])
-    joblib.dump([1], "list.joblib")
-    assert "no generator of a table" in message(["export", "list.joblib", "out"])
+
+
+class Tells:
+    """Loaded from a pickle, it leaves a file."""
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path("ran"),)
+
+
+@pytest.mark.parametrize(
+    ("write", "received"),
+    [
+        (lambda path: joblib.dump(Tells(), path), "pathlib.Path"),
+        (lambda path: joblib.dump({"sampler": Tells()}, path), "sampler.pathlib"),
+        (lambda path: joblib.dump(Tells(), path, compress=3), "no pickle"),
+        (lambda path: joblib.dump([1], path), "no pickle"),
+        (lambda path: pathlib.Path(path).write_text("age,churned\n"), "no pickle"),
+        (lambda path: pathlib.Path(path).write_bytes(b""), "no pickle"),
+    ],
+)
+def test_a_table_of_other_makers_is_refused_before_it_runs(write, received, shop):
+    write("other.joblib")
+    told = message(["export", "other.joblib", "out"])
+    assert "other.joblib is no generator of a table, and was not loaded" in told
+    assert f"Received: {received}" in told
+    assert not pathlib.Path("ran").exists()
 
 
 def test_a_balanced_table_is_trained_on_too(shop):

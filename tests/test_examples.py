@@ -11,8 +11,10 @@ import pytest
 import script_module
 import tensorflow as tf
 from absl import flags
+from resuming import Crash
 
 import kerasos
+from kerasos.callbacks import AtomicBackup
 from kerasos.export import load_card
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -85,6 +87,39 @@ def test_the_verdict_follows_from_the_scores(quickstart, gamo, smote, words):
     values = scores(none=np.zeros(len(gamo)), gamo=gamo, smote=smote)
     text = quickstart.verdict(values)
     assert re.search(words, text), text
+
+
+@pytest.mark.parametrize("killed_in", [0, 2])
+def test_a_resumed_history_has_each_epoch_once(killed_in, tmp_path):
+    x, y = np.arange(24.0).reshape(8, 3) / 24, np.arange(8) % 2
+    data = kerasos.data.batches(x, y, 4, seed=0)
+    path, unbroken = tmp_path / "history.csv", tmp_path / "unbroken.csv"
+    with script_module.loaded(ROOT / "examples" / "common.py") as common:
+
+        def fit(path, *crash, append):
+            keras.utils.set_random_seed(0)
+            model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+            model.compile("sgd", "mse", run_eagerly=True)
+            model.tracked = ["loss"]
+            history = common.HistoryCSV(path, append=append)
+            backup = AtomicBackup(tmp_path / f"backup_{path.stem}", data=data)
+            calls = [history, *crash, backup]
+            try:
+                model.fit(data, epochs=4, verbose=0, shuffle=False, callbacks=calls)
+            finally:
+                history.csv_file.close()
+
+        with pytest.raises(KeyboardInterrupt):
+            fit(path, Crash(killed_in), append=False)
+        told = path.read_text()
+        assert len(rows(path)) == killed_in + 1
+        # The later run is right; and a row that was cut off is none.
+        told = re.sub(rf"(?m)^{killed_in},.*", f"{killed_in},7.5", told)
+        path.write_text(told + "3,")
+        fit(path, append=True)
+        fit(unbroken, append=False)
+    assert [row["epoch"] for row in rows(path)] == ["0", "1", "2", "3"]
+    assert path.read_text() == unbroken.read_text()
 
 
 @slow

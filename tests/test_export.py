@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tiny_model import TinyModel
 
+import kerasos
 from kerasos.export import (
     export_model,
     load_card,
@@ -233,6 +234,39 @@ def test_from_latent_refuses_labels_that_the_model_does_not_generate(tmp_path):
         with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
             ask([1, wrong])
         np.testing.assert_array_equal(ask([1, 2])["samples"], expected)
+
+
+# Works beside exports until it is killed; without TensorFlow, and so at once.
+WORKING = """
+import importlib.util, pathlib, sys, time
+spec = importlib.util.spec_from_file_location("files", sys.argv[1])
+files = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(files)
+with files.work_folder(sys.argv[2], ".export-") as work:
+    (work / "version").mkdir()
+    print("working", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_a_killed_export_left_is_removed_and_a_living_one_kept(tmp_path):
+    def hidden():
+        return list(tmp_path.glob(".*"))
+
+    model = TinyModel(with_classifier=False)
+    command = [sys.executable, "-c", WORKING, kerasos.files.__file__, tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as another:
+        try:
+            assert another.stdout.readline() == "working\n"
+            assert export_model(model, tmp_path, samples=False).endswith("1")
+            (left,) = hidden()
+            assert (left / "version").is_dir()
+        finally:
+            another.kill()
+    assert hidden() == [left]
+    assert export_model(model, tmp_path, samples=False).endswith("2")
+    assert not hidden()
 
 
 def test_features_and_tables_are_exported_without_a_picture(tmp_path):

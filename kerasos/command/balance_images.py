@@ -19,13 +19,13 @@ A run that was killed goes on with `--resume`.
 import csv
 import pathlib
 import shutil
-import tempfile
 
 import numpy as np
 from absl import flags
 
 from kerasos.checks import unknown_name_message
 from kerasos.command import package, pictures
+from kerasos.files import work_folder
 
 ARGUMENTS = {"folder": False}
 PER_CLASS = 8  # real pictures of each class beside the generated ones
@@ -66,8 +66,7 @@ def run(options):
 
     method = method_for_images(options.method)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".balance-") as work:
-        work = pathlib.Path(work)
+    with work_folder(output.parent, ".balance-") as work:
         folder = options.folder or draw_defects(work / "drawn", sides, options.seed)
         x, y, names = pictures.read_folder(folder, sides, options.grey)
         model = train_images(

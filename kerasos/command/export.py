@@ -6,7 +6,8 @@
 writes `saved_models/digits/1`, the next time `2`, and beside it `card.json` (what it
 is) and, for pictures, `samples.png`. Signatures take labels and seeds; the card lists
 them. That of a table gives the encoded row, between -1 and 1, whose columns the card
-names; `kerasos sample` gives the columns of your file.
+names; `kerasos sample` gives the columns of your file. Load `.joblib` files only from
+people you trust: loading one runs the code in it.
 """
 
 import pathlib

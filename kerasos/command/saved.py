@@ -4,14 +4,21 @@ A `.keras` file holds networks and numbers, and Keras loads it in safe mode. Tha
 table is a pickled dict, because columns and their types come back by the sampler's
 encoder: `{"sampler": a fitted DeepOverSampler, "target": name, "columns": names in
 order, "dtype": of the labels, "form": keyword arguments of a CSV file}`. Loading a
-pickle runs the code in it, so such a file must come from somebody you trust.
+pickle runs the code in it, so such a file must come from somebody you trust. Files that
+do not begin as ours do are not loaded: that is against mistakes, and no protection, as
+whatever begins so may go on with any code.
 """
 
+import itertools
 import pathlib
+import pickletools
 
 from kerasos.checks import unknown_name_message
 
 TABLE, NETWORK = ".joblib", ".keras"
+# What a table's file names first, and how far into it that is at most.
+_BEGINNING = ["sampler", "kerasos.over_sampling.deep", "DeepOverSampler"]
+_OPCODES = 20
 
 
 def check_model(path):
@@ -42,12 +49,15 @@ def load_model(path):
     if path.suffix == TABLE:
         import joblib
 
-        table = joblib.load(path)
-        if not isinstance(table, dict) or "sampler" not in table:
+        if (names := _first_names(path))[: len(_BEGINNING)] != _BEGINNING:
+            what = ".".join(names[:2]) if names else "no pickle"
             raise ValueError(
-                f"{path} is no generator of a table. Expected what `kerasos train` "
-                f"wrote. Received: {type(table).__name__}."
+                f"{path} is no generator of a table, and was not loaded: loading a "
+                f"{TABLE} file runs the code in it. Expected what `kerasos train` of a "
+                f"CSV file wrote. Received: {what}. If you trust it, `joblib.load` in "
+                "Python shows what it is."
             )
+        table = joblib.load(path)
         return table["sampler"].model_, table
     model = keras.saving.load_model(path)
     if not isinstance(model, OversamplingModel):
@@ -56,6 +66,18 @@ def load_model(path):
             f"`model.save` wrote. Received: {type(model).__name__}."
         )
     return model, None
+
+
+def _first_names(path):
+    """Lists the words at the beginning of a pickle, whose code is not run."""
+    names = []
+    with open(path, "rb") as file:
+        try:
+            for _, word, _ in itertools.islice(pickletools.genops(file), _OPCODES):
+                names += [word] if isinstance(word, str) else []
+        except ValueError:  # no pickle, from there on
+            pass
+    return names
 
 
 def codes_of(texts, names, allowed):

@@ -175,8 +175,6 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         options: `{name: Option}` of `from_data`, with default and what it may be.
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
-        drawn_alike: Of which data `DeepOverSampler` trains it on as many of each class,
-            where there is the option `pre_oversample`.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps; `default_row_steps` are the
@@ -184,6 +182,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
+            None: nobody asked; `batch_balance` says what is done where the data allow.
         num_codes: Codes that a sample takes beside noise and label; 0 for most.
         players: Names of the optimizers that `compile` has built.
     """
@@ -193,14 +192,13 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     trains_classifier = False
     options = Options()
     numeric = "normal"
-    drawn_alike: tuple[str, ...] = ("tables",)
     takes_tables = False
     default_steps = (1_000, 20_000)
     default_passes = 50
     default_row_steps: tuple[int, int] | None = None
     model_range: tuple[float, float] = (-1.0, 1.0)
     stages: tuple[str, ...] = ("train",)
-    pre_oversample = False
+    pre_oversample: bool | None = False
     num_codes = 0
 
     def __new__(cls, *args, **kwargs):

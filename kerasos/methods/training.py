@@ -45,6 +45,12 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
             "Received: y=None."
         )
+    if not shuffle and model.batch_balance and model.pre_oversample is None:
+        raise ValueError(
+            "Classes are drawn alike, at random, so there is no order to keep. "
+            "Expected: shuffle=True. Received: shuffle=False. Leave it out, or build "
+            "the model with `pre_oversample=False`, which takes rows as they come."
+        )
     check_form(x, y)
     x, y = np.asarray(x), np.asarray(model.spec.codes_of(y))
     model.spec.check_compatible(x, y)
@@ -96,7 +102,11 @@ def checked_validation(model, data):
 def in_balance(model, dataset):
     """Returns the dataset that the model trains on."""
     if model.batch_balance:
-        dataset = rebalanced(dataset, model.batch_balance) or _refuse(model, dataset)
+        balanced = rebalanced(dataset, model.batch_balance)
+        if balanced is None and model.pre_oversample is None:  # nobody asked for it
+            _warn_of_shares(model, dataset)
+            balanced = dataset
+        dataset = balanced or _refuse(model, dataset)
     if model.uniform_from is not None:
         balanced = uniform_from(dataset, model.uniform_from)
         dataset = balanced or _refuse(model, dataset)
@@ -130,13 +140,27 @@ def even_batches(model, dataset):
     return dataset.map(cut)
 
 
+def _warn_of_shares(model, dataset):
+    counts = model.spec.class_counts
+    if len(set(counts)) > 1:
+        warnings.warn(
+            f"Classes are drawn as often as they come, {min(counts)} to {max(counts)} "
+            f"samples each, because rows of a {type(dataset).__name__} cannot be "
+            "repeated: more samples of rare classes will look like others. Train on "
+            "arrays or on a dataset of `kerasos.data.batches`, or build the model with "
+            "`pre_oversample=False`.",
+            stacklevel=4,
+        )
+
+
 def _refuse(model, dataset):
     what = "`real_sampling='balanced'` draws rows"
     way = "take `real_sampling='natural'`"
     if model.pre_oversample:
         what = "`pre_oversample=True` repeats rows"
         way = (
-            "balance your dataset yourself and build the model without `pre_oversample`"
+            "balance your dataset yourself and build the model with "
+            "`pre_oversample=False`"
         )
     raise ValueError(
         f"{what} of the smaller classes, which needs the rows. Expected arrays, or "

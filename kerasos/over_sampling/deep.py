@@ -102,8 +102,8 @@ class DeepOverSampler(BaseOverSampler):
     5,000 columns at most; sparse matrices are made dense for it. Numbers that are codes
     belong into a categorical column: `frame.astype({"zip": "category"})`. One-hot
     columns, as of `pandas.get_dummies`, stay one-hot.
-    Methods with the option `pre_oversample` learn tables with it, "flow" images, too:
-    their batches hold as many rows of each class (R- variants of Fajardo et al.).
+    Methods with the option `pre_oversample` learn tables with it: their batches hold as
+    many rows of each class (R- variants of Fajardo et al.). "flow" does so with images.
     For networks whose `numeric` is "linear" numbers are scaled affinely, so a sample
     between real rows is a convex combination of them, rounded where the column holds
     whole numbers; a category is the one with most weight among the parents. Other
@@ -335,9 +335,8 @@ class DeepOverSampler(BaseOverSampler):
             params = {**self._stage_epochs(method, len(x)), **params}
             if self.encoder_ is not None:
                 params.setdefault("value_range", (-1.0, 1.0))
-            kind = "images" if self.encoder_ is None else "tables"
-            if "pre_oversample" in method.options and kind in method.drawn_alike:
-                params.setdefault("pre_oversample", True)
+                if "pre_oversample" in method.options:
+                    params.setdefault("pre_oversample", True)
         self._warn_of_single_samples(codes)
         with warnings.catch_warnings():
             # Said above in the user's labels; and rows of a table do repeat.

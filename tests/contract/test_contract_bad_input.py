@@ -142,6 +142,7 @@ BAD_FIT = {
 
 
 @pytest.mark.filterwarnings("ignore:1 epochs end before the stage")
+@pytest.mark.filterwarnings("ignore:Classes are drawn as often as they come")
 @each_full_network
 @pytest.mark.parametrize("spoiler", BAD_FIT)
 def test_bad_data_are_refused_by_fit_before_any_step(case, runs, spoiler):

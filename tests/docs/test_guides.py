@@ -55,6 +55,8 @@ def test_commands_are_known(page, monkeypatch):
                 assert arguments[1] == "-e"
                 extra = EXTRAS.fullmatch(arguments[2])[1]
                 assert extra is None or extra in given["extras_require"]
+        elif arguments[:2] == ["-m", "venv"] or program == "source":
+            assert command in ("python -m venv .venv", "source .venv/bin/activate")
         elif program == "python":
             script, *flags = arguments
             source = (ROOT / script).read_text() + text_of(ROOT / "examples/common.py")

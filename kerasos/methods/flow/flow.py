@@ -32,11 +32,12 @@ For tables:
 
 For images, all of them options:
 - The network is a U-Net (`unet.py`), and the label is dropped in a tenth of the rows.
+- Classes are drawn alike (`pre_oversample=None`), unless `class_balance` is set.
 - `augment` changes images and tells the network how, so that samples, for which it is
   told of no change, look as the data do (Karras et al., NeurIPS 2022, appendix F.2).
 - `class_balance` pulls the field of each class towards that of a class drawn alike
   (Qin et al., Class-Balancing Diffusion Models, CVPR 2023, algorithm 1), more so near
-  the noise; with it, leave `pre_oversample` out, as they do.
+  the noise. Classes are then drawn as often as they come, as they do.
 """
 
 import math
@@ -74,9 +75,9 @@ class FlowMatching(ConditionalModel):
     `validation_data` with `keras.callbacks.EarlyStopping("val_loss")` says when.
 
     Rows keep correlations, spread, missing rates and categories of their class.
-    Images of rare classes need `pre_oversample`, or else more of them show another
-    class; classes below ten images are learnt by heart. `docs/flow_images.md` has what
-    was measured.
+    Images of rare classes need `pre_oversample`, their default, or else more of them
+    show another class; classes below ten images are learnt by heart.
+    `docs/flow_images.md` has what was measured.
 
     Args:
         network: Keras model from `[samples, time, labels]`, `(batch, num_features)` or
@@ -98,7 +99,11 @@ class FlowMatching(ConditionalModel):
         sampling_steps: Steps of Heun's method from noise to sample, with two velocities
             each. May be set on a trained model.
         pre_oversample: As `CVAE`: `fit` repeats random rows of the smaller classes
-            until all have n_max, so that classes are drawn alike. Default False.
+            until all have n_max, so that classes come alike, and an epoch is longer.
+            Default None: images come alike, too, unless `class_balance` is set; each
+            draws its class and then one of it, and an epoch stays as long. That takes
+            arrays or `kerasos.data.batches`: on other datasets `fit` warns and trains
+            on them as they are. Rows of a table come as they are.
         seed: Integer behind all noise of training.
         **kwargs: `model_range`, `column_mean`, `column_scale`, `name`.
 
@@ -107,7 +112,7 @@ class FlowMatching(ConditionalModel):
 
     Example:
 
-    >>> model = kerasos.FlowMatching.from_data(x, y, seed=0, pre_oversample=True)
+    >>> model = kerasos.FlowMatching.from_data(x, y, seed=0)
     >>> model.fit(kerasos.data.batches(x, y, 32), epochs=50)
     >>> x_res, y_res, is_synthetic = model.oversample(x, y)
 
@@ -116,7 +121,6 @@ class FlowMatching(ConditionalModel):
         ICLR 2023.
     """
 
-    drawn_alike = ("images", "tables")
     default_steps = (2_000, 10_000)
     default_row_steps = (500, 5_000)  # more of them approach copies of rare rows
     default_passes = 10
@@ -133,6 +137,7 @@ class FlowMatching(ConditionalModel):
         class_balance: NonNegative = 0.0,
         augment: Share = 0.0,
         sampling_steps: Count = 25,
+        pre_oversample: bool | None = None,
         **kwargs,
     ):
         shape = network.output_shape[1:]
@@ -144,6 +149,7 @@ class FlowMatching(ConditionalModel):
         self.class_balance = class_balance
         self.augment = augment
         self.sampling_steps = sampling_steps
+        self.pre_oversample = pre_oversample
         self.decoder_shape = shape
         self._check_guidance()
         _check_augment(augment, self.spec)
@@ -177,7 +183,7 @@ class FlowMatching(ConditionalModel):
         class_balance=0.0,
         augment=0.0,
         sampling_steps=25,
-        pre_oversample=False,
+        pre_oversample=None,
         value_range: tuple[float, float] | None = None,
         label_names: Sequence[str] | None = None,
     ) -> Self:
@@ -237,6 +243,12 @@ class FlowMatching(ConditionalModel):
             of_rows = Adam(2e-3, weight_decay=1e-2)
             g_optimizer = Adam(2e-3) if self.spec.is_image else of_rows
         self.compile_players({"g_optimizer": g_optimizer}, **kwargs)
+
+    @property
+    def batch_balance(self):
+        if self.pre_oversample is None:
+            return self.spec.is_image and not self.class_balance
+        return super().batch_balance
 
     def player_variables(self):
         return {"g_optimizer": self.network.trainable_variables}

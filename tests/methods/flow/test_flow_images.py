@@ -304,6 +304,68 @@ def test_augmented_images_come_at_their_rate_and_samples_are_told_of_none():
         np.testing.assert_array_equal(told, [[1, 0, 0, 0, 0, 0, 0], [0, 1] + 5 * [0]])
 
 
+# How often classes are drawn.
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "alike"),
+    [
+        (two_kinds_of_images, {}, True),
+        (two_kinds_of_images, {"class_balance": 0.5}, False),
+        (two_kinds_of_images, {"class_balance": 0.5, "pre_oversample": True}, "copies"),
+        (two_kinds_of_images, {"pre_oversample": False}, False),
+        (rows, {}, False),
+        (rows, {"pre_oversample": True}, "copies"),
+    ],
+)
+def test_of_what_classes_are_drawn_alike(data, options, alike):
+    x, y = data()
+    network = Listening(x.shape[1:])
+    model = FlowMatching(network, spec=DataSpec.of(x, y), seed=0, **options)
+    assert model.batch_balance is alike or model.batch_balance == alike == "copies"
+
+
+def test_a_file_keeps_whether_it_was_asked_for(tmp_path):
+    for asked, alike in ((None, True), (False, False)):
+        model, _ = make_flow(pre_oversample=asked)
+        model.save(tmp_path / "flow.keras")
+        loaded = keras.saving.load_model(tmp_path / "flow.keras")
+        assert loaded.pre_oversample is asked and loaded.batch_balance == alike
+
+
+def shares_of(model, network):
+    """Share of each class in what the network was told, and forgets it."""
+    told = np.concatenate(network.told).mean(axis=0)
+    network.told.clear()
+    return told.tolist()
+
+
+def test_classes_of_images_are_drawn_alike_where_the_data_allow_it():
+    model, network, (x, y) = listening_flow(draws=1)
+    x, y = x.numpy(), y.numpy()
+    assert np.bincount(y).tolist() == [20, 8]
+    alike = pytest.approx([0.5, 0.5], abs=4 * 0.5 / np.sqrt(5 * 28))
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0)
+    assert int(model.steps_done) == 5 * 7  # epochs as long as ever
+    assert shares_of(model, network) == alike
+    model.fit(kerasos.data.batches(x, y, 4), epochs=5, verbose=0)
+    assert shares_of(model, network) == alike
+    with pytest.raises(ValueError, match="no order to keep.*shuffle=False.*Leave it"):
+        model.fit(x, y, shuffle=False)
+    own = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    with pytest.warns(
+        UserWarning, match="drawn as often as they come, 8 to 20 .*or bu"
+    ):
+        model.fit(own, epochs=1, verbose=0)
+    assert shares_of(model, network) == pytest.approx([20 / 28, 8 / 28])
+    model.pre_oversample = False
+    model.fit(own, epochs=1, verbose=0)
+    assert shares_of(model, network) == pytest.approx([20 / 28, 8 / 28])
+    model.pre_oversample = True
+    with pytest.raises(ValueError, match="build the model with `pre_oversample=False`"):
+        model.fit(own, epochs=1, verbose=0)
+
+
 # Guidance.
 
 
@@ -362,9 +424,7 @@ def test_no_guidance_costs_one_evaluation_of_the_network(guidance, calls):
 
 def test_it_learns_which_bar_is_bright():
     x, y = images(counts=(24, 9, 5))
-    model = FlowMatching.from_data(
-        x, y, seed=0, width=16, draws=1, sampling_steps=8, pre_oversample=True
-    )
+    model = FlowMatching.from_data(x, y, seed=0, width=16, draws=1, sampling_steps=8)
     model.compile(keras.optimizers.Adam(3e-3), steps_per_execution=20)
     data = kerasos.data.batches(x, y, 32, seed=0, steps_per_epoch=40)
     losses = model.fit(data, epochs=4, verbose=0).history["loss"]
@@ -389,7 +449,7 @@ def test_an_image_sampler_by_name_balances_a_stack():
     assert x_res.shape == (40, 8, 8, 1) and x_res.dtype == x.dtype
     assert np.bincount(y_res).tolist() == [20, 20]
     np.testing.assert_array_equal(x_res[:26], x)
-    assert sampler.model_.pre_oversample  # unlike those of other methods of images
+    assert sampler.model_.batch_balance is True  # unlike others' of images
 
 
 @pytest.mark.parametrize(
