@@ -75,12 +75,8 @@ class Newcomer:
         self.copy, self.folder = place / "project", place / "work"
         self.folder.mkdir()
         self.environment = {k: v for k, v in os.environ.items() if not OURS.match(k)}
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")
-        for name in filter(None, names):
-            if (ROOT / name).is_file():
-                (self.copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, self.copy / name)
+        made = (".*", "__pycache__", "*.egg-info", "build", "dist", "generated")
+        shutil.copytree(ROOT, self.copy, ignore=shutil.ignore_patterns(*made))
 
     def install(self, code):
         """Runs the page's lines in the copy; they make the environment `.venv`."""
