@@ -14,6 +14,8 @@ file, with the device's name:
 - `ms`: a step, in the best epoch of a stage; `product_ms`, `convolution_ms`: a product
   of 2048x2048 matrices and a 3x3 convolution of 64 images of 28x28x64, measured before
   each method, for the machine's moment;
+- `compiled`: by XLA, which GAMO takes on a processor from 2,000 steps on only:
+  `--jit_compile=true` measures such a run;
 - `finite`: all losses; `vars_on`: devices of the variables;
 - `kernels`: instructions of the step's program as XLA compiles it for this device that
   start a kernel, those in loops once, `fusions` of them fused. `whole` says whether a
@@ -269,13 +271,13 @@ def check(row, entry, data, devices):
             model.compile(jit_compile=_JIT.value == "true")
     row["build_s"] = round(time.perf_counter() - started, 2)
     row["parameters"] = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    row["compiled"] = bool(model.jit_compile)
     clock = Clock(_STEPS.value)
     epochs = 2 * len(model.stages)
     batches = kerasos.data.batches(
         *data, batch, seed=_SEED.value, steps_per_epoch=_STEPS.value
     )
     history = model.fit(batches, epochs=epochs, verbose=0, callbacks=[clock]).history
+    row["compiled"] = bool(model.uses_jit)
     row["first_step_s"] = by_stage(clock.first, model.stages)
     times = {stage: round(value, 2) for stage, value in clock.milliseconds.items()}
     row["ms"] = by_stage(times, model.stages)

@@ -38,27 +38,39 @@ STEPS_PER_EPOCH = 50
 BATCH_SIZE = 32
 
 
-def train_classifier(method, x, y, seed, callback):
-    """Balances the data, then trains the classifier of the GAMO paper on them."""
-    classifier = gamo_classifier(kerasos.data.DataSpec.of(x, y), seed=seed)
+def make_classifier(spec):
+    """Returns the classifier of the GAMO paper, which all methods train in turn."""
+    classifier = gamo_classifier(spec)
+    classifier.optimizer.build(classifier.trainable_variables)
+    # XLA pays off in long runs only: its compilation alone takes a second.
+    classifier.jit_compile = False
+    classifier.steps_per_execution = 20
+    return classifier
+
+
+def train_classifier(classifier, method, x, y, seed, callback):
+    """Balances the data, then trains the classifier on them from the start.
+
+    The same object each time, since Keras would trace a new one's step anew.
+    """
+    fresh = gamo_classifier(kerasos.data.DataSpec.of(x, y), seed=seed)
+    fresh.optimizer.build(fresh.trainable_variables)
+    classifier.set_weights(fresh.get_weights())
+    classifier.optimizer.set_weights(fresh.optimizer.variables)
     sampler = kerasos.get_method(method).from_data(x, y, seed=seed)
     x, y, _ = sampler.oversample(x, y)
     # Twice the steps of GAMO, whose classifier is updated twice in each of its own.
     steps = 2 * STEPS_PER_EPOCH
     data = kerasos.data.batches(x, y, BATCH_SIZE, seed=seed, steps_per_epoch=steps)
-    # XLA pays off in long runs only: its compilation alone takes a second.
-    classifier.jit_compile = False
-    classifier.steps_per_execution = 20
     classifier.fit(
         data, epochs=_EPOCHS.value, verbose=0, shuffle=False, callbacks=[callback]
     )
-    return classifier
 
 
 def train_gamo(x, y, seed, callback):
     """Trains GAMO with the settings that are fastest for a run this short."""
     model = kerasos.GAMO.from_data(x, y, seed=seed, g_update="joint")
-    model.compile(jit_compile=False)
+    model.compile(jit_compile=False, steps_per_execution=10)
     data = kerasos.data.batches(
         x, y, BATCH_SIZE, seed=seed, steps_per_epoch=STEPS_PER_EPOCH
     )
@@ -168,10 +180,12 @@ def main(_):
     bar = keras.utils.Progbar(runs * _EPOCHS.value, unit_name="epoch")
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.add(1))
     scores = {method: np.empty((_SEEDS.value, 2)) for method in METHODS}
+    classifier = None
     for seed in range(_SEEDS.value):
         (x, y), test = kerasos.data.load("digits", class_counts=_RATIO.value, seed=seed)
+        classifier = classifier or make_classifier(kerasos.data.DataSpec.of(x, y))
         for method in METHODS[:-1]:
-            classifier = train_classifier(method, x, y, seed, callback)
+            train_classifier(classifier, method, x, y, seed, callback)
             scores[method][seed] = score(classifier, *test)
         model = train_gamo(x, y, seed, callback)
         scores["gamo"][seed] = score(model.classifier, *test)

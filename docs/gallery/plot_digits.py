@@ -8,8 +8,7 @@ thinned out until the largest class has 20 times as many images as the smallest.
 """
 
 # %%
-# Train. ``from_data`` takes the networks and settings of the paper. For a run as short
-# as this one the step is better not compiled.
+# Train. ``from_data`` takes the networks and settings of the paper.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +18,6 @@ import kerasos
 (x, y), (x_test, y_test) = kerasos.data.load("digits", class_counts=20)
 print("images a class:", np.bincount(y))
 model = kerasos.GAMO.from_data(x, y, seed=0)
-model.compile(jit_compile=False)
 history = model.fit(kerasos.data.batches(x, y, 32), epochs=40, verbose=0)
 
 # %%

@@ -179,6 +179,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps; `default_row_steps` are the
             bounds for tables, where they are others.
+        jit_steps: On a processor, the steps of a run from which XLA is worth its
+            compiling, where `prefers_jit` chooses it.
         stages: Names of the training stages, in the order in which they come.
         pre_oversample: Whether `fit` first repeats rows of the smaller classes
             until all classes are equal; `spec.class_counts` stay the original ones.
@@ -196,6 +198,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     default_steps = (1_000, 20_000)
     default_passes = 50
     default_row_steps: tuple[int, int] | None = None
+    jit_steps = 0
     model_range: tuple[float, float] = (-1.0, 1.0)
     stages: tuple[str, ...] = ("train",)
     pre_oversample: bool | None = False
@@ -224,7 +227,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         self.calls_done = self.add_counter("calls_done")
         self._trackers: dict[str, Any] = {}
         self.track("loss")
-        self._stage_functions: dict[str, Any] = {}
+        self._stage_functions: dict[Any, Any] = {}
+        self._is_short_run = False
         # `fit` under a strategy refuses a model that no call has built.
         self.built = True
 
@@ -414,7 +418,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             optimizers: `{name: optimizer}`, names as in `player_variables`; each
                 a Keras optimizer, its name or its config.
             **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`. XLA
-                compiles by default on one GPU, and where `prefers_jit` on a processor.
+                compiles by default on one GPU, and where `prefers_jit` on a processor,
+                but for a `fit` of fewer than `jit_steps` steps there.
         """
         for name in kwargs:
             if name not in COMPILE_OPTIONS:
@@ -535,12 +540,33 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         # One compiled function a stage, so that a change of stage retraces nothing.
         if force:
             self._stage_functions = {}
-        if self.stage not in self._stage_functions:
-            with self._waiting_for_data():
+        key = (self.stage, self.uses_jit)
+        if key not in self._stage_functions:
+            jit = contextlib.nullcontext() if self.uses_jit else self._without_jit()
+            with self._waiting_for_data(), jit:
                 super().make_train_function(force=True)
             function = _telling(self.train_function, lambda: self.training_data)
-            self._stage_functions[self.stage] = function
-        self.train_function = self._stage_functions[self.stage]
+            self._stage_functions[key] = function
+        self.train_function = self._stage_functions[key]
+
+    @property
+    def uses_jit(self) -> bool:
+        """Whether XLA compiles the steps, in the last `fit` if there was one."""
+        return self.jit_compile and not self._is_short_run
+
+    def _is_short(self, dataset, epochs, steps_per_epoch):
+        """Whether this run is too short for XLA where `compile` chose it.
+
+        The steps are those of the whole run, also where it is resumed with
+        `initial_epoch` or from a backup: it has to go on as it began.
+        """
+        on_gpu = tf.config.list_logical_devices("GPU")
+        if on_gpu or not getattr(self, "_chosen_jit", False):
+            return False
+        steps = steps_per_epoch or int(dataset.cardinality())
+        # Below 0: unknown, or without an end.
+        run = max(epochs * steps, int(self.steps_done.numpy()))
+        return 0 < steps and run < self.jit_steps
 
     @contextlib.contextmanager
     def _waiting_for_data(self):
@@ -679,6 +705,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         )
         kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
         dataset = guarded(self.arrange(dataset), self.spec)
+        steps_per_epoch = kwargs.get("steps_per_epoch")
+        self._is_short_run = self._is_short(dataset, epochs, steps_per_epoch)
         own = StageCallback(dataset, epochs)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             own.set_model(self)

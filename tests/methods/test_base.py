@@ -556,6 +556,64 @@ def test_a_gpu_gets_xla_and_a_file_leaves_the_choice_to_its_reader(monkeypatch):
 
 
 @pytest.fixture
+def given_to_xla(monkeypatch):
+    """The list of `jit_compile` of each function that is made from here on."""
+    found, function = [], tf.function
+
+    def spy(*args, **kwargs):
+        if "jit_compile" in kwargs:
+            found.append(kwargs["jit_compile"])
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(tf, "function", spy)
+    monkeypatch.setattr(OneStage, "prefers_jit", True)
+    monkeypatch.setattr(OneStage, "jit_steps", 12)
+    return found
+
+
+def test_xla_waits_for_a_run_that_is_long_enough(toy, data, given_to_xla):
+    model, plain = toy(OneStage, epochs=0), toy(OneStage, epochs=0, jit_compile=False)
+    four = batches(*data, 6)
+
+    def fit(model, **arguments):
+        given_to_xla.clear()
+        model.fit(four, verbose=0, **arguments)
+        return given_to_xla
+
+    assert fit(model, epochs=2) == [False] and not model.uses_jit
+    assert model.jit_compile is True
+    assert model.get_compile_config()["jit_compile"] == "auto"
+    fit(plain, epochs=2)
+    for left, right in zip(values(model), values(plain), strict=True):
+        np.testing.assert_array_equal(left, right)
+    # The third epoch of three is of a run that has 12 steps, as is any from then on.
+    assert fit(model, initial_epoch=2, epochs=3) == [True] and model.uses_jit
+    assert fit(model, epochs=1) == [] and model.uses_jit
+    assert fit(plain, epochs=3) == [] and not plain.uses_jit
+    assert fit(toy(OneStage, epochs=0), epochs=1, steps_per_epoch=3) == [False]
+    assert fit(toy(OneStage, epochs=0, jit_compile=True), epochs=1) == [True]
+
+
+def test_xla_does_not_wait_where_the_run_has_no_known_length_or_a_gpu(
+    toy, data, given_to_xla, monkeypatch
+):
+    endless = batches(*data, 6).repeat().take_while(lambda x, y: True)
+    assert int(endless.cardinality()) < 0
+    model = toy(OneStage, epochs=0)
+    model.fit(endless.take(2), epochs=1, steps_per_epoch=2, verbose=0)
+    assert not model.uses_jit
+    given_to_xla.clear()
+    with pytest.warns(UserWarning, match="ran out of data"):  # Keras looks for the end
+        model.fit(endless.take(2), epochs=1, verbose=0)
+    assert given_to_xla == [True] and model.uses_jit
+    cards = {"GPU": ["GPU:0"], "CPU": ["CPU:0"]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", cards.__getitem__)
+    model = toy(OneStage, epochs=0)
+    model.fit(batches(*data, 6), epochs=1, verbose=0)
+    assert model.uses_jit
+
+
+@pytest.fixture
 def half_precision():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
