@@ -178,8 +178,9 @@ def test_missing_values_leave_their_weight_to_the_others():
 def test_sparse_stays_sparse_and_says_the_same(dtype):
     source = np.random.default_rng(0)
     y = np.repeat([0, 1], [70, 20])
-    x = np.rint(source.gamma(1, 20, (90, 6)) * (source.random((90, 6)) < 0.4))
+    x = np.rint(source.gamma(1, 20, (90, 7)) * (source.random((90, 7)) < 0.4))
     x[:, 4], x[:, 5] = source.random(90) < 0.5, -3 * (source.random(90) < 0.5)
+    x[:, 6] = np.arange(90) % 3 - 1  # 0 is not stored, and is a value
     x = x.astype(dtype)
     sampler = DeepOverSampler("convex", random_state=0)
     found, _ = sampler.fit_resample(sparse.csr_matrix(x), y)
@@ -189,7 +190,7 @@ def test_sparse_stays_sparse_and_says_the_same(dtype):
     assert set(np.unique(dense[:, 5])) == {-3, 0}
     paired = mixed_rows.paired_columns(sparse.csr_matrix(x))
     assert paired.tolist() == [mixed_rows.is_paired(column) for column in x.T]
-    assert paired.tolist() == [False] * 4 + [True] * 2
+    assert paired.tolist() == [*[False] * 4, True, True, False]
 
 
 # Hulls that reach beyond few images.

@@ -466,9 +466,9 @@ def test_the_head_learns_from_moved_copies_of_classes_with_few_images():
     assert np.all(moved > 0) and np.median(moved) < np.median(others)
     _, again, _ = fit(tiny(), names[y])
     np.testing.assert_array_equal(again, rows)
-    few = y[:29]
-    x = x[:29]
-    assert fit(tiny(), few)[0].balanced_counts_ == {0: 40, 1: 18, 2: 18}
+    assert fit(tiny())[0].balanced_counts_ == {0: 40, 1: 18, 2: 18}  # twice, Recorded
+    options["min_anchors"] = 3  # none has fewer
+    np.testing.assert_array_equal(fit(tiny())[2], y)
 
 
 def test_images_in_other_units_are_refused(fitted, parts):
