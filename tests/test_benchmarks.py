@@ -237,6 +237,37 @@ def test_few_images_adds_a_row_a_policy_once(tmp_path, capsys):
     pd.testing.assert_frame_equal(pd.read_csv(path), rows)
 
 
+@pytest.mark.slow  # reason: trains two networks and scores three
+def test_latent_heads_scores_every_head_of_a_kept_network_once(
+    tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "heads.csv"
+    with script_module.loaded(BENCHMARKS / "latent_heads.py") as module:
+        module.COUNTS = [40, 20, 12, 10, 9, 8, 7, 6, 5, 4]
+        module.TRAININGS = ("plain", "balanced_softmax")
+        module.HEADS = {"12 anchors": ("convex", {"min_anchors": 12})}
+        options = [f"--output={path}", "--sets=digits", "--seeds=0", "--steps=2"]
+        flags.FLAGS(["", *options, "--threads=0"])
+        module.main([])
+        rows = pd.read_csv(path)
+        plain, balanced = (rows[rows.training == name] for name in module.TRAININGS)
+        assert plain["head"].tolist() == ["own", "adjusted", *module.HEADS]
+        assert balanced["head"].tolist() == ["own", *module.HEADS]
+        assert plain.rows.tolist() == [121, 121, 400]
+        assert rows.balanced_accuracy.between(0, 1).all()
+        capsys.readouterr()
+        module.main([])  # all are there
+        assert not capsys.readouterr().out
+        # Without its rows a network is read, not trained again, and scores the same.
+        balanced.to_csv(path, index=False)
+        monkeypatch.setattr(module, "augmented", lambda *_, **__: pytest.fail("trains"))
+        module.main([])
+    again = pd.read_csv(path)
+    again = again[again.training == "plain"].reset_index(drop=True)
+    scores = ["head", "balanced_accuracy", "rows"]
+    pd.testing.assert_frame_equal(again[scores], plain[scores])
+
+
 @pytest.mark.slow  # reason: trains in two processes of its own
 def test_same_losses_tells_a_changed_step_from_the_same(tmp_path):
     with script_module.loaded(BENCHMARKS / "same_losses.py") as module:

@@ -22,7 +22,7 @@ NETWORKS = {
     "deepsmote": {"k_neighbors": 4},
     "gamo2pix": {"gamo_rounds": 1},
 }
-BASELINES = ["random", "smote", "augment", "none"]
+BASELINES = ["random", "smote", "convex", "augment", "none"]
 SERVE = """
 import sys, tensorflow as tf
 assert not any(name.startswith("kerasos") for name in sys.modules)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from kerasos.over_sampling.baselines import (
     AugmentOversampler,
+    ConvexOversampler,
     NoOversampler,
     RandomOversampler,
     SMOTEOversampler,
@@ -11,6 +12,7 @@ from kerasos.over_sampling.baselines import (
 
 __all__ = [
     "AugmentOversampler",
+    "ConvexOversampler",
     "DeepOverSampler",
     "FeatureClassifier",
     "NoOversampler",

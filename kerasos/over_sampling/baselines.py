@@ -1,4 +1,4 @@
-"""Oversamplers without a network: `none`, `random`, `smote` and `augment`.
+"""Oversamplers without a network: `none`, `random`, `smote`, `convex` and `augment`.
 
 They share the interface of `OversamplingModel` as far as it makes sense (`from_data`,
 `sample`, `oversample`, `options` and the flags), so one loop can compare them with the
@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import Samples, Strategy
-from kerasos.checks import Count, Number, Options, Seed, checked
+from kerasos.checks import Count, Number, Options, Positive, Seed, Whole, checked
 from kerasos.data.arrays import (
     check_classes,
     check_labels,
@@ -36,6 +36,7 @@ from kerasos.data.spec import DataSpec, range_seen
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.description import chosen, described
 from kerasos.methods.sampling import SAMPLE_HINTS
+from kerasos.methods.shared.moved_copies import check_images, fill_up
 from kerasos.randomness.seeds import derive_seed, fresh_seed
 from kerasos.registry import register_method
 
@@ -336,6 +337,9 @@ class SMOTEOversampler(Baseline):
 
     Args:
         k_neighbors: Integer, at least 1. Default 5 (paper).
+        min_anchors: Integer, ours, off (0) by default, for images: of a class with
+            fewer the new ones lie between its images and shifted, turned and zoomed
+            copies of them, together this many.
 
     Raises:
         TypeError: If a column of a table holds dates or objects.
@@ -353,9 +357,13 @@ class SMOTEOversampler(Baseline):
     ```
     """
 
-    def __init__(self, x, y=None, *, seed=None, k_neighbors=5, label_names=None):
+    def __init__(
+        self, x, y=None, *, seed=None, k_neighbors=5, min_anchors=0, label_names=None
+    ):
         super().__init__(x, y, seed=seed, label_names=label_names)
         self.k_neighbors = k_neighbors
+        self.min_anchors = min_anchors
+        check_images(min_anchors, self.sample_shape)
 
     @classmethod
     @checked
@@ -366,15 +374,17 @@ class SMOTEOversampler(Baseline):
         *,
         seed: Seed | None = None,
         k_neighbors: Count = 5,
+        min_anchors: Whole = 0,
         label_names: Sequence[str] | None = None,
     ) -> Self:
-        """As that of `RandomOversampler`; see the class for `k_neighbors`."""
+        """As that of `RandomOversampler`; see the class for the options."""
         options = {"seed": seed, "label_names": label_names}
-        return cls(x, y, k_neighbors=k_neighbors, **options)
+        return cls(x, y, k_neighbors=k_neighbors, min_anchors=min_anchors, **options)
 
     def _synthesize(self, x, y, labels, seed):
         from kerasos.over_sampling.smote import smote
 
+        x, y = _filled_up(x, y, labels, self.min_anchors, seed)
         classes = np.unique(labels)
         neighbours = dict.fromkeys(classes, self.k_neighbors)
         for label, size in zip(classes, np.bincount(y)[classes], strict=True):
@@ -389,6 +399,85 @@ class SMOTEOversampler(Baseline):
                     stacklevel=3,
                 )
         return smote(x, y, labels, neighbours, seed)
+
+
+@register_method("convex")
+class ConvexOversampler(Baseline):
+    """Adds random convex mixtures of several samples of the same class.
+
+        x_new = sum_j w_j x_(i_j),    i_1 .. i_k uniform in the class, with replacement,
+                                      w ~ Dirichlet(a, .., a)
+
+    What GAMO's generator learns to do, drawn at random: a control for it in the units
+    of the data, and in the features of a trained network (`FeatureClassifier`) a way to
+    fill the hull of a small class where `smote` stays on lines between neighbours. The
+    class's mean is kept; the variance is (1 + a) / (1 + k a) of the real one, .73 by
+    default. For k = 1 the new ones are copies.
+
+    Containers, dtypes and grids of columns are those of `smote`. Categories, missing
+    values and columns of two values (one-hot ones) come from the sample with the
+    largest weight, so their shares are those of the class, and one-hot columns stay
+    one-hot; a table of nothing else gives copies. Dates and objects are refused.
+
+    Args:
+        points: Integer k, samples in a mixture, at least 1. Default 5 (ours).
+        concentration: a, above 0. Default 0.1 (ours): mostly one sample, and something
+            of the others; 1 draws evenly from the simplex; a large one gives the mean.
+        min_anchors: As of `SMOTEOversampler`.
+
+    Raises:
+        As `SMOTEOversampler`.
+
+    Reference:
+        Mullick, Datta, Das, Generative Adversarial Minority Oversampling, ICCV 2019,
+        for the convex hull of a class. The random weights are ours.
+
+    Example:
+
+    ```python
+    sampler = ConvexOversampler.from_data(x, y, seed=0, points=3, concentration=1.0)
+    x_res, y_res, is_synthetic = sampler.oversample(x, y)
+    ```
+    """
+
+    def __init__(
+        self,
+        x,
+        y=None,
+        *,
+        seed=None,
+        points=5,
+        concentration=0.1,
+        min_anchors=0,
+        label_names=None,
+    ):
+        super().__init__(x, y, seed=seed, label_names=label_names)
+        self.points, self.concentration = points, concentration
+        self.min_anchors = min_anchors
+        check_images(min_anchors, self.sample_shape)
+
+    @classmethod
+    @checked
+    def from_data(
+        cls,
+        x: Samples,
+        y: ArrayLike | None = None,
+        *,
+        seed: Seed | None = None,
+        points: Count = 5,
+        concentration: Positive = 0.1,
+        min_anchors: Whole = 0,
+        label_names: Sequence[str] | None = None,
+    ) -> Self:
+        """As that of `RandomOversampler`; see the class for the options."""
+        options = {"seed": seed, "label_names": label_names, "min_anchors": min_anchors}
+        return cls(x, y, points=points, concentration=concentration, **options)
+
+    def _synthesize(self, x, y, labels, seed):
+        from kerasos.over_sampling.convex import convex
+
+        x, y = _filled_up(x, y, labels, self.min_anchors, seed)
+        return convex(x, y, labels, self.points, self.concentration, seed)
 
 
 @register_method("augment")
@@ -496,6 +585,16 @@ class AugmentOversampler(Baseline):
             for name, layer, arguments, settings in transforms
             if getattr(self, name)
         ]
+
+
+def _filled_up(x, y, labels, min_anchors, seed):
+    """Returns the rows that new ones of `labels` are made of, and their labels."""
+    if not min_anchors:
+        return x, y
+    index = {label: np.flatnonzero(y == label) for label in np.unique(labels)}
+    filled, _ = fill_up(x, index, min_anchors, seed)
+    sizes = [len(rows) for rows in filled.values()]
+    return np.concatenate([*filled.values()]), np.repeat([*filled], sizes)
 
 
 def _drawn_rows(y, labels, rng):

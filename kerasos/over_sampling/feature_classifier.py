@@ -1,19 +1,25 @@
 """`FeatureClassifier`: a new head on a trained backbone, from oversampled features.
 
-The backbone f stays as it is. Its features of the training images, one pass, are
+The backbone f stays as it is. Its features of the training samples, one pass, are
 oversampled as the rows of a table, and a head g learns from them:
 
     v_i = f(x_i),    (v', y') = oversample(v, y),    min_g sum L(g(v'), y')
 
 To train the classifier alone, balanced, on features that were learned from the data as
-they are is the decoupled training of Kang et al. (there by resampling rows, cRT). What
-is exported is one network g(f(x)) from images to probabilities.
+they are is the decoupled training of Kang et al. (there by resampling rows, cRT);
+synthetic features in it are the idea of Ando and Huang (who let the network follow
+them, `kerasos.DOS`) and of Chu et al. What is exported is one network g(f(x)) from
+samples to probabilities.
 
-Reference:
+References:
     Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition,
     ICLR 2020.
+    Ando, Huang, Deep Over-sampling Framework for Classifying Imbalanced Data,
+    ECML-PKDD 2017.
+    Chu et al., Feature Space Augmentation for Long-Tailed Data, ECCV 2020.
 """
 
+import itertools
 import pathlib
 from collections.abc import Callable
 from typing import Any, Self
@@ -39,6 +45,7 @@ from kerasos.data.sources import as_pairs, check_form, is_dataset, parts_of
 from kerasos.export import export_classifier
 from kerasos.features import fingerprint
 from kerasos.files import read_arrays, write_arrays
+from kerasos.methods.shared.moved_copies import check_images, fill_up
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.inputs import checked_labels
 from kerasos.randomness.seeds import derive_seed
@@ -53,11 +60,15 @@ _WEIGHTS = "class_weights"
 
 
 class FeatureClassifier(ClassifierMixin, BaseEstimator):
-    """Trains a classifier of images on oversampled features of a trained network.
+    """Trains a classifier on oversampled features of a trained network.
 
-    For few images of rare classes and a network that others have trained: its features
-    are computed once, oversampled as rows of a table, and a small head is trained on
-    real and synthetic ones. The backbone is never changed, whoever else uses it.
+    For few samples of rare classes and a network that is trained already, by others, or
+    by you on the same data with a loss for long tails: its features are computed once,
+    oversampled as rows of a table, and a small head is trained on real and synthetic
+    ones. The backbone is never changed, whoever else uses it.
+
+    Of a classifier of your own the backbone is what comes before its last layer:
+    `keras.Model(network.input, network.layers[-1].input)`.
 
     Inside `model_`, images become float32 in their own units; grey ones are repeated to
     three channels and all are resized to what the backbone takes, where it says so
@@ -65,6 +76,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
     `preprocess`, the backbone in inference mode, the average over height and width
     where its output has them, and the head on standardised features. `model_` can be
     compiled and trained on as a whole; batch normalisation stays in inference mode.
+    Rows of a table become float32 and go to `preprocess` and the backbone as they are.
 
     A dataset yields `(images, labels)`, for instance that of
     `keras.utils.image_dataset_from_directory` with integer or categorical labels. It is
@@ -73,9 +85,10 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
     Args:
         backbone: `keras.Model` from images `(batch, height, width, 1 or 3)` to features
             `(batch, num_features)` or `(batch, height, width, num_features)`: one of
-            `keras.applications` with `include_top=False`, of KerasHub, or your own.
+            `keras.applications` with `include_top=False`, of KerasHub, or your own; or
+            from rows of numbers `(batch, num_columns)` to features.
         method: What balances the features: a name of `kerasos.list_methods()` that
-            makes tables ("smote", "random", "flow", "cvae", "gamo", ..., "none"); a
+            makes tables ("smote", "convex", "random", "flow", "cvae", ..., "none"); a
             sampler of imbalanced-learn, `DeepOverSampler` among them; or
             "class_weights", which weighs rows by n / (num_classes n_c) instead. "dos"
             is none of them: it trains the network whose features it oversamples.
@@ -84,6 +97,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
             `keras.applications.resnet_v2.preprocess_input`. It becomes part of the
             model. Default None: the backbone does that itself.
         method_params: Dict of options of the method, `{"k_neighbors": 3}`.
+        min_anchors: Integer, off (0) by default, for images: of a class with fewer,
+            shifted, turned and zoomed copies of its images are seen as well, together
+            this many. Their features count as rows of the class, so what is drawn from
+            its hull reaches beyond its few images. GAMO's option, here between features
+            (ours).
         head: Function `(num_features, num_classes) -> keras.Model` from standardised
             features to class probabilities; compiled for integer labels, or else
             compiled here. Default None: one Dense layer with softmax, fitted as
@@ -107,7 +125,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         head_: Its part from these to class probabilities.
         classes_: Labels in the order of the probabilities.
         class_names_: Their names: the dataset's `class_names`, or the labels as text.
-        class_counts_: Dict of the images by label.
+        class_counts_: Dict of the samples by label, without moved copies.
         history_: Dict of the losses of a head of your own, a list with a value an epoch
             each; else empty.
         balanced_counts_: Dict of the rows that the head has learned from, by label.
@@ -133,6 +151,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         *,
         preprocess: Callable[..., Any] | None = None,
         method_params: dict[str, Any] | None = None,
+        min_anchors: int = 0,
         head: Any = None,
         epochs: int | None = None,
         batch_size: int = 32,
@@ -145,6 +164,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         self.method = method
         self.preprocess = preprocess
         self.method_params = method_params
+        self.min_anchors = min_anchors
         self.head = head
         self.epochs = epochs
         self.batch_size = batch_size
@@ -167,7 +187,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         """Computes features, oversamples them and trains the head.
 
         Args:
-            x: Images `(n, height, width, channels)`, or a dataset of images and labels.
+            x: Images `(n, height, width, channels)`, rows of numbers `(n,
+                num_columns)`, or a dataset of either and labels.
             y: Labels `(n,)` of any kind that scikit-learn takes; None for a dataset.
 
         Returns:
@@ -178,13 +199,19 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         parts = _parts(x, y, self.batch_size)
         first = next(parts)
         extractor = self._extractor(first[0])
-        features, labels = self._features(extractor, first, parts)
+        few = _Few(self.min_anchors, first[0].shape[1:])
+        features, labels = self._features(extractor, few.watch(first, parts))
         classes, counts = np.unique(labels, return_counts=True)
         if len(classes) < 2:
             raise ValueError(
-                "There must be at least two classes. Received: images of one class, "
-                f"{classes.tolist()}. Add images of another."
+                "There must be at least two classes. Received: samples of one, "
+                f"{classes.tolist()}. Add some of another."
             )
+        moved = few.moved(derive_seed(seed, "feature_classifier", "anchors"))
+        if moved is not None:
+            rows, moved_labels = self._features(extractor, [moved])
+            features = np.concatenate([features, rows])
+            labels = np.concatenate([labels, moved_labels])
         top = None if self.head is None else self._own_head(features, len(classes))
         # Networks without normalisation end anywhere, random ones near 1e-11.
         scale = _scale(features)
@@ -221,10 +248,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         check("batch_size", self.batch_size, Integer(1), 32)
         check("epochs", self.epochs, AnyOf((Integer(1), None)), None)
         check("verbose", self.verbose, Integer(0, 2), 0)
+        check("min_anchors", self.min_anchors, Integer(0), 0)
         if not isinstance(self.backbone, keras.Model):
             raise TypeError(
-                "`backbone` must be a `keras.Model` from images to features. Received: "
-                f"{self.backbone!r}. Pass for example "
+                "`backbone` must be a `keras.Model` from samples to features. "
+                f"Received: {self.backbone!r}. Pass for example "
                 "`keras.applications.MobileNetV3Small(include_top=False)`."
             )
         for name in ("preprocess", "head"):
@@ -252,8 +280,9 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
                     )
 
     def _extractor(self, images):
-        """Returns a network from raw images like these to rows of features."""
-        inputs = keras.Input(images.shape[1:], dtype=images.dtype.name, name="images")
+        """Returns a network from raw samples like these to rows of features."""
+        name = "images" if images.ndim == 4 else "rows"
+        inputs = keras.Input(images.shape[1:], dtype=images.dtype.name, name=name)
         hidden = self._fitted(inputs)
         features = self.backbone(hidden, training=False)
         is_one = isinstance(features, keras.KerasTensor)
@@ -279,10 +308,19 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         return network
 
     def _fitted(self, inputs):
-        """Returns images as the backbone takes them."""
+        """Returns samples as the backbone takes them."""
         plain = {"dtype": "float32"}
         hidden = keras.layers.Rescaling(1.0, name="as_float", **plain)(inputs)
-        height, width, channels = _input_shape(self.backbone)
+        wanted = _input_shape(self.backbone, len(inputs.shape))
+        if len(wanted) == 1:
+            if self.preprocess is None and wanted[0] not in (None, inputs.shape[1]):
+                raise ValueError(
+                    "Rows and `backbone` must have the same columns. Expected "
+                    f"{wanted[0]}. Received: {inputs.shape[1]}. Pass the columns that "
+                    "it was trained on."
+                )
+            return self._preprocessed(hidden)
+        height, width, channels = wanted
         if channels == 3 and inputs.shape[3] == 1:
             hidden = keras.layers.Concatenate(name="grey_to_rgb", **plain)([hidden] * 3)
         elif channels not in (None, inputs.shape[3]):
@@ -306,6 +344,9 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         if None not in (height, width) and hidden.shape[1:3] != (height, width):
             resize = keras.layers.Resizing(height, width, name="resize", **plain)
             hidden = resize(hidden)
+        return self._preprocessed(hidden)
+
+    def _preprocessed(self, hidden):
         if self.preprocess is None:
             return hidden
         try:
@@ -318,12 +359,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
                 "Write it in `keras.ops`."
             ) from error
 
-    def _features(self, extractor, first, parts):
-        """Returns float32 features and labels of all images, in order."""
+    def _features(self, extractor, parts):
+        """Returns float32 features and labels of all samples, in order."""
         cache = _Cache(self.cache_dir, extractor, self.batch_size)
         features, labels = [], []
-        images, y = first
-        while images is not None:
+        for images, y in parts:
             found = cache.get(images)
             missing = np.flatnonzero([row is None for row in found])
             if len(missing):
@@ -333,15 +373,14 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
                     number = sum(map(len, labels)) + missing[np.argmax(wrong)]
                     raise ValueError(
                         "Features must be finite. Received: NaN or infinity from the "
-                        f"backbone, first for image {number}. Check its weights, and "
-                        "the units of the images it expects."
+                        f"backbone, first for sample {number}. Check its weights, and "
+                        "the units that it expects."
                     )
                 for place, row in zip(missing, rows, strict=True):
                     found[place] = row
                 cache.add(images[missing], rows)
             features.append(np.stack(found))
             labels.append(y)
-            images, y = next(parts, (None, None))
         cache.write()
         return np.concatenate(features), np.concatenate(labels)
 
@@ -443,8 +482,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         """Returns class probabilities `(n, num_classes)`.
 
         Args:
-            x: Images, or a dataset of images or of images and labels, which is read in
-                its own order.
+            x: Images or rows, as in `fit`, or a dataset of them, with labels or
+                without, which is read in its own order.
         """
         return self._predicted(x)[0]
 
@@ -458,11 +497,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """Returns the accuracy on images and labels, or on a dataset of both."""
+        """Returns the accuracy on samples and labels, or on a dataset of both."""
         if isinstance(getattr(x, "element_spec", None), tf.TensorSpec):
             raise ValueError(
-                "`score` needs labels. Expected a dataset of `(images, labels)`. "
-                "Received: one of images alone. Call `predict` for their labels."
+                "`score` needs labels. Expected a dataset of `(samples, labels)`. "
+                "Received: one of samples alone. Call `predict` for their labels."
             )
         probabilities, labels = self._predicted(x)
         found = self.classes_[np.argmax(probabilities, axis=1)]
@@ -499,7 +538,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
         (raw,) = self.model_.inputs
         y = None if is_dataset(x) else np.zeros(len(x), int)
         if isinstance(getattr(x, "element_spec", None), tf.TensorSpec):
-            x = x.map(lambda images: (images, tf.zeros(tf.shape(images)[:-3], "int32")))
+            axes = len(raw.shape) - 1
+            x = x.map(lambda part: (part, tf.zeros(tf.shape(part)[:-axes], "int32")))
         found, labels = [], []
         for images, codes in _parts(x, y, self.batch_size):
             images = _as_trained(images, raw)
@@ -521,6 +561,37 @@ class _Settled(keras.callbacks.Callback):
             self._least, self._since = loss, 0
         if self._since >= _PATIENCE:
             self.model.stop_training = True
+
+
+class _Few:
+    """Keeps the images of classes that may turn out to have few, and moves them."""
+
+    def __init__(self, min_anchors, shape):
+        check_images(min_anchors, shape)
+        self._least, self._kept, self._counts = min_anchors, {}, {}
+
+    def watch(self, first, parts):
+        """Yields `first` and the rest, `(images, labels)`."""
+        for images, labels in itertools.chain([first], parts):
+            for label in np.unique(labels) if self._least else ():
+                own = images[labels == label]
+                self._counts[label] = self._counts.get(label, 0) + len(own)
+                self._kept.setdefault(label, []).append(own)
+                if self._counts[label] >= self._least:
+                    self._kept[label].clear()
+            yield images, labels
+
+    def moved(self, seed):
+        """Returns moved copies and their labels, or None if no class has few."""
+        kept = {k: np.concatenate(part) for k, part in self._kept.items() if part}
+        if not kept:
+            return None
+        ends = np.cumsum([0, *map(len, kept.values())])
+        index = {k: np.arange(*ends[i : i + 2]) for i, k in enumerate(kept)}
+        filled, _ = fill_up(np.concatenate([*kept.values()]), index, self._least, seed)
+        added = {k: rows[len(kept[k]) :] for k, rows in filled.items()}
+        labels = np.repeat([*added], [len(rows) for rows in added.values()])
+        return np.concatenate([*added.values()]), labels
 
 
 class _Cache:
@@ -582,9 +653,9 @@ def _scale(features):
     deviation = np.sqrt(np.mean(np.var(features, axis=0, dtype="float64")))
     if not deviation > 0:
         raise ValueError(
-            "Features must differ between images. Received: the same "
-            f"{features.shape[1]} for all {len(features)} images. Check the weights of "
-            "the backbone, and the units of the images it expects."
+            "Features must differ between samples. Received: the same "
+            f"{features.shape[1]} for all {len(features)}. Check the weights of "
+            "the backbone, and the units that it expects."
         )
     return float(2.0 ** -np.rint(np.log2(deviation)))
 
@@ -614,21 +685,29 @@ def _check_method(name):
         f"`method` must oversample given features, as rows of a table; {name!r} {what}."
         f" Expected one of {[*able, _WEIGHTS]}, or a sampler of imbalanced-learn. "
         f"Received: method={name!r}. Call `kerasos.{cls.__name__}.from_data(x, y)` on "
-        "the images for that."
+        "the samples for that."
     )
 
 
-def _input_shape(backbone):
-    """Returns height, width and channels of its input, None where it takes any."""
+def _input_shape(backbone, rank):
+    """Returns the shape of a sample that it takes, None where it takes any.
+
+    Args:
+        backbone: `keras.Model`.
+        rank: Integer, that of the samples, with their batch.
+    """
     try:
         shape = backbone.input_shape
     except (AttributeError, ValueError):  # not built yet
-        return None, None, None
-    if not isinstance(shape, tuple) or len(shape) != 4:
+        return (None,) * (rank - 1)
+    if not isinstance(shape, tuple) or len(shape) != rank:
+        kind = "rows (batch, num_columns)"
+        if rank == 4:
+            kind = "images (batch, height, width, channels)"
         raise ValueError(
-            "`backbone` must have one input, images (batch, height, width, channels). "
-            f"Received: input of shape {shape}. Cut it out of the network: "
-            "`keras.Model(images, features)`."
+            f"`backbone` must have one input, {kind}, like `x`. Received: input of "
+            f"shape {shape}. Cut what takes `x` out of the network: "
+            "`keras.Model(input, features)`."
         )
     return shape[1:]
 
@@ -644,8 +723,9 @@ def _as_trained(images, raw):
     """Returns images in the shape and dtype of the input `raw`."""
     if images.shape[1:] != tuple(raw.shape[1:]):
         raise ValueError(
-            "Images must be like those of `fit`. Expected shape "
-            f"{tuple(raw.shape[1:])}. Received: {images.shape[1:]}. Resize them."
+            f"{raw.name.capitalize()} must be like those of `fit`. Expected shape "
+            f"{tuple(raw.shape[1:])}. Received: {images.shape[1:]}. Resize images; "
+            "pass the same columns of a table."
         )
     if raw.dtype == "uint8" and images.dtype != np.uint8:
         if images.min() < 0 or images.max() > 255 or 0 < images.max() <= 1:
@@ -659,7 +739,7 @@ def _as_trained(images, raw):
 
 
 def _parts(x, y, batch_size):
-    """Yields `(images, labels)` in parts, uint8 or float32, after checking them."""
+    """Yields `(samples, labels)` in parts, uint8 or float32, after checking them."""
     check_form(x, y)
     if not is_dataset(x):
         x, y = check_samples(x), _vector(checked_labels(y))
@@ -673,15 +753,10 @@ def _parts(x, y, batch_size):
         if is_dataset(x):
             images, labels = check_samples(images, number), check_labels(labels)
             number += len(images)
-        if images.ndim != 4:
-            raise ValueError(
-                "`x` must be images (n, height, width, channels). Received: shape "
-                f"{np.shape(x) or images.shape}. For tables use `DeepOverSampler`."
-            )
         yield images if images.dtype == np.uint8 else images.astype("float32"), labels
     if not number and is_dataset(x):
         raise ValueError(
-            "The dataset is empty. Expected images and labels. Received: none. Check "
+            "The dataset is empty. Expected samples and labels. Received: none. Check "
             "how it was made."
         )
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasos.over_sampling import baselines, smote
+from kerasos.over_sampling import baselines, mixed_rows
 from kerasos.registry import get_method
 
-NAMES = ["none", "random", "smote", "augment"]
+NAMES = ["none", "random", "smote", "convex", "augment"]
 each_method = pytest.mark.parametrize("name", NAMES)
 each_adding = pytest.mark.parametrize("name", NAMES[1:])
 copies_on_purpose = pytest.mark.filterwarnings("ignore:`x` holds repeated samples")
@@ -246,7 +246,7 @@ def test_random_adds_rows_of_the_same_class_only(data):
 
 
 @pytest.mark.filterwarnings("ignore:Labels", "ignore:Class 1")
-@pytest.mark.parametrize("name", ["random", "smote"])
+@pytest.mark.parametrize("name", ["random", "smote", "convex"])
 def test_one_sample_is_copied(name):
     x, y = images(counts=(6, 1))
     new, _ = made(name, x, y)
@@ -283,21 +283,23 @@ def test_smote_on_images_restores_shape_and_rounds():
         assert on_a_segment(sample.ravel(), points)
 
 
+@pytest.mark.parametrize("name", ["smote", "convex"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "int32", "int64"])
-def test_smote_keeps_the_dtype_and_the_range_of_the_class(dtype):
+def test_dtype_and_range_of_the_class_are_kept(name, dtype):
     x, y = rows(dtype)
-    x_new, y_new = made("smote", x, y)
+    x_new, y_new = made(name, x, y)
     assert x_new.dtype == dtype
     for label in (1, 2):
         new, own = x_new[y_new == label], x[y == label]
         assert np.all(new >= own.min(axis=0)) and np.all(new <= own.max(axis=0))
 
 
+@pytest.mark.parametrize("name", ["smote", "convex"])
 @pytest.mark.parametrize("dtype", ["float64", "int32"])
-def test_smote_keeps_the_digits_of_wide_types(dtype):
+def test_the_digits_of_wide_types_are_kept(name, dtype):
     x, y = rows(dtype)
     x += 10**9  # float32 steps by 64 here
-    x_new, y_new = made("smote", x, y)
+    x_new, y_new = made(name, x, y)
     new, own = x_new[y_new == 1], x[y == 1]
     assert np.all(new >= own.min(axis=0)) and np.all(new <= own.max(axis=0))
     assert np.any(new % 64 != 0)
@@ -323,7 +325,7 @@ def test_smote_does_not_warn_of_classes_it_leaves_alone():
 
 
 def test_smote_in_chunks_still_fills_every_sample(monkeypatch):
-    monkeypatch.setattr(smote, "CHUNK_FLOATS", 4 * 5)  # five rows at a time
+    monkeypatch.setattr(mixed_rows, "CHUNK_FLOATS", 4 * 5)  # five rows at a time
     x, y = rows(counts=(30, 8, 12))
     new, labels = made("smote", x, y)
     assert np.bincount(labels).tolist() == [0, 22, 18]

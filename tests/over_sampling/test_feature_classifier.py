@@ -338,6 +338,11 @@ def not_a_number():
     return network
 
 
+def of_rows():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(6, "tanh")(inputs))
+
+
 def two_inputs():
     images = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
     return keras.Model(images, keras.layers.Add()(images))
@@ -354,11 +359,19 @@ def logits(num_features, num_classes):
         ({"backbone": "resnet"}, {}, "`backbone` must be a `keras.Model`"),
         ({"backbone": sequence}, {}, r"output of shape \(None, 8, 8\)"),
         ({"backbone": two_inputs}, {}, "`backbone` must have one input"),
-        ({"backbone": not_a_number}, {}, "NaN or infinity .* for image 0"),
+        ({"backbone": not_a_number}, {}, "NaN or infinity .* for sample 0"),
         ({}, {"x": np.zeros((9, 8, 8, 3))}, "the same channels. Expected 1"),
-        ({}, {"x": np.zeros((9, 8, 8, 1))}, "Features must differ between images"),
+        ({}, {"x": np.zeros((9, 8, 8, 1))}, "Features must differ between samples"),
         ({}, {"x": np.full((9, 8, 8, 1), np.nan)}, "`x` must be finite"),
-        ({}, {"x": np.zeros((9, 64))}, "`x` must be images"),
+        ({}, {"x": np.zeros((9, 64))}, r"one input, rows .* shape \(None, 8, 8, 1\)"),
+        ({"backbone": of_rows}, {}, r"one input, images .* shape \(None, 4\)"),
+        ({"backbone": of_rows}, {"x": np.eye(9)}, "same columns. Expected 4.*: 9"),
+        (
+            {"backbone": of_rows, "min_anchors": 9},
+            {"x": np.eye(9)[:, :4]},
+            "`min_anchors` is for images",
+        ),
+        ({"min_anchors": -1}, {}, "Invalid `min_anchors`"),
         ({}, {"y": np.zeros(9, int)}, "at least two classes"),
         ({}, {"y": np.eye(9)}, "one label for each image"),
         ({}, {"y": LABELS[:8]}, "one label per sample"),
@@ -384,6 +397,78 @@ def test_what_cannot_be_used_is_refused(options, data, words, monkeypatch):
     estimator = kerasos.FeatureClassifier(**{**options, "backbone": backbone})
     with pytest.raises((TypeError, ValueError), match=words):
         estimator.fit(**{"x": GREY, "y": LABELS, **data})
+
+
+# Networks that learned the same data, tables, and moved copies of few images.
+
+
+def test_a_network_of_rows_gets_a_new_head(tmp_path):
+    source = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [60, 20, 6])
+    x = source.normal(size=(len(y), 4)) + 2 * np.eye(4)[y]
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(8, "relu")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(3)(hidden))
+    loss = kerasos.losses.BalancedSoftmax(np.bincount(y))
+    network.compile("adam", loss)
+    network.fit(x, y, epochs=2, verbose=0)
+    before = [weight.copy() for weight in network.get_weights()]
+    backbone = keras.Model(network.input, network.layers[-1].input)
+    names = np.array(["c", "a", "b"])
+    estimator = kerasos.FeatureClassifier(backbone, "convex", random_state=0)
+    estimator.fit(x, names[y])
+    for weight, old in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+    features = np.maximum(x.astype("float32") @ before[0] + before[1], 0)
+    found = estimator.extractor_.predict(x, verbose=0)
+    np.testing.assert_allclose(found, features, atol=1e-5)
+    assert estimator.class_counts_ == {"a": 20, "b": 6, "c": 60}
+    assert estimator.balanced_counts_ == dict.fromkeys("abc", 60)
+    probabilities = estimator.predict_proba(x)
+    assert estimator.score(x, names[y]) > 0.8
+    estimator.model_.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    found = again.predict(x.astype("float32"), verbose=0)
+    np.testing.assert_allclose(found, probabilities, atol=1e-6)
+    data = kerasos.data.batches(x.astype("float32"), y, 43, shuffle=False)
+    of_data, of_arrays = (
+        clone(estimator).fit(*given).predict_proba(x) for given in ((data,), (x, y))
+    )
+    np.testing.assert_allclose(of_data, of_arrays, atol=1e-5)
+    with pytest.raises(ValueError, match="Rows must be like those of `fit`"):
+        estimator.predict(x[:, :3])
+
+
+def test_the_head_learns_from_moved_copies_of_classes_with_few_images():
+    source = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [20, 7, 3])
+    x = source.integers(0, 256, (30, 8, 8, 1), dtype="uint8")
+    options = {"min_anchors": 9, "random_state": 0, "batch_size": 4}
+    names = np.array(["a", "b", "c"])
+
+    def fit(backbone, y=y, **others):
+        estimator = kerasos.FeatureClassifier(backbone, Recorded(), **options, **others)
+        estimator.fit(x, y)
+        return estimator, *Recorded.seen[-1][:2]
+
+    estimator, rows, labels = fit(tiny(), names[y])
+    assert estimator.class_counts_ == {"a": 20, "b": 7, "c": 3}
+    np.testing.assert_array_equal(labels, [*names[y], *"bb", *"cccccc"])
+    # The identity: rows are the pixels, in a scale of their own.
+    scale = rows[0, 0] / x[0, 0, 0, 0]
+    pixels = (rows / scale).reshape(-1, 8, 8, 1)
+    np.testing.assert_allclose(pixels[:30], x, atol=1e-3)
+    added = pixels[30:]
+    np.testing.assert_allclose(added, np.rint(added), atol=1e-3)
+    sources = x[[20, 21, 27, 28, 29, 27, 28, 29]].astype(float)
+    moved = np.abs(added - sources).mean(axis=(1, 2, 3))
+    others = np.abs(added - x[0]).mean(axis=(1, 2, 3))
+    assert np.all(moved > 0) and np.median(moved) < np.median(others)
+    _, again, _ = fit(tiny(), names[y])
+    np.testing.assert_array_equal(again, rows)
+    assert fit(tiny())[0].balanced_counts_ == {0: 40, 1: 18, 2: 18}  # twice, Recorded
+    options["min_anchors"] = 3  # none has fewer
+    np.testing.assert_array_equal(fit(tiny())[2], y)
 
 
 def test_images_in_other_units_are_refused(fitted, parts):

@@ -107,7 +107,7 @@ def test_arrays_of_any_dtype_are_copied(dtype):
 # Sparse
 
 
-@pytest.mark.parametrize("method", ["random", "smote", "none"])
+@pytest.mark.parametrize("method", ["random", "smote", "convex", "none"])
 @pytest.mark.parametrize("make", SPARSE)
 @pytest.mark.parametrize("dtype", ["float32", "int64"])
 def test_sparse_stays_sparse(method, make, dtype, monkeypatch):

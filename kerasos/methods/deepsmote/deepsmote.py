@@ -34,7 +34,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import Samples
-from kerasos.checks import Count, Seed, checked
+from kerasos.checks import Count, Seed, Whole, checked
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.methods.base import Adam, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
@@ -75,6 +75,9 @@ class DeepSMOTE(ConditionalModel):
             repeats it, with a warning.
         rows_per_class: Ours: rows of a class that the model keeps at most, 2,000;
             drawn at random where there are more.
+        min_anchors: Ours, off (0) by default, for images: a class with fewer gets
+            shifted, turned and zoomed copies of its images up to this number, which
+            count as samples of it in the second term and in SMOTE.
         penalty_size: Samples of the class in the second term, 100 (authors' code);
             never more than the largest class has rows. Rounded up to a multiple of the
             replicas.
@@ -105,6 +108,7 @@ class DeepSMOTE(ConditionalModel):
         *,
         k_neighbors: Count = 5,
         rows_per_class: Count = ROWS_PER_CLASS,
+        min_anchors: Whole = 0,
         penalty_size: Count = PENALTY_SIZE,
         permute_target: bool = True,
         keep_best: bool = True,
@@ -122,7 +126,8 @@ class DeepSMOTE(ConditionalModel):
         self.permute_target = bool(permute_target)
         self.keep_best = bool(keep_best)
         self.rows_per_class = int(rows_per_class)
-        self.bank = RowBank(self, rows_per_class)
+        self.min_anchors = int(min_anchors)
+        self.bank = RowBank(self, rows_per_class, self.min_anchors)
         self.between = LatentSMOTE(
             self.bank.counts, self.latent_dim, self.k_neighbors, name="between"
         )
@@ -146,6 +151,7 @@ class DeepSMOTE(ConditionalModel):
         filters: Count = networks.FILTERS,
         k_neighbors=5,
         rows_per_class=ROWS_PER_CLASS,
+        min_anchors=0,
         penalty_size=PENALTY_SIZE,
         permute_target=True,
         keep_best=True,
@@ -167,12 +173,12 @@ class DeepSMOTE(ConditionalModel):
                 code).
             size: Of the networks of images: "small", "medium" or "paper"; by default
                 by the data, see `kerasos.networks.image_size.size_of`.
-            k_neighbors, rows_per_class, penalty_size, permute_target, keep_best,
-                pre_oversample: See the class.
+            k_neighbors, rows_per_class, min_anchors, penalty_size, permute_target,
+                keep_best, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
         spec, seed = data.spec, data.seed
-        counts = np.array(spec.class_counts)
+        counts = np.maximum(spec.class_counts, min_anchors)
         small = np.flatnonzero((counts > 1) & (counts <= k_neighbors)).tolist()
         if small:
             warnings.warn(

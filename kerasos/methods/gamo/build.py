@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from kerasos.data.resample import to_dtype
 from kerasos.methods.gamo.generators import (
     ConditionalGenerator,
     ConvexGenerator,
     RandomCombination,
 )
+from kerasos.methods.shared.moved_copies import fill_up
 from kerasos.methods.shared.validation import check_imbalance
-from kerasos.networks.affine_images import affine_images
 from kerasos.networks.gamo import (
     FEATURES,
     conditional_generator,
@@ -22,9 +21,6 @@ from kerasos.randomness.seeds import derive_seed
 
 # Of the dense networks: the paper's, and for images of more pixels.
 _UNITS = {"paper": (256, 128), "medium": (128, 128), "small": (64, 64)}
-CHUNK = 64  # images moved at a time
-# How far an added anchor is moved: the defaults of the method `augment`.
-MOVES = {"shift": 0.1, "rotation": 15.0, "zoom": 0.1, "flip": False}
 
 
 def build(
@@ -70,7 +66,7 @@ def build(
     extractor = feature_extractor(spec.shape, seed) if variant == "conv" else None
     width = FEATURES if extractor else spec.num_features
     index = choose_anchors(x, y, spec, max_anchors, bank, seed)
-    anchors, index = fill_up_anchors(x, index, min_anchors, spec, seed)
+    anchors, index = fill_up(x, index, min_anchors, seed)
     sizes = (latent_dim, spec.num_classes)
     counts = [len(anchors.get(label, ())) for label in range(spec.num_classes)]
     if generator == "convex":
@@ -152,42 +148,3 @@ def _distances(flat, point, chunk=8192):
         rows = flat[start : start + chunk].astype("float32")
         result[start : start + len(rows)] = np.square(rows - point).sum(axis=1)
     return result
-
-
-def fill_up_anchors(x, index, min_anchors, spec, seed):
-    """Adds moved copies to the anchors of a class that has few.
-
-    Args:
-        x: Images `(n, height, width, channels)`, or any samples for `min_anchors=0`.
-        index: `{label: row numbers}` of the anchors.
-        min_anchors: Integer, the anchors that each class gets at least.
-        spec: `DataSpec` of `x`.
-        seed: Integer.
-
-    Returns:
-        `{label: anchors}`, the class's own samples first, in the user's units and
-        dtype; and `{label: row numbers}` of the samples they are or were made of.
-
-    Raises:
-        ValueError: If `min_anchors` are asked for of samples that are no images.
-    """
-    if min_anchors and not spec.is_image:
-        raise ValueError(
-            "`min_anchors` is for images (height, width, channels), which it moves. "
-            f"Received: min_anchors={min_anchors} for samples of shape {spec.shape}. "
-            "Leave it out."
-        )
-    anchors, sources = {}, {}
-    for label, rows in index.items():
-        sources[label] = np.resize(rows, max(len(rows), min_anchors))
-        anchors[label] = x[sources[label]]
-        added = anchors[label][len(rows) :]
-        source = np.random.default_rng(derive_seed(seed, "min_anchors", label))
-        for start in range(0, len(added), CHUNK):
-            part = added[start : start + CHUNK]
-            # Filled up to one shape: one trace.
-            images = np.resize(part, (CHUNK, *spec.shape)).astype("float32")
-            uniforms = source.random((CHUNK, 5), "float32")
-            moved = affine_images(images, uniforms, **MOVES).numpy()
-            part[:] = to_dtype(moved[: len(part)], x.dtype)
-    return anchors, sources

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kerasos.data.pipeline import every_row
 from kerasos.layers.resting_weight import resting_weight
+from kerasos.methods.shared.moved_copies import check_images, fill_up
 from kerasos.randomness.seeds import derive_seed
 
 # Of all classes together; with many classes or large images each keeps fewer rows.
@@ -20,19 +21,24 @@ class RowBank:
     Args:
         model: The `OversamplingModel` that owns the weights.
         rows_per_class: Integer, at least 1.
+        min_anchors: Integer: a class of images with fewer gets moved copies of them up
+            to this number, within `rows_per_class`.
 
     Attributes:
         counts: List of how many rows of each class are kept.
         rows: The weight `(sum(counts), *spec.shape)`, class by class.
     """
 
-    def __init__(self, model, rows_per_class):
+    def __init__(self, model, rows_per_class, min_anchors=0):
         self.spec, self.seed = model.spec, model.seed
+        self.min_anchors = min_anchors
+        check_images(min_anchors, self.spec.shape)
         dtype = "uint8" if self.spec.dtype == "uint8" else "float32"
         row_bytes = self.spec.num_features * np.dtype(dtype).itemsize
         most = max(1, _BYTES // (row_bytes * self.spec.num_classes))
         most = min(most, rows_per_class)
-        self.counts = [min(most, count) for count in self.spec.class_counts]
+        wanted = (max(count, min_anchors) for count in self.spec.class_counts)
+        self.counts = [min(most, count) for count in wanted]
         shape = (sum(self.counts), *self.spec.shape)
         self.rows = resting_weight(model, "rows", shape, dtype)
         self._filled = model.add_counter("rows_set")
@@ -68,6 +74,8 @@ class RowBank:
                 "The training data must have samples of every class, to generate from. "
                 f"Received: none of {absent}."
             )
+        if self.min_anchors:
+            chosen = [self._filled_up(label, part) for label, part in enumerate(chosen)]
         # A class of fewer rows than it had in `from_data` repeats them.
         filled = [
             part[np.arange(count) % len(part)]
@@ -75,6 +83,11 @@ class RowBank:
         ]
         self.rows.assign(np.concatenate(filled).astype(self.rows.dtype))
         self._filled.assign(1)
+
+    def _filled_up(self, label, part):
+        least = min(self.min_anchors, self.counts[label])
+        index = {label: np.arange(len(part))}
+        return fill_up(np.asarray(part), index, least, self.seed)[0][label]
 
     def _first_rows(self, dataset):
         found = [[] for _ in self.counts]

@@ -93,6 +93,37 @@ def test_a_class_of_one_row_is_not_drawn():
     assert model.draw_class_rows() is None and float(model._penalty()) == 0.0
 
 
+def test_moved_copies_fill_up_the_rows_of_small_classes(tmp_path):
+    x, y = images()
+    counts = np.bincount(y)
+    model, _ = make_deepsmote(images, min_anchors=15)
+    assert model.bank.counts == np.maximum(counts, 15).tolist()
+    first = 0
+    for label, count in enumerate(model.bank.counts):
+        part = model.bank.rows.numpy()[first : first + count]
+        own = x[y == label]
+        np.testing.assert_array_equal(part[: len(own)], own)
+        for image in part[len(own) :]:
+            assert not (image == own).all(axis=(1, 2, 3)).any()
+        encoded = encode(model, part, False)
+        latents = model.between.points.numpy()[first : first + count]
+        np.testing.assert_allclose(latents, encoded, atol=1e-5)
+        first += count
+    # Rows put by `fit`, of a class of fewer, are filled up as well.
+    kept = np.sort(np.concatenate([np.flatnonzero(y == k)[:3] for k in (0, 1, 2)]))
+    model.bank.fill(batches(x[kept], y[kept], len(kept), shuffle=False))
+    assert len(np.unique(model.bank.rows.numpy()[:15], axis=0)) == 15
+    model.fit(batches(x, y, 8), epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.min_anchors == 15
+    np.testing.assert_array_equal(again.sample([1], seed=0), model.sample([1], seed=0))
+    within, _ = make_deepsmote(images, min_anchors=15, rows_per_class=9)
+    assert within.bank.counts == [9, 9, 9]
+    with pytest.raises(ValueError, match="`min_anchors` is for images"):
+        make_deepsmote(min_anchors=5)
+
+
 def test_latents_of_samples_lie_between_encoded_rows_of_their_class():
     x, y = rows()
     model = DeepSMOTE.from_data(x, y, seed=0, k_neighbors=3, latent_dim=4)
