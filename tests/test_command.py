@@ -423,6 +423,8 @@ class Tells:
         (lambda path: joblib.dump([1], path), "no pickle"),
         (lambda path: pathlib.Path(path).write_text("age,churned\n"), "no pickle"),
         (lambda path: pathlib.Path(path).write_bytes(b""), "no pickle"),
+        # A word of 2^62 letters.
+        (lambda path: pathlib.Path(path).write_bytes(b"\x8d" + 7 * b"\0" + b"@"), "no"),
     ],
 )
 def test_a_table_of_other_makers_is_refused_before_it_runs(write, received, shop):

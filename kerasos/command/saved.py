@@ -9,6 +9,8 @@ do not begin as ours do are not loaded: that is against mistakes, and no protect
 whatever begins so may go on with any code.
 """
 
+import contextlib
+import io
 import itertools
 import pathlib
 import pickletools
@@ -18,7 +20,7 @@ from kerasos.checks import unknown_name_message
 TABLE, NETWORK = ".joblib", ".keras"
 # What a table's file names first, and how far into it that is at most.
 _BEGINNING = ["sampler", "kerasos.over_sampling.deep", "DeepOverSampler"]
-_OPCODES = 20
+_OPCODES, _BYTES = 20, 1024
 
 
 def check_model(path):
@@ -71,12 +73,11 @@ def load_model(path):
 def _first_names(path):
     """Lists the words at the beginning of a pickle, whose code is not run."""
     names = []
-    with open(path, "rb") as file:
-        try:
-            for _, word, _ in itertools.islice(pickletools.genops(file), _OPCODES):
-                names += [word] if isinstance(word, str) else []
-        except ValueError:  # no pickle, from there on
-            pass
+    with open(path, "rb") as file:  # a word in it may claim to be of any length
+        begin = io.BytesIO(file.read(_BYTES))
+    with contextlib.suppress(ValueError):  # no pickle, from there on
+        for _, word, _ in itertools.islice(pickletools.genops(begin), _OPCODES):
+            names += [word] if isinstance(word, str) else []
     return names
 
 

@@ -266,6 +266,7 @@ def _dataset_of(tables, y, balanced, order, copies=None, uniform_epoch=None):
     dataset = with_our_options(dataset)
     dataset.kerasos_epoch = epoch
     dataset.kerasos_tables = tables
+    dataset.kerasos_ordered = not (shuffle or balanced)  # as the arrays are
 
     def remake(wanted):
         return dataset if balanced else _dataset_of(tables, y, wanted, order)

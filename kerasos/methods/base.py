@@ -554,19 +554,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """Whether XLA compiles the steps, in the last `fit` if there was one."""
         return self.jit_compile and not self._is_short_run
 
-    def _is_short(self, dataset, epochs, steps_per_epoch):
+    def _is_short(self, dataset, epochs, initial_epoch, steps_per_epoch):
         """Whether this run is too short for XLA where `compile` chose it.
 
         The steps are those of the whole run, also where it is resumed with
-        `initial_epoch` or from a backup: it has to go on as it began.
+        `initial_epoch` or from a backup: it has to go on as it began. Those of runs
+        before it count, for XLA may have compiled the step then.
         """
         on_gpu = tf.config.list_logical_devices("GPU")
         if on_gpu or not getattr(self, "_chosen_jit", False):
             return False
-        steps = steps_per_epoch or int(dataset.cardinality())
+        size = dataset.cardinality
+        # Of a distributed dataset it is a property.
+        steps = steps_per_epoch or int(size() if callable(size) else size)
+        before = int(self.steps_done.numpy()) - initial_epoch * steps
         # Below 0: unknown, or without an end.
-        run = max(epochs * steps, int(self.steps_done.numpy()))
-        return 0 < steps and run < self.jit_steps
+        return 0 < steps and max(epochs * steps, before) < self.jit_steps
 
     @contextlib.contextmanager
     def _waiting_for_data(self):
@@ -705,8 +708,8 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         )
         kwargs.setdefault("validation_batch_size", VALIDATION_BATCH_SIZE)
         dataset = guarded(self.arrange(dataset), self.spec)
-        steps_per_epoch = kwargs.get("steps_per_epoch")
-        self._is_short_run = self._is_short(dataset, epochs, steps_per_epoch)
+        begun, per_epoch = (kwargs.get(n) for n in ("initial_epoch", "steps_per_epoch"))
+        self._is_short_run = self._is_short(dataset, epochs, begun or 0, per_epoch)
         own = StageCallback(dataset, epochs)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             own.set_model(self)

@@ -45,12 +45,8 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
             "`fit` needs labels. Expected `fit(x, y)` or a dataset of `(x, y)`. "
             "Received: y=None."
         )
-    if not shuffle and model.batch_balance and model.pre_oversample is None:
-        raise ValueError(
-            "Classes are drawn alike, at random, so there is no order to keep. "
-            "Expected: shuffle=True. Received: shuffle=False. Leave it out, or build "
-            "the model with `pre_oversample=False`, which takes rows as they come."
-        )
+    if not shuffle and model.batch_balance is True:
+        _refuse_order(model)
     check_form(x, y)
     x, y = np.asarray(x), np.asarray(model.spec.codes_of(y))
     model.spec.check_compatible(x, y)
@@ -102,6 +98,8 @@ def checked_validation(model, data):
 def in_balance(model, dataset):
     """Returns the dataset that the model trains on."""
     if model.batch_balance:
+        if model.batch_balance is True and getattr(dataset, "kerasos_ordered", False):
+            _refuse_order(model)
         balanced = rebalanced(dataset, model.batch_balance)
         if balanced is None and model.pre_oversample is None:  # nobody asked for it
             _warn_of_shares(model, dataset)
@@ -149,8 +147,18 @@ def _warn_of_shares(model, dataset):
             "repeated: more samples of rare classes will look like others. Train on "
             "arrays or on a dataset of `kerasos.data.batches`, or build the model with "
             "`pre_oversample=False`.",
-            stacklevel=4,
+            stacklevel=5,  # where `fit` is called
         )
+
+
+def _refuse_order(model):
+    asked = model.pre_oversample is not None
+    way = "real_sampling='natural'" if asked else "pre_oversample=False"
+    raise ValueError(
+        "Classes are drawn alike, at random, so there is no order to keep. Expected: "
+        "shuffle=True. Received: shuffle=False. Leave it out, or build the model with "
+        f"`{way}`, which takes rows as they come."
+    )
 
 
 def _refuse(model, dataset):

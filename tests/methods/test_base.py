@@ -594,6 +594,35 @@ def test_xla_waits_for_a_run_that_is_long_enough(toy, data, given_to_xla):
     assert fit(toy(OneStage, epochs=0, jit_compile=True), epochs=1) == [True]
 
 
+def test_a_second_run_goes_on_as_it_began(toy, data, given_to_xla):
+    """Resumed after 12 steps in all, of which this short run made four."""
+    four = batches(*data, 6)
+    unbroken, resumed = (toy(OneStage, epochs=0) for _ in range(2))
+    for model in (unbroken, resumed):
+        model.fit(four, epochs=2, verbose=0)
+    unbroken.fit(four, epochs=2, verbose=0)
+    resumed.fit(four, epochs=1, verbose=0)
+    assert int(resumed.steps_done) == OneStage.jit_steps
+    resumed.fit(four, initial_epoch=1, epochs=2, verbose=0)
+    assert not unbroken.uses_jit and not resumed.uses_jit
+    for left, right in zip(values(unbroken), values(resumed), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_the_steps_of_a_distributed_dataset_are_counted(data, monkeypatch):
+    monkeypatch.setattr(OneStage, "prefers_jit", True)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    given = strategy.experimental_distribute_dataset(batches(*data, 6))
+    for steps, short in ((5, True), (4, False)):
+        monkeypatch.setattr(OneStage, "jit_steps", steps)
+        with strategy.scope():
+            model = OneStage(seed=0)
+            model.compile()
+        assert model.jit_compile
+        model.fit(given, epochs=1, verbose=0)
+        assert model.steps_done.numpy() == 4 and model.uses_jit is not short
+
+
 def test_xla_does_not_wait_where_the_run_has_no_known_length_or_a_gpu(
     toy, data, given_to_xla, monkeypatch
 ):

@@ -142,14 +142,16 @@ def _named(name, value, methods, contender_of):
         return contender_of(name, value)
     base, _, afterwards = value.rpartition("+")
     check_choice("recalibration", afterwards, AFTERWARDS)
-    value = methods.get(base, base)  # a name of the user's, or of ours
+    # A name of the user's, or of ours: {"smote": "smote+platt"} means our smote.
+    value = base if base == name else methods.get(base, base)
     if isinstance(value, str) and "+" in value:
         raise ValueError(
             "Probabilities are recalibrated once. Expected a name, +, and one of "
             f"{', '.join(AFTERWARDS)}. Received: {methods[name]!r}."
         )
     contender = contender_of(name, value)
-    weighs = contender.sampler or contender.kind in (*WEIGHTS, BAGGING)
+    is_sampled = contender.sampler is not None
+    weighs = is_sampled or contender.kind in (*WEIGHTS, BAGGING)
     if afterwards == PRIOR_CORRECTED and not weighs:
         raise ValueError(
             f"{base!r} trains on the classes' own shares, so there is nothing to "

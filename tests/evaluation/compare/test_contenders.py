@@ -46,7 +46,8 @@ def test_none_comes_first_and_every_other_method_is_a_sampler():
 
 
 def test_names_with_a_plus_mend_probabilities():
-    mine = object.__new__(type("Mine", (), {"fit_resample": lambda self, X, y: None}))
+    own = {"fit_resample": lambda self, X, y: None, "__len__": lambda self: 0}
+    mine = object.__new__(type("Mine", (), own))
     methods = {"a": mine, "b": "a+isotonic", "c": "smote+platt"}
     _, a, b, c = make_contenders(methods)
     assert (a.recalibration, b.recalibration, c.recalibration) == (
@@ -54,6 +55,11 @@ def test_names_with_a_plus_mend_probabilities():
         "platt",
     )
     assert b.sampler is mine and c.sampler.method == "smote"
+    _, _, mended = make_contenders({"a": mine, "b": "a+prior_corrected"})
+    assert mended.sampler is mine and mended.recalibration == "prior_corrected"
+    _, ours = make_contenders({"smote": "smote+platt"})  # under its own name
+    assert (ours.name, ours.sampler.method) == ("smote", "smote")
+    assert ours.recalibration == "platt"
     (_, weights) = make_contenders(["class_weights+prior_corrected"])
     assert (weights.kind, weights.recalibration) == ("class_weights", "prior_corrected")
 

@@ -95,6 +95,9 @@ def test_other_datasets_cannot_be_drawn_class_by_class():
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(8, drop_remainder=True)
     with pytest.raises(ValueError, match="`real_sampling='balanced'` draws rows"):
         make_cwae()[0].fit(dataset, verbose=0)
+    for data in ((x, y), (batches(x, y, 8, shuffle=False),)):
+        with pytest.raises(ValueError, match="no order to keep.*'natural'"):
+            make_cwae()[0].fit(*data, shuffle=False, verbose=0)
     make_cwae(real_sampling="natural")[0].fit(dataset, verbose=0)
 
 

@@ -352,11 +352,15 @@ def test_classes_of_images_are_drawn_alike_where_the_data_allow_it():
     assert shares_of(model, network) == alike
     with pytest.raises(ValueError, match="no order to keep.*shuffle=False.*Leave it"):
         model.fit(x, y, shuffle=False)
+    with pytest.raises(ValueError, match="no order to keep.*pre_oversample=False"):
+        model.fit(kerasos.data.batches(x, y, 4, shuffle=False))
+    model.fit(kerasos.data.batches(x, y, 4, "copies", shuffle=False), verbose=0)
+    assert shares_of(model, network) == [0.5, 0.5]
     own = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
-    with pytest.warns(
-        UserWarning, match="drawn as often as they come, 8 to 20 .*or bu"
-    ):
+    told = "drawn as often as they come, 8 to 20 .*or bu"
+    with pytest.warns(UserWarning, match=told) as warned:
         model.fit(own, epochs=1, verbose=0)
+    assert {warning.filename for warning in warned} == {__file__}
     assert shares_of(model, network) == pytest.approx([20 / 28, 8 / 28])
     model.pre_oversample = False
     model.fit(own, epochs=1, verbose=0)
