@@ -426,7 +426,8 @@ class ConvexOversampler(Baseline):
         min_anchors: As of `SMOTEOversampler`.
 
     Raises:
-        As `SMOTEOversampler`.
+        TypeError: If a column of a table holds dates or objects.
+        ValueError: If a value is infinite, or missing in a sparse matrix.
 
     Reference:
         Mullick, Datta, Das, Generative Adversarial Minority Oversampling, ICCV 2019,
