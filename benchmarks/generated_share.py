@@ -2,17 +2,19 @@
 
     python benchmarks/image_samples.py --set=fashion_mnist --data_dir=DIR --steps=4000 \
       --model=flow.keras
-    python benchmarks/generated_share.py --model=flow.keras --data_dir=DIR --output=OUT.csv
+    python benchmarks/generated_share.py --model=flow.keras --data_dir=DIR \
+      --output=share.csv
 
-Fashion-MNIST at imbalance 100 (the class counts of Mullick et al.). Each class is filled
-up to the size of the largest one, by copies and by samples of the model, of which up to
-1,000 a class are drawn once. `strong_cnn` with augmentation then trains on it. A filling
-is a share of samples among what is added, 0 to 1, or "alike": half of every class, the
-largest too, are samples, so that being generated tells nothing about the class.
+Fashion-MNIST at imbalance 100 (the class counts of Mullick et al.). Each class is
+filled up to the size of the largest one, by copies and by samples of the model, of
+which up to 1,000 a class are drawn once. `strong_cnn` with augmentation then trains on
+it. A filling is a share of samples among what is added, 0 to 1, or "alike": half of
+every class, the largest too, are samples, so that being generated tells nothing about
+the class.
 
-Scores are recalls on the whole test set, means over the last five evaluations, one every
-250 steps. `--output` names a CSV file: what is in it is not done again. Samples are kept
-beside it.
+Scores are recalls on the whole test set, means over the last five evaluations, one
+every 250 steps. `--output` names a CSV file: what is in it is not done again. Samples
+are kept beside it: another model needs another file.
 """
 
 import pathlib
@@ -30,7 +32,7 @@ _MODEL = flags.DEFINE_string("model", None, ".keras file of the method.", requir
 _SET = flags.DEFINE_string("set", "fashion_mnist", "Name for `kerasos.data.load`.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the drawn images and the networks.")
 _STEPS = flags.DEFINE_integer("steps", 4000, "Batches of 32 images.", EVERY := 250)
-_FILLINGS = flags.DEFINE_list("fillings", "0,0.2,0.5,1,alike", "See above.")
+_FILLINGS = flags.DEFINE_list("fillings", "0,0.5,1,alike", "See above.")
 _GUIDANCE = flags.DEFINE_float("guidance", 1.5, "Of the model, if it has it.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TFDS.")
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
@@ -42,7 +44,7 @@ KEY = ["set", "filling", "guidance", "steps", "seed"]
 
 
 def sampled(labels, seed, path):
-    """Returns images of these labels, from the file of an earlier run if it is there."""
+    """Returns images of these labels and the labels, kept by an earlier run or made."""
     if not path.is_file():
         model = keras.saving.load_model(_MODEL.value)
         model.guidance, model.sampling_steps = _GUIDANCE.value, SAMPLING_STEPS
@@ -58,14 +60,14 @@ def filled(x, y, filling, folder):
     top = counts.max()
     lacking = np.minimum(POOL, top - counts)
     labels = np.repeat(np.arange(len(counts)), lacking)
-    if filling == "0":
-        made, of = x[:0], labels[:0]
-    else:
-        made, of = sampled(labels, 1, folder / f"rest_{_SEED.value}.npz")
+    end = f"{_SEED.value}_{_GUIDANCE.value:g}.npz"
+    made, of = x[:0], labels[:0]
+    if filling != "0":
+        made, of = sampled(labels, 1, folder / f"rest_{end}")
     if filling == "alike":
         largest = np.full(POOL, counts.argmax())
-        path = folder / f"largest_{_SEED.value}.npz"
-        parts = zip(sampled(largest, 2, path), (made, of), strict=True)
+        of_largest = sampled(largest, 2, folder / f"largest_{end}")
+        parts = zip(of_largest, (made, of), strict=True)
         made, of = (np.concatenate(part) for part in parts)
     images = []
     for label, count in enumerate(counts):
@@ -119,8 +121,9 @@ def main(_):
         if (rows[KEY] == [*run.values()]).all(axis=1).any():
             continue
         found = recalls(*filled(x, y, filling, folder), spec, test)
-        each = {f"recall_{label}": round(r, 4) for label, r in enumerate(found)}
-        row = run | {"balanced_accuracy": round(found.mean(), 4)} | each
+        scores = [found.mean(), *found]
+        names = ["balanced_accuracy", *(f"recall_{k}" for k in range(len(found)))]
+        row = run | dict(zip(names, np.round(scores, 4).tolist(), strict=True))
         print(row, flush=True)
         row["versions"] = provenance(_THREADS.value)
         pd.DataFrame([*rows.to_dict("records"), row]).to_csv(path, index=False)

@@ -268,6 +268,50 @@ def test_latent_heads_scores_every_head_of_a_kept_network_once(
     pd.testing.assert_frame_equal(again[scores], plain[scores])
 
 
+def test_generated_share_fills_classes_up_and_scores_each_filling_once(
+    tmp_path, monkeypatch, capsys
+):
+    path, drawn = tmp_path / "share.csv", []
+
+    def sampled(labels, seed, file):
+        drawn.append((np.bincount(labels, minlength=10).tolist(), file.name))
+        made = (
+            np.full((len(labels), 8, 8, 1), 200, "uint8") + labels[:, None, None, None]
+        )
+        return made.astype("uint8"), labels
+
+    with script_module.loaded(BENCHMARKS / "generated_share.py") as module:
+        monkeypatch.setattr(module, "sampled", sampled)
+        counts = module.COUNTS = [40, 20, 12, 10, 9, 8, 7, 6, 5, 4]
+        module.POOL, module.EVERY = 15, 50
+        options = ["--set=digits", "--steps=250", "--model=none", f"--output={path}"]
+        flags.FLAGS(["", *options, "--fillings=0,alike", "--threads=0"])
+        y = np.repeat(np.arange(10), counts)
+        x = np.broadcast_to(y[:, None, None, None], (121, 8, 8, 1)).astype("uint8")
+        for filling, share in (("0", 0), ("0.25", 0.25), ("1", 1)):
+            images, labels = module.filled(x, y, filling, tmp_path)
+            assert np.bincount(labels).tolist() == [40] * 10
+            values = images[:, 0, 0, 0]
+            made = values >= 200
+            np.testing.assert_array_equal(values - 200 * made, labels)
+            added = [round(share * (40 - count)) for count in counts]
+            assert np.bincount(labels, made).tolist() == added
+        assert drawn == [([0, *[15] * 9], "rest_0_1.5.npz")] * 2
+        images, labels = module.filled(x, y, "alike", tmp_path)
+        made = images[:, 0, 0, 0] >= 200
+        assert np.bincount(labels, made).tolist() == [20] * 10
+        assert drawn[3] == ([15, *[0] * 9], "largest_0_1.5.npz")
+        module.main([])
+        capsys.readouterr()
+        module.main([])  # all are there
+    assert not capsys.readouterr().out
+    rows = pd.read_csv(path, dtype={"filling": str})
+    assert rows["filling"].tolist() == ["0", "alike"]
+    recalls = rows[[f"recall_{label}" for label in range(10)]]
+    np.testing.assert_allclose(recalls.mean(axis=1), rows.balanced_accuracy, atol=1e-4)
+    assert recalls.loc[0].mean() > 0.4  # real digits, a little training
+
+
 @pytest.mark.slow  # reason: trains in two processes of its own
 def test_same_losses_tells_a_changed_step_from_the_same(tmp_path):
     with script_module.loaded(BENCHMARKS / "same_losses.py") as module:
