@@ -1,5 +1,6 @@
 """Pages of the site that are kept elsewhere in the project: results and changes."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -32,7 +33,7 @@ def write_report(path):
     """
     inputs = [BENCHMARKS / "notes.md", BENCHMARKS / "results" / "reproduce.csv"]
     made_of = [*inputs, *(BENCHMARKS / "harness").glob("*"), *_published()]
-    newest = max(file.stat().st_mtime for file in made_of)
+    newest = max(os.path.getmtime(file) for file in [__file__, *made_of])
     if path.exists() and path.stat().st_mtime > newest:
         return
     if str(BENCHMARKS) not in sys.path:
@@ -42,11 +43,24 @@ def write_report(path):
     notes, rows = inputs
     page = make_report(rows, BENCHMARKS / "published", notes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = page.to_html()
-    for target in set(re.findall(r'href="(results/[^"]+)"', text)):
-        (path.parent / target).parent.mkdir(exist_ok=True)
-        shutil.copyfile(BENCHMARKS / target, path.parent / target)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_linked(page.to_html(), path.parent), encoding="utf-8")
+
+
+def _linked(text, folder):
+    """`text` with links that work beside the site's first page, where it will lie."""
+
+    def moved(match):
+        target = match[1]
+        source = (BENCHMARKS / target).resolve()
+        if source.suffix == ".md" and source.parent == ROOT / "docs":
+            return f'href="{source.stem}.html"'
+        if not target.startswith("results/"):
+            raise ValueError(f"notes.md links to {target!r}, which the site lacks.")
+        (folder / target).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / target)
+        return match[0]
+
+    return re.sub(r'href="(?!#|\w+:)([^"]+)"', moved, text)
 
 
 def _published():
