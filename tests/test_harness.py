@@ -32,6 +32,7 @@ from harness import (  # noqa: E402
     run_cell,
     training,
 )
+from harness.recipes.gamo import with_loss  # noqa: E402
 from harness.recipes.imsic import class_quality  # noqa: E402
 
 import kerasos  # noqa: E402
@@ -270,6 +271,33 @@ def test_imsics_samples_are_judged_class_by_class():
     assert found["spread/0"] == 0.0
     np.testing.assert_allclose(found["spread/1"], 10 * 100 / 199)
     assert found.keys() == {f"{n}/{k}" for n in ("agreement", "spread") for k in (0, 1)}
+
+
+def test_long_tailed_classifiers_keep_the_data_and_know_its_shares():
+    (x, y), _ = kerasos.data.load("digits", class_counts=20)
+    spec = kerasos.data.DataSpec.of(x, y)
+    counts = np.bincount(y, minlength=10)
+
+    def network(loss):
+        model = kerasos.evaluation.strong_cnn(spec, seed=0)
+        return kerasos.evaluation.augmented(with_loss(model, loss, y), seed=0)
+
+    plain = network(None)
+    probabilities = plain.predict(x, verbose=0).astype("float64")
+    adjusted = network("logit_adjustment").predict(x, verbose=0)
+    weighted = probabilities / counts
+    by_hand = weighted / weighted.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(adjusted, by_hand, rtol=1e-5)
+
+    assert network("logit_adjustment").train_on_batch(x, y) == pytest.approx(
+        plain.train_on_batch(x, y), rel=1e-5
+    )
+    shares = probabilities * counts
+    shares /= shares.sum(axis=1, keepdims=True)
+    expected = -np.log(shares[np.arange(len(y)), y]).mean()
+    assert network("balanced_softmax").evaluate(x, y, verbose=0) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_a_data_set_is_that_of_tfds_or_a_file_of_its_name(tmp_path):

@@ -17,6 +17,11 @@ def _balanced(name, oversampler="random", **classifier):
     return Method(f"{name} (ours)", oversampler, classifier=classifier)
 
 
+def _long_tailed(loss):
+    how = {"network": "cnn", "augmentation": True, "loss": loss.replace(" ", "_")}
+    return _balanced(f"CNN with {loss}+augmentation", "none", **how)
+
+
 BASELINE = Method("Baseline CN", "none")
 CGAN = Method("cGAN+CN", "cgan", {"variant": "gamo"}, GAMO_STEPS)
 BALANCED_CGAN = dataclasses.replace(
@@ -47,6 +52,8 @@ STRONG = (
     _balanced("Random+augmentation+CN", augmentation=True),
     _balanced("CNN with nothing", "none", network="cnn"),
     _balanced("CNN with random+augmentation", network="cnn", augmentation=True),
+    _long_tailed("balanced softmax"),
+    _long_tailed("logit adjustment"),
     Method(
         "CNN with flow+augmentation (ours)",
         "flow",

@@ -1,11 +1,48 @@
 """Classifiers scored along their training (Mullick et al. 2019, tables 1 to 4)."""
 
+import keras
+import numpy as np
+
 import kerasos
 from harness import training
 from kerasos.callbacks import EvaluationCSV
 from kerasos.evaluation import gamo_classifier, strong_cnn
+from kerasos.losses import BalancedSoftmax
 
 EVALUATE_EVERY = 250  # steps, as the authors' code
+
+
+class EqualPriors(keras.layers.Layer):
+    """Probabilities for equally frequent classes, but in training those that come in.
+
+    Logit adjustment after training (Menon et al., ICLR 2021, eq. 9 with tau 1).
+    """
+
+    def __init__(self, class_counts, **kwargs):
+        super().__init__(**kwargs)
+        self.class_counts = np.asarray(class_counts, "float32")
+
+    def call(self, probabilities, training=False):
+        if training:
+            return probabilities
+        weighted = probabilities / self.class_counts
+        return weighted / keras.ops.sum(weighted, axis=-1, keepdims=True)
+
+
+def with_loss(model, name, y):
+    """`model` with one of the ways of long-tailed learning that keep the data.
+
+    "balanced_softmax" changes the loss, "logit_adjustment" what the network says after
+    training; None leaves it.
+    """
+    counts = np.bincount(y)
+    optimizer, loss = model.optimizer, model.loss
+    if name == "balanced_softmax":
+        model.compile(optimizer, BalancedSoftmax(counts, from_logits=False))
+    elif name == "logit_adjustment":
+        model = keras.Model(model.input, EqualPriors(counts)(model.output))
+        model.compile(optimizer, loss)
+    return model
 
 
 def gamo(work):
@@ -47,6 +84,7 @@ def gamo(work):
             model = gamo_classifier(work.spec, **how, seed=seed)
         else:
             model = strong_cnn(work.spec, seed=seed)
+            model = with_loss(model, method.classifier.get("loss"), y)
         model = work.with_augmentation(model)
     data = kerasos.data.batches(x, y, batch, seed=seed, steps_per_epoch=every)
     curve = folder / "curve.csv"
