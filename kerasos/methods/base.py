@@ -198,7 +198,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     default_steps = (1_000, 20_000)
     default_passes = 50
     default_row_steps: tuple[int, int] | None = None
-    jit_steps = 0
+    jit_steps = 1_000
     model_range: tuple[float, float] = (-1.0, 1.0)
     stages: tuple[str, ...] = ("train",)
     pre_oversample: bool | None = False
