@@ -28,7 +28,7 @@ def encoder_for(classifier, X):
     steps = [FunctionTransformer(_to_float)]
     if not isinstance(classifier, HistGradientBoostingClassifier):
         imputer = SimpleImputer(
-            strategy="median",
+            strategy=_median,
             add_indicator=True,
             keep_empty_features=True,
             copy=False,
@@ -77,6 +77,11 @@ def check_columns(X, classifiers):
                     f"Numbers must be finite, and so must their squares. Received: "
                     f"{far[0]:g} in column {name!r}. Clip it, or mark it as missing."
                 )
+
+
+def _median(values):
+    # Of a column at a time: "median" copies the table three times.
+    return np.median(values) if len(values) else 0.0
 
 
 def _to_float(frame):
