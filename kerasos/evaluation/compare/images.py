@@ -177,7 +177,9 @@ class Images:
             logits = network(with_channels(self.X), test)
             found = logits, time.perf_counter() - start
             if plain is not None:
-                self._plain = {plain: found}
+                kept = self._plain.items()
+                self._plain = {key: one for key, one in kept if key[0] == fold}
+                self._plain[plain] = found
         logits, seconds = found
         decided, probabilities, corrected = self._said(
             contender, logits, codes, training.y

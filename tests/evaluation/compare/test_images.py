@@ -156,6 +156,15 @@ def test_every_method_gets_as_many_updates(finished):
     assert result.classifiers == ["net"] and result.counts == {0: 40, 1: 20, 2: 12}
 
 
+def test_each_network_is_trained_once_for_none_and_threshold(finished):
+    OPTIMIZERS.clear()
+    networks = {name: ImageClassifier(watched, 1, batch_size=16) for name in "ab"}
+    rows = compare(X, Y, ["threshold"], networks, PAIRS, verbose=0).rows
+    assert sum(int(one.iterations) for one in OPTIMIZERS) == len("ab") * len(PAIRS)
+    told = rows.pivot(index=["classifier", "fold"], columns="method", values="log_loss")
+    assert told.shape == (6, 2) and (told["none"] == told["threshold"]).all()
+
+
 def test_nothing_is_seen_of_the_images_to_test_on(finished):
     names = ["none", *METHODS]
     names.remove("threshold")
