@@ -1,3 +1,5 @@
+import functools
+import inspect
 import subprocess
 import sys
 
@@ -99,6 +101,44 @@ def test_every_public_name_is_there_and_listed():
     assert kerasos.compare is kerasos.evaluation.compare
     assert kerasos.DeepOverSampler is kerasos.over_sampling.DeepOverSampler
     assert callable(kerasos.callbacks.SampleGrid)
+
+
+METHODS = """gamo gamo2pix cgan cdcgan acgan cvae bagan infogan imsic dgc activegan dos
+    deepsmote two_stage_cvae cwae none random smote augment""".split()
+
+
+def test_methods_keep_their_names():
+    assert set(METHODS) <= set(list_methods())
+
+
+# What calls by place and by name rest on: the first may gain names, not lose any.
+CALLS = {
+    "data.load": "name class_counts data_dir seed",
+    "data.batches": "x y batch_size balanced shuffle seed",
+    "compare": "X y methods classifiers cv *groups objective metrics n_jobs "
+    "random_state output_dir verbose",
+    "evaluation.quality": "real synthetic holdout",
+    "DeepOverSampler": "method *sampling_strategy epochs batch_size method_params "
+    "random_state verbose",
+    "OversamplingModel.from_data": "x y *seed value_range",
+    "OversamplingModel.sample": "self labels seed batch_size verbose",
+    "OversamplingModel.oversample": "self x y sampling_strategy seed",
+    "OversamplingModel.balanced_dataset": "self x y batch_size",
+    "OversamplingModel.export": "self path",
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_public_calls_keep_their_arguments(name):
+    call = functools.reduce(getattr, name.split("."), kerasos)
+    by_place, _, by_name = CALLS[name].partition(" *")
+    parameters = inspect.signature(call).parameters
+    places = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert places[: len(by_place.split())] == by_place.split()
+    # In the order of the interface, whatever stands between them.
+    kept = [n for n in parameters if n in by_name.split()]
+    assert kept == by_name.split()
+    assert all(parameters[n].kind is inspect.Parameter.KEYWORD_ONLY for n in kept)
 
 
 def test_a_fresh_process_reaches_them_after_one_import():

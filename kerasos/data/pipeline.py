@@ -35,8 +35,10 @@ def batches(
     Every iterator over the result is one epoch. The epoch counter
     `dataset.kerasos_epoch` (`.assign(int)`, `.numpy()`) says which: it starts at
     0 and advances when an iterator yields its first batch, until somebody
-    assigns it; from then on it stays where it is put. The data are copied once,
-    in their own dtype, to host memory.
+    assigns it; from then on it stays where it is put. Methods of kerasos assign it.
+    Under a strategy, `fit` of another model looks at a batch first, which counts:
+    assign the epoch at its beginning, and the batches are those of one device. The
+    data are copied once, in their own dtype, to host memory.
 
     Args:
         x: Array `(n, ...)`, images `(n, height, width, channels)` or tables

@@ -1,3 +1,4 @@
+import contextlib
 import threading
 
 import keras
@@ -301,13 +302,33 @@ def test_a_dataset_filled_up():
     assert len(list(filled_up(maker([]), slices((X, Y)), None, "auto", 0, False))) == 39
 
 
-def test_a_classifier_trains_on_it_under_a_strategy(two_replicas):
-    dataset = balanced_stream(maker(), X, Y, 8, seed=0)
-    with two_replicas.scope():
-        network = keras.Sequential(
-            [keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+@pytest.mark.parametrize("pool", [256, None])
+def test_a_classifier_trains_on_it_under_a_strategy_as_on_one_device(
+    two_replicas, pool
+):
+    def trained(scope):
+        dataset = balanced_stream(maker(), X, Y, 8, seed=0, pool=pool)
+        # Under a strategy Keras looks at a batch first, and every look is an epoch.
+        epochs = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, _: dataset.kerasos_epoch.assign(epoch)
         )
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        network.compile("adam", loss)
-    history = network.fit(dataset, epochs=2, verbose=0, shuffle=False)
-    assert np.isfinite(history.history["loss"]).all()
+        with scope:
+            kernel = keras.initializers.GlorotUniform(0)
+            layers = [
+                keras.Input((2, 2, 1)),
+                keras.layers.Rescaling(1 / 255),
+                keras.layers.Flatten(),
+                keras.layers.Dense(3, kernel_initializer=kernel),
+            ]
+            network = keras.Sequential(layers)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            network.compile(keras.optimizers.SGD(0.5), loss)
+        before = network.get_weights()
+        network.fit(dataset, epochs=2, verbose=0, shuffle=False, callbacks=[epochs])
+        return before, network.get_weights()
+
+    first, one = trained(contextlib.nullcontext())
+    _, two = trained(two_replicas.scope())
+    for was, left, right in zip(first, one, two, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+        assert np.abs(left - was).max() > 0.01
