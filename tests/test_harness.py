@@ -27,6 +27,7 @@ from harness import (  # noqa: E402
     cells,
     datasets,
     protocols,
+    provenance,
     recipes,
     rows,
     run_cell,
@@ -271,6 +272,22 @@ def test_imsics_samples_are_judged_class_by_class():
     assert found["spread/0"] == 0.0
     np.testing.assert_allclose(found["spread/1"], 10 * 100 / 199)
     assert found.keys() == {f"{n}/{k}" for n in ("agreement", "spread") for k in (0, 1)}
+
+
+def test_a_commit_is_marked_where_code_differs_from_it(tmp_path, monkeypatch):
+    code, rows = tmp_path / "benchmarks" / "a.py", tmp_path / "benchmarks" / "results"
+    rows.mkdir(parents=True)
+    monkeypatch.setattr(provenance, "__file__", str(code))
+    assert "commit=" not in provenance.provenance(1)
+    for place in (code, rows / "rows.csv"):
+        place.write_text("1\n")
+    author = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init"], ["add", "."], [*author, "commit", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True)
+    (rows / "rows.csv").write_text("1\n2\n")  # as any run does
+    assert re.search("commit=[0-9a-f]{7,};", provenance.provenance(1))
+    code.write_text("2\n")
+    assert re.search(r"commit=[0-9a-f]{7,}\+;", provenance.provenance(1))
 
 
 def test_long_tailed_classifiers_keep_the_data_and_know_its_shares():

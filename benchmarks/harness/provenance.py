@@ -37,15 +37,20 @@ def provenance(threads, **others):
 
 
 def _commit():
-    """Returns the commit of this checkout, marked where files differ from it."""
-    here = pathlib.Path(__file__).parent
+    """Returns the commit of this checkout, marked where its code differs from it."""
     try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        commit = _git("describe", "--always", "--exclude=*")
+        # Rows that runs append are no other code.
+        places = (":/", ":(top,exclude)benchmarks/results")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *places)
     except (OSError, subprocess.CalledProcessError):
         return None
+    return commit + ("+" if changed else "")
+
+
+def _git(*arguments):
+    here = pathlib.Path(__file__).parent
+    found = subprocess.run(
+        ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
