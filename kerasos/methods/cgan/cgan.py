@@ -122,9 +122,9 @@ class CGAN(ConditionalGAN):
             d_augment: Images only, off by default: how D's images are changed in
                 training, real and generated alike, against a D that learns a few
                 hundred images by heart: names out of ("color", "translation",
-                "cutout"), see `kerasos.layers.diff_augment`. Measured for the AC-GAN
-                of `ActiveGAN` on 500 MNIST images, translation alone
-                (benchmarks/notes.md).
+                "cutout"), see `kerasos.layers.diff_augment`. It mended the AC-GAN
+                of `ActiveGAN` on 500 MNIST images (benchmarks/notes.md) and did
+                harm in short runs (docs/image_networks.md).
             loss, fake_labels, lr_g, lr_d, pre_oversample: See the class.
         """
         data = read_data(x, y, seed, value_range, label_names)
