@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -274,6 +275,7 @@ def test_imsics_samples_are_judged_class_by_class():
     assert found.keys() == {f"{n}/{k}" for n in ("agreement", "spread") for k in (0, 1)}
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_a_commit_is_marked_where_code_differs_from_it(tmp_path, monkeypatch):
     code, rows = tmp_path / "benchmarks" / "a.py", tmp_path / "benchmarks" / "results"
     rows.mkdir(parents=True)

@@ -26,7 +26,7 @@ def test_missing_numbers_become_the_medians_of_their_columns():
     assert rows.shape == (4, 4 + 3)  # and where the three columns had none
 
 
-def test_a_table_is_held_twice_at_most_and_once_at_the_end():
+def test_a_table_is_held_about_twice_and_once_at_the_end():
     values = np.random.default_rng(0).normal(size=(50_000, 20)).astype("float32")
     frame = pd.DataFrame(values, columns=[f"x{i}" for i in range(20)])
     copy = values.size * 8
