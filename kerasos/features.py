@@ -28,6 +28,7 @@ from kerasos.checks import Integer, check, check_choice, check_count, check_opti
 from kerasos.data.arrays import check_labels, check_same_length
 from kerasos.data.pipeline import batches
 from kerasos.files import read_arrays, write_arrays
+from kerasos.methods.base import alone
 from kerasos.randomness.seeds import derive_seed
 from kerasos.version import __version__
 
@@ -190,7 +191,8 @@ def _cnn(spec, x, y, seed, epochs, train_batch_size, cache_dir):
         model.set_weights([saved[f"{i:02d}"] for i in range(len(saved))])
     else:
         data = batches(x, y, train_batch_size, seed=derive_seed(seed, "cnn_features"))
-        model.fit(data, epochs=epochs, shuffle=False, verbose=0)  # it is shuffled
+        with alone(model.optimizer):
+            model.fit(data, epochs=epochs, shuffle=False, verbose=0)  # it is shuffled
         if path is not None:
             weights = model.get_weights()
             write_arrays(path, {f"{i:02d}": w for i, w in enumerate(weights)})

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradients import registered_gradients
 from sklearn.decomposition import PCA
 
 from kerasos import features
@@ -71,7 +72,9 @@ def test_cnn_is_trained_once_for_equal_data_and_settings(tmp_path, monkeypatch):
     def run(x=X, y=Y, seed=0, **changes):
         return feature_fn("cnn", SPEC, x, y, seed=seed, **{**settings, **changes})(X)
 
+    gradients = registered_gradients()
     first = run()
+    assert registered_gradients() == gradients  # it does not stay in memory
     np.testing.assert_array_equal(run(), first)
     assert len(fits) == 1
     (path,) = (tmp_path / "cache").iterdir()

@@ -1,7 +1,5 @@
 """What CGAN, cDCGAN, ACGAN and CVAE share: data, labels, units, R- variants."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -10,7 +8,6 @@ from kerasos.layers.diff_augment import augmented
 from kerasos.methods.base import OversamplingModel
 
 LATENT_DIM = 62
-LARGE_KERNEL = 2**20
 
 
 class ConditionalModel(OversamplingModel):
@@ -80,15 +77,6 @@ class ConditionalModel(OversamplingModel):
         model = cls(**networks, spec=data.spec, seed=data.seed, **settings)
         model.compile()
         return model
-
-    @property
-    def prefers_jit(self):
-        # Measured at 28x28, batches of 64, two cores: XLA takes 12 to 18 % off the
-        # processor time of a step, all of it in Adam's passes over large dense
-        # kernels. It adds 12 % where convolutions have the weights, and changes
-        # nothing for small networks.
-        sizes = [math.prod(v.shape) for v in self.trainable_variables if v.ndim == 2]
-        return max(sizes, default=0) >= LARGE_KERNEL
 
     # Units.
 

@@ -6,6 +6,19 @@ from kerasos.layers.batch_norm import GlobalBatchNormalization
 from kerasos.randomness.seeds import derive_seed
 
 
+def silu(x):
+    """Returns `x sigmoid(x)` of a tensor of a network that is being built.
+
+    Keras's activation "silu" has on TensorFlow a gradient of its own, which keeps the
+    network in memory, as `kerasos.methods.base.alone` says.
+
+    Source:
+        Elfwing, Uchibe, Doya. Sigmoid-Weighted Linear Units for Neural Network
+        Function Approximation in Reinforcement Learning, 2018.
+    """
+    return x * keras.ops.sigmoid(x)
+
+
 def dense(units, seed, name, activation=None, stddev=None, **options):
     """Returns a Dense layer with a seeded kernel.
 
@@ -73,7 +86,7 @@ def normalized_mlp(
     for index, width in enumerate(units):
         hidden = dense(width, seed, f"{name}_dense_{index}")(hidden)
         hidden = norm(name=f"{name}_norm_{index}")(hidden)
-        hidden = keras.layers.Activation("silu" if by_layer else "relu")(hidden)
+        hidden = silu(hidden) if by_layer else keras.layers.Activation("relu")(hidden)
     outputs = dense(num_outputs, seed, f"{name}_output")(hidden)
     return keras.Model(inputs, outputs, name=name)
 

@@ -45,6 +45,7 @@ from kerasos.data.sources import as_pairs, check_form, is_dataset, parts_of
 from kerasos.export import export_classifier
 from kerasos.features import fingerprint
 from kerasos.files import read_arrays, write_arrays
+from kerasos.methods.base import alone
 from kerasos.methods.shared.moved_copies import check_images, fill_up
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.inputs import checked_labels
@@ -443,14 +444,15 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
             min(self.batch_size, len(rows)),
             seed=derive_seed(seed, "feature_classifier", "batches"),
         )
-        history = head.fit(
-            data,
-            epochs=self.epochs or MAX_EPOCHS,
-            shuffle=False,  # they are
-            class_weight=weights,
-            callbacks=[_Settled()] if self.epochs is None else [],
-            verbose=self.verbose,
-        )
+        with alone(head.optimizer):
+            history = head.fit(
+                data,
+                epochs=self.epochs or MAX_EPOCHS,
+                shuffle=False,  # they are
+                class_weight=weights,
+                callbacks=[_Settled()] if self.epochs is None else [],
+                verbose=self.verbose,
+            )
         self.history_ = {
             name: [float(value) for value in values]
             for name, values in history.history.items()

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from contract_cases import CASES
+from gradients import registered_gradients
 from resuming import CopyBackup, state
 
 import kerasos
@@ -98,7 +99,7 @@ class Runs:
     def _unbroken(self, case):
         model = case.build()
         model.compile(jit_compile=False)
-        before = state(model)
+        before, gradients = state(model), registered_gradients()
         epochs, half = epochs_of(case)
         paths = {
             epoch: str(self.folder / f"{case.id}-{epoch}.keras")
@@ -126,11 +127,13 @@ class Runs:
             ],
         ).history
         after = state(model)
+        new_gradients = registered_gradients() - gradients
         model.save(paths[epochs])
         return {
             "model": model,
             "before": before,
             "after": after,
+            "new_gradients": new_gradients,
             "history": history,
             "half": paths[half],
             "crashed": crashed,

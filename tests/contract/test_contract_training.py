@@ -65,6 +65,12 @@ def test_fit_trains_every_network_and_logs_every_loss(case, runs):
 
 
 @each_network
+def test_training_leaves_nothing_in_memory(case, runs):
+    """A gradient that TensorFlow registers keeps its graph and what that captured."""
+    assert not runs.unbroken(case)["new_gradients"]
+
+
+@each_network
 def test_each_step_moves_its_own_network_only(case, runs):
     run = runs.one_device(case)
     model, steps = run["model"], run["steps"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 
 import keras
 import numpy as np
@@ -370,6 +371,20 @@ def test_arrays_and_batches_of_the_same_seed_train_alike(toy, data):
     right.fit(same, epochs=2, verbose=0)
     for a, b in zip(values(left), values(right), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_that_is_gone_leaves_no_graph(toy, data):
+    def graphs():
+        gc.collect()
+        kind = tf.__internal__.FuncGraph
+        return sum(isinstance(found, kind) for found in gc.get_objects())
+
+    before = graphs()
+    model = toy(Toy, epochs=3)
+    model.sample([0, 1], verbose=0)
+    assert graphs() > before
+    del model
+    assert graphs() == before
 
 
 def test_a_callback_list_is_kept(toy, data):

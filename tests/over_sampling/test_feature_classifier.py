@@ -4,14 +4,15 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import textwrap
 
+import forked
 import imblearn.over_sampling
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradients import registered_gradients
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
@@ -179,7 +180,7 @@ def test_saved_and_exported_it_runs_without_kerasos(fitted, parts, tmp_path):
     paths = {**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
     code = textwrap.dedent(code)
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [forked.python(), "-c", code],
         cwd=tmp_path,
         env=paths,
         capture_output=True,
@@ -313,7 +314,9 @@ def test_it_is_an_estimator_with_a_head_of_the_users_own(parts):
     assert copy.backbone is backbone and not hasattr(copy, "model_")
     scores = cross_val_score(clone(copy).set_params(head=None), x, y, cv=2)
     assert scores.shape == (2,) and np.all((0 <= scores) & (scores <= 1))
+    gradients = registered_gradients()
     copy.fit(x, y)
+    assert registered_gradients() == gradients  # the head does not stay in memory
     assert len(copy.history_["accuracy"]) == 3
     assert float(copy.head_.optimizer.learning_rate) == pytest.approx(0.123)
 

@@ -34,6 +34,7 @@ from kerasos.losses.long_tail import (
     LogitAdjusted,
     adjust_logits,
 )
+from kerasos.methods.base import alone
 from kerasos.over_sampling.schedule import default_batch_size, default_steps
 from kerasos.randomness.seeds import derive_seed
 
@@ -187,14 +188,15 @@ class ImageClassifier:
             steps_per_epoch=steps // EPOCHS,
         )
         callbacks = [DeferredReweighting()] if isinstance(loss, LDAM) else []
-        fitted.fit(
-            data,
-            epochs=EPOCHS,
-            class_weight=weights,
-            callbacks=callbacks,
-            shuffle=False,  # they are
-            verbose=0,
-        )
+        with alone(fitted.optimizer):
+            fitted.fit(
+                data,
+                epochs=EPOCHS,
+                class_weight=weights,
+                callbacks=callbacks,
+                shuffle=False,  # they are
+                verbose=0,
+            )
         return functools.partial(_in_parts, model)
 
 

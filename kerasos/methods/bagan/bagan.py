@@ -215,10 +215,6 @@ class BAGAN(OversamplingModel):
             "g_optimizer": generator,
         }
 
-    @property
-    def prefers_jit(self):
-        return not self.spec.is_image
-
     # Stages.
 
     def stage_at(self, epoch):

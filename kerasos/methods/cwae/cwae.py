@@ -268,12 +268,6 @@ class ConditionalWAE(ConditionalModel):
         return self.encoder.trainable_variables
 
     @property
-    def prefers_jit(self):
-        # Measured at 28x28, one thread: XLA more than doubles a step of DGC's
-        # networks and changes nothing for those of CVAE.
-        return False
-
-    @property
     def batch_balance(self):
         return True if self.real_sampling == "balanced" else super().batch_balance
 

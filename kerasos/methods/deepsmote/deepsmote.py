@@ -232,11 +232,6 @@ class DeepSMOTE(ConditionalModel):
             "e_optimizer": self.encoder.trainable_variables,
         }
 
-    @property
-    def prefers_jit(self):
-        # Measured at 28x28, one thread: XLA doubles the time of a step.
-        return False
-
     # Training.
 
     def fit(self, *args, **kwargs):

@@ -254,12 +254,6 @@ class DGC(ConditionalModel):
         return variables
 
     @property
-    def prefers_jit(self):
-        # Measured at 28x28, two cores: XLA takes a third more processor time where
-        # convolutions do the work, and a sixth less for tables.
-        return not self.spec.is_image
-
-    @property
     def encoder_variables(self):
         return trainable(self.trunk, self.posterior)
 

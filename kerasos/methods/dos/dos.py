@@ -203,10 +203,6 @@ class DOS(OversamplingModel):
         variables = self.feature_extractor.trainable_variables
         return {"c_optimizer": variables + self.classifier_head.trainable_variables}
 
-    @property
-    def prefers_jit(self):
-        return not any(v.ndim == 4 for v in self.trainable_variables)
-
     # Training.
 
     def arrange(self, dataset):

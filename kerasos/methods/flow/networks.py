@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasos.layers.float32_layer import Float32Layer
-from kerasos.networks.mlp import dense
+from kerasos.networks.mlp import dense, silu
 
 
 @keras.saving.register_keras_serializable(package="kerasos")
@@ -52,14 +52,14 @@ def velocity_mlp(num_features, num_classes, seed, width=128, blocks=3):
     inputs = [keras.Input((size,)) for size in (num_features, 1, num_classes)]
     rows, time, one_hot = inputs
     condition = keras.layers.Concatenate()([TimeFeatures()(time), one_hot])
-    condition = dense(width, seed, "velocity_condition", "silu")(condition)
+    condition = silu(dense(width, seed, "velocity_condition")(condition))
     hidden = dense(width, seed, "velocity_rows")(rows) + condition
     for block in range(blocks):
         branch = keras.layers.LayerNormalization()(hidden)
-        branch = dense(width, seed, f"velocity_{block}_in", "silu")(branch)
+        branch = silu(dense(width, seed, f"velocity_{block}_in")(branch))
         hidden = hidden + dense(width, seed, f"velocity_{block}_out")(branch)
     hidden = keras.layers.LayerNormalization()(hidden)
-    hidden = keras.layers.Activation("silu")(hidden)
+    hidden = silu(hidden)
     last = keras.layers.Dense(
         num_features, kernel_initializer="zeros", name="velocity_last"
     )

@@ -20,7 +20,7 @@ from kerasos.layers.float32_layer import Float32Layer
 from kerasos.layers.upsample_conv import UpsampleConv2D
 from kerasos.methods.flow.networks import TimeFeatures
 from kerasos.networks.convolution import conv, cropped
-from kerasos.networks.mlp import dense
+from kerasos.networks.mlp import dense, silu
 from kerasos.randomness.seeds import derive_seed
 
 SPREAD = 0.5  # of pixels in [-1, 1]; 0.5 as in Karras et al.
@@ -105,7 +105,7 @@ def velocity_unet(
     condition = keras.layers.Concatenate()([TimeFeatures(16)(time), labels])
     for index in range(2):
         name = f"unet_condition_{index}"
-        condition = dense(4 * width, seed, name, "silu")(condition)
+        condition = silu(dense(4 * width, seed, name)(condition))
 
     def block(x, maps, name):
         return _residual(x, condition, maps, seed, f"unet_{name}")
@@ -172,7 +172,7 @@ def _activated(x, name):
     while channels % groups:
         groups -= 1
     x = keras.layers.GroupNormalization(groups, epsilon=1e-5, name=f"{name}_norm")(x)
-    return keras.layers.Activation("silu")(x)
+    return silu(x)
 
 
 def _attention(x, seed):

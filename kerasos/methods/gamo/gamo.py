@@ -129,8 +129,6 @@ class GAMO(OversamplingModel):
 
     trains_classifier = True
     numeric = "linear"  # a sample lies between real rows
-    # XLA compiles for 13 s of processor time (digits) and takes 9 ms off a step.
-    jit_steps = 2_000
 
     @checked
     def __init__(

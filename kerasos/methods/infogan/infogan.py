@@ -282,11 +282,6 @@ class InfoGAN(ConditionalModel):
         return self.noise_dim - self.num_codes
 
     @property
-    def prefers_jit(self):
-        # XLA's transposed convolutions are slow on processors.
-        return not self.spec.is_image and super().prefers_jit
-
-    @property
     def graph(self) -> Any:
         """The `CodeGraph`; assign a renamed one to give the codes other names."""
         return self._graph

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from gradients import registered_gradients
 from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.isotonic import IsotonicRegression
@@ -158,11 +159,13 @@ def test_every_method_gets_as_many_updates(finished):
 
 def test_each_network_is_trained_once_for_none_and_threshold(finished):
     OPTIMIZERS.clear()
+    gradients = registered_gradients()
     networks = {name: ImageClassifier(watched, 1, batch_size=16) for name in "ab"}
     rows = compare(X, Y, ["threshold"], networks, PAIRS, verbose=0).rows
     assert sum(int(one.iterations) for one in OPTIMIZERS) == len("ab") * len(PAIRS)
     told = rows.pivot(index=["classifier", "fold"], columns="method", values="log_loss")
     assert told.shape == (6, 2) and (told["none"] == told["threshold"]).all()
+    assert registered_gradients() == gradients  # no network stays in memory
 
 
 def test_nothing_is_seen_of_the_images_to_test_on(finished):

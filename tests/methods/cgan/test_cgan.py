@@ -271,21 +271,6 @@ def test_cdcgan_has_a_hidden_layer_up_to_28_pixels(size, hidden):
 
 
 @pytest.mark.parametrize(
-    ("method", "data", "expected"),
-    [
-        (CGAN, lambda: images(size=28), True),
-        (CVAE, lambda: images(size=28), True),
-        (CDCGAN, lambda: images(size=32), False),
-        (CGAN, images, False),
-        (ACGAN, rows, False),
-    ],
-)
-def test_xla_is_the_default_where_large_dense_kernels_are(method, data, expected):
-    model = method.from_data(*data(), seed=0)
-    assert model.prefers_jit is expected and model.jit_compile is expected
-
-
-@pytest.mark.parametrize(
     ("method", "data", "options", "words"),
     [
         (CGAN, images, {"variant": "dense"}, "`variant='conv'` needs images"),
