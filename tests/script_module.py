@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import forked
 from absl import flags
 
 from kerasos import registry
@@ -14,10 +15,10 @@ from kerasos import registry
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def run(path, *options, folder=None):
-    """Runs the script at `path` in `folder` as a user would, with this checkout."""
+def run(path, *options, folder=None, python=None):
+    """Runs the script at `path`, or `-c`, in `folder` with this checkout."""
     return subprocess.run(
-        [sys.executable, str(path), *map(str, options)],
+        [python or forked.python(), str(path), *map(str, options)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

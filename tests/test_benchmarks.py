@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import forked
 import keras
 import numpy as np
 import pandas as pd
@@ -313,7 +314,8 @@ def test_generated_share_fills_classes_up_and_scores_each_filling_once(
 
 
 @pytest.mark.slow  # reason: trains in two processes of its own
-def test_same_losses_tells_a_changed_step_from_the_same(tmp_path):
+def test_same_losses_tells_a_changed_step_from_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", forked.python())
     with script_module.loaded(BENCHMARKS / "same_losses.py") as module:
         path = tmp_path / "losses.json"
         module.flags.FLAGS(["", "--steps=3"])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import forked
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,7 +52,7 @@ def run_python(code, *arguments):
     """Runs `code` in a fresh process and returns what it printed."""
     paths = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__))]
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        [forked.python(), "-c", textwrap.dedent(code), *map(str, arguments)],
         capture_output=True,
         text=True,
         env={

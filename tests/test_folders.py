@@ -1,9 +1,9 @@
 """A folder of pictures, a training script, three lines of kerasos in it."""
 
 import subprocess
-import sys
 import textwrap
 
+import forked
 import keras
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_three_lines_with_a_network(name, kind, folders, tmp_path):
     version = model.export(tmp_path / "served")
     assert load_card(version)["data"]["label_names"] == NAMES
     served = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SERVE), version],
+        [forked.python(), "-c", textwrap.dedent(SERVE), version],
         capture_output=True,
         text=True,
         timeout=300,

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -341,7 +342,7 @@ def test_a_data_set_is_that_of_tfds_or_a_file_of_its_name(tmp_path):
 def start(folder, *arguments):
     """Starts the script on the trial's first table."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH")]
-    command = [sys.executable, str(SCRIPT), f"--output_dir={folder}"]
+    command = [forked.python(), str(SCRIPT), f"--output_dir={folder}"]
     command += ["--paper=trial", "--table=gamo", "--repeats=0", "--backup_seconds=0"]
     return subprocess.Popen(
         command + list(arguments),

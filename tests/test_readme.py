@@ -6,8 +6,8 @@ import re
 import runpy
 import shlex
 import subprocess
-import sys
 
+import forked
 import keras
 import markdown_blocks
 import numpy as np
@@ -153,7 +153,7 @@ def test_scripts_run(tmp_path, command):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     python, *arguments = shlex.split(command)
     result = subprocess.run(
-        [sys.executable, *arguments],
+        [forked.python(), *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

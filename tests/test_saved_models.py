@@ -3,8 +3,8 @@
 import os
 import pathlib
 import subprocess
-import sys
 
+import forked
 import numpy as np
 import pytest
 
@@ -68,7 +68,7 @@ def served(tmp_path_factory, card, digits):
     model = MODELS / "gamo_digits" / "1"
     paths = [str(model), str(folder / "in.npz"), str(folder / "out.npz")]
     subprocess.run(
-        [sys.executable, "-c", SERVE, *paths], cwd=folder, env=env, check=True
+        [forked.python(), "-c", SERVE, *paths], cwd=folder, env=env, check=True
     )
     return dict(np.load(folder / "out.npz"))
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import keras
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def run_workers(folder, *names, count=2):
     paths = [HERE.parent, HERE, HERE / "contract", os.environ.get("PYTHONPATH")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, paths)))}
     env.pop("TF_CONFIG", None)
-    script = [sys.executable, str(HERE / "worker_runs.py")]
+    script = [forked.python(), str(HERE / "worker_runs.py")]
     workers = [
         subprocess.Popen(
             [*script, str(index), ports, str(folder), *names],

@@ -1,6 +1,6 @@
 import subprocess
-import sys
 
+import forked
 import numpy as np
 import pytest
 
@@ -119,7 +119,7 @@ def test_subsample_is_the_same_in_another_process():
         "print(subsample(np.arange(100) % 5, [9, 3, 3, 1, 1], 7).tolist())"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [forked.python(), "-c", code], capture_output=True, text=True, check=True
     )
     here = subsample(np.arange(100) % 5, [9, 3, 3, 1, 1], 7).tolist()
     assert run.stdout.strip() == str(here)

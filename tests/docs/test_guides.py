@@ -6,9 +6,9 @@ import re
 import runpy
 import shlex
 import subprocess
-import sys
 import warnings
 
+import forked
 import pytest
 import setuptools
 from markdown_blocks import all_blocks, blocks, commands
@@ -83,7 +83,7 @@ def test_a_guide_runs(page, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     if page.stem in ALONE:
         code = "\n".join(blocks(text_of(page), "python")) + ALONE[page.stem]
-        subprocess.run([sys.executable, "-c", code], check=True)
+        subprocess.run([forked.python(), "-c", code], check=True)
         return
     namespace = {"__name__": page.stem}
     for language, code in all_blocks(text_of(page)):
