@@ -4,6 +4,8 @@ A `tf.Variable` made inside a strategy's scope would be one copy per replica, wh
 dataset cannot read, and a captured constant is copied into the dataset's graph.
 """
 
+import weakref
+
 import tensorflow as tf
 
 from kerasos.data.arrays import value_bounds
@@ -14,6 +16,29 @@ _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 # None of our dataset functions needs AutoGraph, which takes a second to rewrite them.
 as_written = tf.autograph.experimental.do_not_convert
+
+
+def weakly(function):
+    """Returns a function for TensorFlow to call, which does not keep `function`.
+
+    What `tf.numpy_function` and `Dataset.from_generator` are given stays until the
+    process ends, and with it the model or the data that it reads. So somebody else has
+    to keep `function`: the object that it is a method of, or, as an attribute, a
+    dataset on the way, which each dataset made of it and each iterator keeps in turn.
+    """
+    is_method = hasattr(function, "__self__")
+    reference = (weakref.WeakMethod if is_method else weakref.ref)(function)
+
+    def call(*arguments):
+        found = reference()
+        if found is None:
+            raise RuntimeError(
+                "What these batches are made from is gone. Keep the dataset that "
+                "kerasos returned for as long as it is read."
+            )
+        return found(*arguments)
+
+    return call
 
 
 class EpochCounter:

@@ -18,7 +18,7 @@ from kerasos.data.arrays import (
     fingerprints,
     value_bounds,
 )
-from kerasos.data.host import as_written
+from kerasos.data.host import as_written, weakly
 from kerasos.data.labels import check_names, codes_of, named
 
 _ROWS_AT_ONCE = 256  # of a dataset that is not batched
@@ -341,7 +341,10 @@ def _of_py_dataset(data):
             yield tuple(np.asarray(part) for part in data[index])
         data.on_epoch_end()
 
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(
+        weakly(batches), output_signature=signature
+    )
+    dataset.kerasos_function = batches
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
     if hasattr(data, "class_names"):
         dataset.class_names = data.class_names

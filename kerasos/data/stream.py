@@ -23,7 +23,7 @@ from kerasos.data.arrays import (
     fingerprints,
     value_bounds,
 )
-from kerasos.data.host import EpochCounter, as_written
+from kerasos.data.host import EpochCounter, as_written, weakly
 from kerasos.data.labels import check_names, codes_of, named, strategy_of
 from kerasos.data.pipeline import AHEAD, with_our_options
 from kerasos.data.redraw import redrawn
@@ -174,12 +174,13 @@ def balanced_stream(
     @as_written
     def filled(number):
         dtypes = tf.as_dtype(rows.dtype), tf.int32, tf.bool
-        parts = tf.numpy_function(batch, [number], dtypes)
+        parts = tf.numpy_function(weakly(batch), [number], dtypes)
         for part, shape in zip(parts, (rows.shape, (), ()), strict=True):
             part.set_shape((batch_size, *shape))
         return tuple(parts)
 
     dataset = tf.data.Dataset.from_tensors(0).flat_map(numbers).map(filled)
+    dataset.kerasos_function = batch
     if augment is not None:
         dataset = dataset.map(_augmenting(augment, rows))
     form = label_form(x) if is_dataset(x) else tf.identity
@@ -533,7 +534,8 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
         tf.TensorSpec((None, *shape), spec.dtype),
         tf.TensorSpec((None,), pairs.element_spec[1].dtype),
     )
-    added = tf.data.Dataset.from_generator(new, output_signature=signature)
+    added = tf.data.Dataset.from_generator(weakly(new), output_signature=signature)
+    added.kerasos_function = new
     number = -(-len(wanted) // rows)
     added = added.apply(tf.data.experimental.assert_cardinality(number))
     added = added if batched else added.unbatch()

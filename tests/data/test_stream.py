@@ -1,5 +1,7 @@
 import contextlib
+import gc
 import threading
+import weakref
 
 import keras
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import batches
+from kerasos.data.host import weakly
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 
 COUNTS = (24, 12, 3)
@@ -54,6 +57,24 @@ SOURCES = {
     "dataset": (slices((X, Y)).batch(5), None),
     "single": (slices((X, Y)), None),
 }
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_its_model_leaves_memory_with_it(fill):
+    """TensorFlow keeps a function that a dataset calls until the process ends."""
+    given = maker()
+    gone = weakref.ref(given.make)
+    if fill:
+        data = slices((X, Y)).batch(5)
+        parts = iter(filled_up(given, data, None, "auto", 0, False))
+    else:
+        parts = iter(stream(X, Y, 6, generator=given).map(lambda *row: row))
+    del given
+    gc.collect()  # the iterator alone holds what it reads
+    assert sum(len(part[0]) for part in parts) >= len(X)
+    del parts
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -332,3 +353,25 @@ def test_a_classifier_trains_on_it_under_a_strategy_as_on_one_device(
     for was, left, right in zip(first, one, two, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
         assert np.abs(left - was).max() > 0.01
+
+
+def test_a_function_of_what_is_gone_says_so():
+    class Rows:
+        def read(self, count):
+            return count
+
+    rows = Rows()
+    kept = weakly(rows.read)
+    assert kept(3) == 3
+    del rows
+    with pytest.raises(RuntimeError, match="are made from is gone. Keep the dataset"):
+        kept(3)
+
+    def double(value):
+        return 2 * value
+
+    kept = weakly(double)
+    assert kept(4) == 8
+    del double
+    with pytest.raises(RuntimeError, match="is gone"):
+        kept(4)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.data.host import weakly
 from kerasos.layers.float32_layer import Float32Layer
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.randomness.draws import mean_over_replicas
@@ -199,7 +200,7 @@ class EstimatorProbabilities(keras.layers.Layer):
             super().__setattr__(name, value)
 
     def call(self, features):
-        probs = tf.numpy_function(self._probabilities, [features], tf.float32)
+        probs = tf.numpy_function(weakly(self._probabilities), [features], tf.float32)
         return tf.ensure_shape(probs, (features.shape[0], self.num_classes))
 
     def _probabilities(self, features):
