@@ -864,11 +864,15 @@ def alone(optimizer):
         optimizer: A `keras.optimizers.Optimizer`, or one in a `LossScaleOptimizer`.
             In a strategy of several replicas nothing is left out.
     """
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        yield
-        return
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    with instead_of(inner, "_all_reduce_sum_gradients", list):
+    summed = inner._all_reduce_sum_gradients
+
+    def summed_if_several(pairs):
+        # Asked in the step: a model keeps the strategy that it was built in.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return summed(pairs) if replicas > 1 else list(pairs)
+
+    with instead_of(inner, "_all_reduce_sum_gradients", summed_if_several):
         yield
 
 

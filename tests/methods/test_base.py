@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import DataSpec, batches
-from kerasos.methods.base import OversamplingModel, num_rows
+from kerasos.methods.base import OversamplingModel, alone, num_rows
 
 SPEC = DataSpec((2,), "float32", (0.0, 4.0), class_counts=(12, 8, 4))
 
@@ -385,6 +385,19 @@ def test_a_model_that_is_gone_leaves_no_graph(toy, data):
     assert graphs() > before
     del model
     assert graphs() == before
+
+
+def test_gradients_of_several_replicas_are_summed_outside_their_scope(two_replicas):
+    keras.utils.set_random_seed(0)
+    x, y = np.eye(4, dtype="float32"), np.arange(4) % 2
+    with two_replicas.scope():
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(1.0), loss)
+    with alone(model.optimizer):
+        model.fit(batches(x, y, 4), epochs=1, shuffle=False, verbose=0)
+    first, second = model.layers[0].kernel.value.values
+    np.testing.assert_array_equal(first.numpy(), second.numpy())
 
 
 def test_a_callback_list_is_kept(toy, data):
