@@ -197,8 +197,7 @@ class BAGAN(OversamplingModel):
             e_optimizer: Moves encoder and generator in the autoencoder stage.
             d_optimizer: Moves the discriminator.
             g_optimizer: Moves the generator in the adversarial stage.
-            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA on one
-                GPU, and for tables on a processor), `run_eagerly`.
+            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         optimizers = {
             "e_optimizer": e_optimizer or _adam(),

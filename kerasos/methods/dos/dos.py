@@ -192,8 +192,7 @@ class DOS(OversamplingModel):
 
         Args:
             c_optimizer: Moves feature map and classifier together.
-            **kwargs: `steps_per_execution`, `jit_compile` ("auto" takes XLA on one
-                GPU, and for dense networks on a processor), `run_eagerly`.
+            **kwargs: `steps_per_execution`, `jit_compile`, `run_eagerly`.
         """
         if c_optimizer is None:
             c_optimizer = Adam(2e-4, beta_1=0.5, beta_2=0.999)
