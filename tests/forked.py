@@ -8,7 +8,7 @@ is killed the script is killed, with all that it started.
 
 Where a test looks at the start itself, at memory, or at a variable that Python or
 TensorFlow read while they are imported (`PYTHONHASHSEED`), it takes `sys.executable`;
-so does every test where there is no Linux.
+so does every test where there is no Linux, or where a path has a space.
 """
 
 import contextlib
@@ -19,13 +19,15 @@ import signal
 import socket
 import sys
 
+# As they are before a test changes them: Keras reads some while it is imported.
+FOLDER, ENVIRONMENT = os.getcwd(), dict(os.environ)
 MODULES = ("tensorflow", "keras", "pandas", "sklearn.linear_model", "absl.app")
 
 
 @functools.cache
 def python():
     """Returns the program's path, and sees to the process that forks."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or " " in sys.executable:
         return sys.executable
     import atexit
     import pathlib
@@ -42,13 +44,14 @@ def python():
     text = pathlib.Path(__file__).read_text(encoding="utf-8")
     program.write_text(f"#!{sys.executable} -SE\n{text}\n_ask({name!r})\n")
     program.chmod(0o755)
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    env = {k: v for k, v in ENVIRONMENT.items() if k != "PYTHONPATH"}
     server = subprocess.Popen(
         [sys.executable, __file__, str(listening.fileno()), str(program)],
         stdin=subprocess.PIPE,  # closed where this process ends, in whatever way
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=[listening.fileno()],
+        cwd=FOLDER,
         env=env,
     )
     listening.close()

@@ -31,10 +31,10 @@ def weakly(function):
 
     def call(*arguments):
         found = reference()
-        if found is None:
-            raise RuntimeError(
-                "What these batches are made from is gone. Keep the dataset that "
-                "kerasos returned for as long as it is read."
+        if found is None:  # the end, of which TensorFlow logs nothing
+            raise StopIteration(
+                "What this reads is gone: the model, or the dataset that kerasos "
+                "returned. Keep it for as long as it is read."
             )
         return found(*arguments)
 

@@ -865,7 +865,7 @@ def alone(optimizer):
             In a strategy of several replicas nothing is left out.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    summed = inner._all_reduce_sum_gradients
+    summed = getattr(inner, "_all_reduce_sum_gradients", list)
 
     def summed_if_several(pairs):
         # Asked in the step: a model keeps the strategy that it was built in.

@@ -268,7 +268,8 @@ class Sampling:
                 see `help(kerasos.data.stream.balanced_stream)`.
 
         Returns:
-            A `tf.data.Dataset` of `(x, y)`.
+            A `tf.data.Dataset` of `(x, y)`. It, a dataset made of it or an iterator has
+            to be kept while it is read, for the model goes with the last of them.
 
         Raises:
             TypeError, ValueError: As there; also if the model has not been trained, or

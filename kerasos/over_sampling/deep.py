@@ -44,9 +44,6 @@ NESTED = ("method_params", "encoder_params")
 # Widest matrix that a network is trained on; one of 20,000 columns and 1,500 rows takes
 # minutes an epoch and learns little of them.
 MAX_WIDTH = 5_000
-# Below this many steps XLA's compilation takes longer than it saves: 4 s against 1.7 ms
-# of processor time a step of GAMO, for 20 columns, two classes and batches of 32.
-XLA_STEPS = 5_000
 # Steps between two returns to Python. 50 in place of 1 take a quarter (CVAE) to a third
 # (cGAN) off the processor time of a fit on 384 rows; the numbers stay the same.
 STEPS_AT_ONCE = 50
@@ -500,8 +497,6 @@ class DeepOverSampler(BaseOverSampler):
         if steps is not None:
             epochs = epochs_of(self.model_, steps, steps_per_epoch)
         steps = epochs * steps_per_epoch
-        if steps < XLA_STEPS:
-            self.model_.jit_compile = False
         if self.model_.distribute_strategy.num_replicas_in_sync == 1:
             self.model_.steps_per_execution = STEPS_AT_ONCE
             self.model_.run_eagerly = steps <= EAGER_STEPS

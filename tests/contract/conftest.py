@@ -4,8 +4,8 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
-import forked
 import keras
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ class Server:
         environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
         with open(folder / "errors.txt", "wb") as errors:
             self.process = subprocess.Popen(
-                [forked.python(), "-c", SERVER],
+                [sys.executable, "-c", SERVER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

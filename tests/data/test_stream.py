@@ -364,7 +364,7 @@ def test_a_function_of_what_is_gone_says_so():
     kept = weakly(rows.read)
     assert kept(3) == 3
     del rows
-    with pytest.raises(RuntimeError, match="are made from is gone. Keep the dataset"):
+    with pytest.raises(StopIteration, match="is gone: the model, or the dataset"):
         kept(3)
 
     def double(value):
@@ -373,5 +373,5 @@ def test_a_function_of_what_is_gone_says_so():
     kept = weakly(double)
     assert kept(4) == 8
     del double
-    with pytest.raises(RuntimeError, match="is gone"):
+    with pytest.raises(StopIteration, match="is gone"):
         kept(4)
