@@ -120,7 +120,10 @@ def _command(asked):
     _, pipes, _, _ = socket.recv_fds(asked, 1, 3)
     text = b""
     while not text.endswith(b"\n"):
-        text += asked.recv(2**16)
+        part = asked.recv(2**16)
+        if not part:  # killed before it had asked
+            os._exit(1)
+        text += part
     process = os.fork()
     with contextlib.suppress(OSError):
         os.setpgid(process, process)

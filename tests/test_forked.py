@@ -1,7 +1,10 @@
 """A forked process does as one of its own would."""
 
 import os
+import pathlib
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,3 +78,28 @@ def test_a_signal_reaches_it(number):
             return
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def children_of(number):
+    path = f"/proc/{number}/task/{number}/children"
+    return [int(child) for child in pathlib.Path(path).read_text().split()]
+
+
+@pytest.mark.parametrize("sent", [b"", b"f", b'f{"argv": ["-c", '])
+def test_nothing_is_left_of_a_command_that_was_killed_before_it_began(sent):
+    program = pathlib.Path(forked.python()).read_text(encoding="utf-8")
+    (name,) = re.findall(r"^_ask\('(.*)'\)$", program, re.MULTILINE)
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(f"\0{name}")
+        asked.sendall(sent)
+    assert run("-c", "").returncode == 0  # the server has taken both
+    servers = [child for child in children_of(os.getpid()) if is_server(child)]
+    deadline = time.monotonic() + 30
+    while any(map(children_of, servers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert servers
+
+
+def is_server(number):
+    return b"forked.py" in pathlib.Path(f"/proc/{number}/cmdline").read_bytes()
