@@ -323,7 +323,9 @@ def log_density(values, mean, log_std):
     return law.log_prob(values) / tf.cast(values.shape[-1], tf.float32)
 
 
-@tf.function(autograph=False)  # a graph of its own, which no model's is kept with
+# TensorFlow keeps the graph that the gradient is registered in: this one, of a tensor,
+# and not that of a model with its variables.
+@tf.function(autograph=False)
 @tf.custom_gradient
 def clamped(value, low, high):
     """`clip(value)`, whose gradient is stopped only where it leads further out."""
