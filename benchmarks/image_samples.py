@@ -12,7 +12,14 @@ for each class:
   that of a test image: 1 for new images, 0 for copies;
 - copies: share of samples nearer to a training image than 0.3 of that median, and the
   same share of test images;
-- spread: mean distance between two samples, over that between two test images.
+- spread: mean distance between two samples, over that between two test images;
+- fid: Frechet distance to as many test images, in the features of `--features`, learnt
+  from the full set;
+- precision, recall: share of samples within the region of the test images, and of test
+  images within that of the samples, both in those features (Kynkaanniemi et al. 2019,
+  equations 1 and 2, third neighbour);
+- the same three of as many images of the training set, each class used up before one
+  comes again: copies, and nothing made.
 
 `--output` names a CSV file that gets a row for each class, in place of earlier ones of
 the same run; `--picture` a PNG of real images beside generated ones.
@@ -21,15 +28,17 @@ the same run; `--picture` a PNG of real images beside generated ones.
 import json
 import pathlib
 import time
+import warnings
 
 import keras
 import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 from harness.provenance import provenance, use_threads
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 
 import kerasos
+from kerasos.evaluation import frechet_distance
 from kerasos.evaluation.diagnostics import nearest_distances
 from kerasos.evaluation.downstream import QuickClassifier, flat
 from kerasos.plots import real_and_generated
@@ -43,15 +52,17 @@ _STEPS = flags.DEFINE_integer("steps", 1000, "Batches to train on.", 1)
 _BATCH = flags.DEFINE_integer("batch_size", 64, "Images of a batch.", 1)
 _RATE = flags.DEFINE_float("learning_rate", None, "Default: the method's.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the drawn images, the model, the samples.")
-_SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 2)
+_SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 4)
+_FEATURES = flags.DEFINE_enum("features", "pca", ["pca", "cnn"], "Of fid and others.")
 _MODEL = flags.DEFINE_string("model", None, ".keras file to read, else to write.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TFDS.")
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file for the figures.")
 _PICTURE = flags.DEFINE_string("picture", None, "PNG file of samples.")
 KEY = ["set", "counts", "method", "options", "settings", "rate", "steps", "seed"]
-KEY += ["label"]
+KEY += ["features", "samples", "label"]
 NEAR = 0.3
+NEIGHBOUR = 3
 
 
 def trained(x, y):
@@ -92,11 +103,41 @@ def figures(samples, train, test, hits, test_hits):
     }
 
 
-def looked_at(model, judge, data, test):
+def share_within(points, others):
+    """Returns the share of points that a ball around one of `others` holds.
+
+    Each ball reaches to the third nearest of the other `others`.
+
+    Args:
+        points, others: Arrays `(n, d)` and `(m, d)` of features, m above 3.
+    """
+    radii = np.sort(cdist(others, others), axis=1)[:, NEIGHBOUR]  # 0: to itself
+    return (cdist(points, others) <= radii).any(axis=1).mean()
+
+
+def distribution(made, test):
+    """Returns FID, precision and recall of features `(n, d)` of samples of a class.
+
+    Against the features `(m, d)` of as many test images, where there are as many.
+    """
+    test = test[: len(made)]
+    with warnings.catch_warnings():
+        # Fewer samples than features: it is compared with copies, as many.
+        warnings.filterwarnings("ignore", ".* do not determine a covariance")
+        distance = frechet_distance(test, made)
+    return {
+        "fid": distance,
+        "precision": share_within(made, test),
+        "recall": share_within(test, made),
+    }
+
+
+def looked_at(model, judge, features, data, test):
     """Returns a frame with the figures of each class."""
     x, y = data
     x_test, y_test = test
-    labels = np.repeat(model.sampled_labels, _SAMPLES.value)
+    number = _SAMPLES.value
+    labels = np.repeat(model.sampled_labels, number)
     samples = model.sample(labels, seed=_SEED.value, verbose=0)
     seen, seen_test = judge.predict(samples), judge.predict(x_test)
     rows = []
@@ -104,7 +145,14 @@ def looked_at(model, judge, data, test):
         here, there = labels == label, y_test == label
         parts = samples[here], x[y == label], x_test[there]
         hits = seen[here] == label, seen_test[there] == label
-        rows.append({"label": label} | figures(*map(flat, parts), *hits))
+        made, real, unseen = map(features, parts)
+        copied = distribution(np.resize(real, (number, real.shape[1])), unseen)
+        rows.append(
+            {"label": label}
+            | figures(*map(flat, parts), *hits)
+            | distribution(made, unseen)
+            | {f"{name}_copies": value for name, value in copied.items()}
+        )
     return pd.DataFrame(rows)
 
 
@@ -116,13 +164,16 @@ def main(_):
     if counts[0].isdigit():
         counts = [int(part) for part in counts.split(",")]
         counts = counts[0] if len(counts) == 1 else counts
-    judge = QuickClassifier(*kerasos.data.load(name, **options)[0])
+    whole = kerasos.data.load(name, **options)[0]
+    judge = QuickClassifier(*whole)
+    spec = kerasos.data.DataSpec.of(*whole)
+    features = kerasos.features.feature_fn(_FEATURES.value, spec, *whole)
     options |= {"class_counts": counts, "seed": _SEED.value}
     data, test = kerasos.data.load(name, **options)
     model, seconds = trained(*data)
     for setting, value in json.loads(_SETTINGS.value).items():
         setattr(model, setting, value)
-    found = looked_at(model, judge, data, test)
+    found = looked_at(model, judge, features, data, test)
     print(found.round(3).to_string(index=False))
     print("mean", found.mean().round(3).to_dict(), f"{seconds:.0f} s", flush=True)
     if _PICTURE.value:
@@ -130,6 +181,7 @@ def main(_):
     if _OUTPUT.value:
         run = (name, _COUNTS.value, _METHOD.value, _OPTIONS.value, _SETTINGS.value)
         run = (*run, _RATE.value, _STEPS.value, _SEED.value)
+        run = (*run, _FEATURES.value, _SAMPLES.value)
         run = dict(zip(KEY, run, strict=False))
         versions = provenance(_THREADS.value)
         found = found.assign(**run, seconds=seconds, versions=versions).round(4)

@@ -57,6 +57,13 @@ UNSEEN += _with_weight(
     unseen_folds=True,
     balanced_folds=True,
 )
+# As in GAMO's tables.
+FLOW = Method(
+    "flow (ours)",
+    "flow",
+    {"pre_oversample": True, "sampling_steps": 10},
+    {"steps": 25_000, "batch_size": 64},
+)
 
 
 def _latent_methods(minority):
@@ -102,6 +109,8 @@ def _fajardo(dataset, rho, minority):
     outputs["balance_seconds"] = ("9", setting, "seconds")
     outputs["weight"] = (score_table, setting, "synthetic_weight")
     methods = FAJARDO_METHODS + WEIGHTED + UNSEEN
+    if rho == 320:
+        methods += (FLOW,)
     if (dataset, rho) == ("MNIST", 320):
         methods += _latent_methods(minority)
     return Protocol(
