@@ -1,4 +1,4 @@
-"""Checks of arrays that are to be trained on, a part at a time."""
+"""Checks of arrays that are to be trained on, a part at a time, and rows of them."""
 
 import warnings
 
@@ -162,3 +162,15 @@ def value_bounds(x):
     """Returns the smallest and the largest value of a non-empty array, as floats."""
     bounds = [(chunk.min(), chunk.max()) for _, chunk in chunks(x)]
     return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
+
+
+def rows_of_each_class(y, most, seed):
+    """Numbers of at most `most` rows a class, drawn without replacement."""
+    source = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        if len(rows) > most:
+            rows = np.sort(source.choice(rows, most, replace=False))
+        chosen.append(rows)
+    return np.concatenate(chosen)

@@ -13,12 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasos.checks import check_count, check_options
-from kerasos.evaluation.downstream import (
-    QuickClassifier,
-    flat,
-    rows_of_each_class,
-    samples_and_labels,
-)
+from kerasos.data.arrays import rows_of_each_class
+from kerasos.evaluation.downstream import QuickClassifier, flat, samples_and_labels
 
 THRESHOLDS = {
     "spread": 0.3,

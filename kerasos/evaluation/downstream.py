@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import Strategy
+from kerasos.data.arrays import rows_of_each_class
 from kerasos.metrics.imbalance import acsa
 
 MAX_ROWS = 500
@@ -138,15 +139,3 @@ def samples_and_labels(x, y, suffix=""):
 def flat(x):
     """Returns samples as float32 rows."""
     return np.asarray(x).reshape(len(x), -1).astype("float32")
-
-
-def rows_of_each_class(y, most, seed):
-    """Numbers of at most `most` rows a class, drawn without replacement."""
-    source = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(y):
-        rows = np.flatnonzero(y == label)
-        if len(rows) > most:
-            rows = np.sort(source.choice(rows, most, replace=False))
-        chosen.append(rows)
-    return np.concatenate(chosen)

@@ -27,9 +27,9 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils import gen_batches
 
 from kerasos.checks import check_count
+from kerasos.data.arrays import rows_of_each_class
 from kerasos.evaluation.compare.scores import METRICS, score_all
 from kerasos.evaluation.diagnostics import nearest_distances
-from kerasos.evaluation.downstream import rows_of_each_class
 from kerasos.evaluation.quality_report import QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from kerasos.data import as_arrays
+from kerasos.data.arrays import rows_of_each_class
 
 X = np.linspace(0, 1, 12, dtype="float32").reshape(6, 2)
 Y = np.array([0, 1, 1, 2, 1, 2])
@@ -117,3 +118,12 @@ def test_bad_datasets(dataset, words):
 def test_labels_beside_a_dataset():
     with pytest.raises(ValueError, match="`y` must be None"):
         as_arrays(tf.data.Dataset.from_tensor_slices((X, Y)), Y)
+
+
+def test_rows_of_each_class_are_bounded_distinct_and_fixed_by_the_seed():
+    y = np.repeat([0, 1, 2], [50, 8, 2])
+    rows = rows_of_each_class(y, 8, seed=0)
+    assert np.bincount(y[rows]).tolist() == [8, 8, 2]
+    assert len(set(rows.tolist())) == 18
+    np.testing.assert_array_equal(rows_of_each_class(y, 8, seed=0), rows)
+    assert np.any(rows_of_each_class(y, 8, seed=1) != rows)

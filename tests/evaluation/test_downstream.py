@@ -6,11 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 
 import kerasos
-from kerasos.evaluation.downstream import (
-    DownstreamScore,
-    QuickClassifier,
-    rows_of_each_class,
-)
+from kerasos.evaluation.downstream import DownstreamScore, QuickClassifier
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +47,6 @@ def test_the_quick_classifier_takes_large_images_and_bounds_its_rows():
     classifier = QuickClassifier(x, y, max_rows=40)
     assert classifier.pipeline[-1].shape_fit_ == (80, 50)
     assert np.mean(classifier.predict(x) == y) > 0.95
-
-
-def test_rows_of_each_class_are_bounded_distinct_and_fixed_by_the_seed():
-    y = np.repeat([0, 1, 2], [50, 8, 2])
-    rows = rows_of_each_class(y, 8, seed=0)
-    assert np.bincount(y[rows]).tolist() == [8, 8, 2]
-    assert len(set(rows.tolist())) == 18
-    np.testing.assert_array_equal(rows_of_each_class(y, 8, seed=0), rows)
-    assert np.any(rows_of_each_class(y, 8, seed=1) != rows)
 
 
 def test_the_score_is_that_of_a_classifier_on_the_oversampled_set(digits):

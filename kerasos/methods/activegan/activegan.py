@@ -306,7 +306,8 @@ class ActiveGAN(ConditionalGAN):
                 fitted here. An SVM becomes part of the model, arrays in its file, and
                 runs under XLA and on replicas. An estimator is called on the host,
                 not under `jit_compile=True`, and is given again after loading:
-                `set_estimator`.
+                `set_estimator`. Of more than 5,000 samples the classifier, and the
+                features that are learnt, see as many of each class.
             size: Of the networks of images: "small", "medium" or "paper"; by default
                 by the data, see `kerasos.networks.image_size.size_of`.
             class_weight: Of the SVM: None, or "balanced".

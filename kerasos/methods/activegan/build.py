@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 import keras
 import numpy as np
 
+from kerasos.data.arrays import rows_of_each_class
 from kerasos.features import FeatureFn, feature_fn
 from kerasos.methods.activegan import networks
 from kerasos.methods.activegan.policy import GaussianPolicy
@@ -25,6 +26,9 @@ from kerasos.randomness.seeds import derive_seed
 
 FEATURE_STEPS = 300  # a network trained on 500 images needs more than ten passes
 MAX_POLICY_UNITS = 128
+# Of the classifier of the rewards: the most that the paper has. The time of an SVM's
+# search grows with their square; its support vectors are part of every step.
+MAX_ROWS = 5_000
 FEATURES = ("pixels", "pca", "cnn", "vgg16", "inception")
 PRESETS = {
     "paper": {"lam": 0.1},
@@ -91,6 +95,8 @@ def defaults(kind, preset, moved):
 def reward_classifier(data, features=None, svm=None, class_weight=None):
     """Fits the classifier of the rewards to the labelled data.
 
+    Of more than `MAX_ROWS` samples it takes as many of each class, drawn at random.
+
     Args:
         data: `kerasos.methods.base.Data`.
         features, svm, class_weight: As in `ActiveGAN.from_data`. A Keras model takes
@@ -105,6 +111,10 @@ def reward_classifier(data, features=None, svm=None, class_weight=None):
     from sklearn.base import clone
 
     x, y, spec, seed = data.x, data.y, data.spec, data.seed
+    if len(x) > MAX_ROWS:
+        most = MAX_ROWS // len(np.unique(y))
+        chosen = rows_of_each_class(y, most, derive_seed(seed, "rewards"))
+        x, y = x[chosen], y[chosen]
     if isinstance(features, keras.Model):
         network, scaled = features, True
         rows = features.predict(x, batch_size=64, verbose=0)

@@ -13,6 +13,7 @@ from steps import moved_paths
 
 import kerasos
 from kerasos import ActiveGAN
+from kerasos.methods.activegan import build
 from kerasos.methods.activegan.policy import POLICIES
 from kerasos.methods.activegan.reward import uncertainty_reward
 from kerasos.methods.base import Adam
@@ -294,6 +295,22 @@ def test_the_buffer_policy_is_the_gaussian_of_the_embeddings():
     ).mean(axis=1)
     found = model.policy_term.log_density(None, fake)
     np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_of_many_rows_the_rewards_know_as_many_of_each_class(monkeypatch):
+    seen = []
+
+    class Watched(LogisticRegression):
+        def fit(self, X, y):
+            seen.append(np.bincount(y).tolist())
+            return super().fit(X, y)
+
+    x, y = rows((50, 20, 5))
+    monkeypatch.setattr(build, "MAX_ROWS", 75)
+    ActiveGAN.from_data(x, y, seed=0, svm=Watched())
+    monkeypatch.setattr(build, "MAX_ROWS", 30)
+    ActiveGAN.from_data(x, y, seed=0, svm=Watched())
+    assert seen == [[50, 20, 5], [10, 10, 5]]
 
 
 class Counted(LogisticRegression):
