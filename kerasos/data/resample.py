@@ -36,7 +36,7 @@ def samples_to_add(y, sampling_strategy="auto", num_classes=None):
     if num_classes is not None and y.size and not 0 <= y.min() <= y.max() < num_classes:
         raise ValueError(
             f"Labels must lie in 0..{num_classes - 1}. "
-            f"Received: labels from {y.min()} to {y.max()}."
+            f"Received: labels from {y.min()} to {y.max()}. Leave other rows out."
         )
     counts = check_sampling_strategy(sampling_strategy, y, "over-sampling")
     if counts is None:  # imbalanced-learn says nothing about other types

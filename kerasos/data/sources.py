@@ -22,6 +22,8 @@ from kerasos.data.host import as_written, weakly
 from kerasos.data.labels import check_names, codes_of, named
 
 _ROWS_AT_ONCE = 256  # of a dataset that is not batched
+# Labels that `tf.one_hot` takes.
+_INDEX_DTYPES = (tf.uint8, tf.int8, tf.int32, tf.int64)
 
 
 def as_arrays(x: Samples, y: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -255,6 +257,8 @@ def label_form(data):
     code = _code_function(spec)
     if code is None or code is _whole:
         return tf.identity
+    if code is _wide:
+        return lambda codes: tf.cast(codes, spec[1].dtype)
     if code is _column:
         return lambda codes: tf.cast(codes[:, None], spec[1].dtype)
     num_classes, dtype = spec[1].shape[-1], spec[1].dtype
@@ -289,10 +293,16 @@ def _code_function(spec):
         is_batch = y.shape[0] is None or y.shape[0] == x.shape[0]
     further = y.shape.rank - is_batch
     if further == 0:
-        return _whole if y.dtype.is_floating else None
+        if y.dtype.is_floating:
+            return _whole
+        return None if y.dtype in (*_INDEX_DTYPES, tf.string) else _wide
     if further != 1 or y.dtype == tf.string:
         return None
     return _column if y.shape[-1] == 1 else _one_hot
+
+
+def _wide(y):
+    return tf.cast(y, tf.int64)
 
 
 def _whole(y):
@@ -300,8 +310,8 @@ def _whole(y):
 
 
 def _column(y):
-    y = _number(y[..., 0])
-    return _whole(y) if y.dtype.is_floating else y
+    y = y[..., 0]
+    return _whole(y) if y.dtype.is_floating else _wide(y)
 
 
 def _one_hot(y):
@@ -330,7 +340,15 @@ def _of_py_dataset(data):
             "A `PyDataset` must be finite. Expected a length. Received: "
             f"{type(data).__name__} of unknown length. Define `__len__`."
         )
-    first = tuple(np.asarray(part) for part in data[0])
+    first = data[0]
+    if not isinstance(first, tuple | list) or any(isinstance(p, dict) for p in first):
+        raise ValueError(
+            "A `PyDataset` must yield batches of samples and labels. Expected a tuple "
+            "of arrays. Received: a batch of type "
+            f"{type(first).__name__}, or with a dict in it. Return `(x, y)` from "
+            "`__getitem__`."
+        )
+    first = tuple(np.asarray(part) for part in first)
     signature = tuple(
         tf.TensorSpec((None, *part.shape[1:]), tf.as_dtype(part.dtype))
         for part in first

@@ -498,10 +498,12 @@ def filled_up(maker, x, y, sampling_strategy, seed, mark_synthetic):
     spec, *_, batched = dataset_specs(pairs)
     shape = tuple(spec.shape[1 if batched else 0 :])
     _check_samples(maker, shape, np.dtype(spec.dtype.as_numpy_dtype))
-    labels, bounds = [], []
+    labels, bounds, number = [], [], 0
     for samples, codes in parts_of(pairs):
-        bounds.append(value_bounds(check_samples(samples)))
+        bounds.append(value_bounds(check_samples(samples, number)))
         labels.append(check_labels(codes))
+        _check_largest(maker, labels[-1])
+        number += len(codes)
     _check_bounds(maker, bounds)
     strategy = strategy_of(sampling_strategy, maker.names)
     wanted = samples_to_add(np.concatenate(labels), strategy, maker.num_classes)

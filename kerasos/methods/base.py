@@ -520,6 +520,20 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             self.tracker(name).update_state(value)
         return {name: self.tracker(name).result() for name in values}
 
+    def finish_validation(self, rows, **values):
+        """Updates the mean over rows of each value; what a `test_step` ends with.
+
+        Args:
+            rows: How many rows the batch has, of which the values are means.
+            **values: Scalars by the name of their tracker.
+
+        Returns:
+            The log, `{name: mean so far}`.
+        """
+        for name, value in values.items():
+            self.tracker(name).update_state(value, tf.cast(rows, tf.float32))
+        return {name: self.tracker(name).result() for name in values}
+
     def tracker(self, name):
         return self._trackers[name]
 
@@ -622,15 +636,30 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             super()._maybe_symbolic_build(iterator, data_batch)
 
     def make_test_function(self, force=False):
-        # Validation sets end in a partial batch: XLA would compile each shape.
         judge = self.test_step
-        step = instead_of(self, "test_step", lambda d: self._for_workers(judge(d)))
-        with self._without_jit(), step:
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            judge = _where_rows_are(judge)
+
+        def step(data):
+            # `test_on_batch` has a third part, the weights, which are None.
+            data = tuple(part for part in data if part is not None)
+            return self._for_workers(judge(data))
+
+        # Validation sets end in a partial batch: XLA would compile each shape.
+        with self._without_jit(), instead_of(self, "test_step", step):
             made = self.test_function
             super().make_test_function(force)
             if self.test_function is not made:
                 evaluated = lambda: self.__dict__.get("_evaluated_data")  # noqa: E731
                 self.test_function = _telling(self.test_function, evaluated)
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Of the log of a step Keras takes the mean over replicas, which is no mean
+        # over rows where one has fewer, and no recall. The metrics know all rows.
+        if "_evaluated_data" not in self.__dict__:
+            return super()._get_metrics_result_or_logs(logs)
+        found = self.get_metrics_result()
+        return {name: found.get(name, value) for name, value in logs.items()}
 
     def make_predict_function(self, force=False):
         # As in validation; XLA would also drop the check of the labels.
@@ -742,12 +771,17 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             y: Integer labels, when `x` is an array.
             **kwargs: The other arguments of `keras.Model.evaluate`.
 
+        Returns:
+            As in Keras, means over rows whatever the batches and the replicas; a loss
+            with a random part, or of rows together, has another one in other batches.
+
         Raises:
-            ValueError: If the data do not fit the model.
+            ValueError: If the data do not fit the model, or if weights are given.
         """
         if "_use_cached_eval_dataset" not in kwargs:  # `fit` has checked them
+            refuse_weights(self, "evaluate", kwargs)
             data = checked_validation(self, x if y is None else (x, y))
-            x, y = (data, None) if y is None else data
+            x, y = data if isinstance(data, tuple) else (data, None)
         self.__dict__["_evaluated_data"] = x
         try:
             result = super().evaluate(x, y, **kwargs)
@@ -755,6 +789,18 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             return result
         finally:
             del self.__dict__["_evaluated_data"]
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Generates one sample for each label, as `call`; `keras.Model.predict`.
+
+        Args:
+            x: Integer labels `(n,)`, or a dataset of them, batched or not.
+            *args, **kwargs: The other arguments of `keras.Model.predict`.
+        """
+        spec = getattr(x, "element_spec", None)
+        if isinstance(spec, tf.TensorSpec) and spec.shape.rank == 0:
+            x = x.batch(VALIDATION_BATCH_SIZE)  # a strategy shares batches alone
+        return super().predict(x, *args, **kwargs)
 
     def train_on_batch(self, x, y=None, **kwargs):
         """One step on arrays; `keras.Model.train_on_batch` with checks.
@@ -897,6 +943,27 @@ def watching(variables):
         for variable in variables:
             tape.watch(variable.value)
         yield tape
+
+
+def _where_rows_are(step):
+    """Returns a `test_step` that makes nothing of an empty batch.
+
+    The last batch may have fewer rows than there are replicas. The mean of no row is
+    NaN, and some operations of TensorFlow fail without one.
+    """
+    logs: dict[str, Any] = {}  # of the first replica, which always has a row
+
+    def run(data):
+        def judged():
+            logs.update(step(data))
+            return dict(logs)
+
+        def nothing():
+            return {name: tf.zeros(v.shape, v.dtype) for name, v in logs.items()}
+
+        return tf.cond(tf.shape(data[0])[0] > 0, judged, nothing)
+
+    return run
 
 
 def _telling(function, dataset):

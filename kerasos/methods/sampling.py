@@ -14,7 +14,7 @@ from kerasos.checks import check_count, checked
 from kerasos.data.arrays import check_labels
 from kerasos.data.labels import labels_like, strategy_of
 from kerasos.data.resample import append, samples_to_add
-from kerasos.data.sources import is_dataset
+from kerasos.data.sources import check_form, is_dataset
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import derive_seed, fresh_seed
@@ -61,10 +61,16 @@ class Sampling:
 
         Raises:
             InvalidArgumentError: If a label is not one that the model can generate.
-            ValueError: If the model has not been trained.
+            ValueError: If the model has not been trained, or `labels` are not a vector.
         """
         with tf.init_scope():
             self._check_trained()
+        if any(size not in (1, None) for size in np.shape(labels)[1:]):
+            raise ValueError(
+                "A sample is made for each label. Expected integers `(batch,)`. "
+                f"Received: shape {tuple(np.shape(labels))}. Use `y.argmax(axis=-1)` "
+                "for one-hot rows."
+            )
         labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
         allowed = tf.constant(self.sampled_labels, tf.int32)
         known = tf.reduce_any(labels[:, None] == allowed[None, :], axis=1)
@@ -229,6 +235,7 @@ class Sampling:
             then the generated samples, class by class; `is_synthetic` is boolean. For
             a dataset a dataset of `(x, y)` in this order, batched and with labels as
             it is, whose new samples are generated as it is read, the same in each pass.
+            One of single samples needs `.batch(32)` before a classifier's `fit`.
 
         Raises:
             ValueError: If the data do not fit the model, a class that the model
@@ -239,6 +246,7 @@ class Sampling:
             return filled_up(
                 self._maker(), x, y, sampling_strategy, seed, mark_synthetic
             )
+        check_form(x, y)
         x, y = np.asarray(x), np.asarray(y)
         codes = check_labels(self.spec.codes_of(y))
         self.spec.check_compatible(x, codes)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasos.data.arrays import check_labels
 from kerasos.data.host import as_written
 from kerasos.data.labels import check_names
 from kerasos.data.pipeline import (
@@ -89,10 +90,24 @@ def checked_validation(model, data):
         data = as_pairs(data)
         check_dataset(model.spec, data)
         return guarded(data, model.spec)
-    if isinstance(data, list | tuple) and len(data) > 1:
-        data = (data[0], model.spec.codes_of(data[1]), *data[2:])
-        model.spec.check_compatible(*data[:2])
-    return data
+    batches_alone = tf.distribute.DistributedDataset | collections.abc.Iterator
+    if data is None or isinstance(data, batches_alone):
+        return data
+    x, *others = data if isinstance(data, list | tuple) else [data]
+    if not others or others[0] is None:
+        raise ValueError(
+            "Held-out data need labels. Expected `(x, y)` or a dataset of batches "
+            f"`(x, y)`. Received: x of type {type(x).__name__} alone. Pass its labels."
+        )
+    y, *weights = others
+    if any(part is not None for part in weights):
+        raise ValueError(
+            "Held-out samples count alike. Expected `(x, y)`. Received: a third part, "
+            "the weights. Leave it out."
+        )
+    x, y = np.asarray(x), check_labels(model.spec.codes_of(y))
+    model.spec.check_compatible(x, y)
+    return x, y
 
 
 def in_balance(model, dataset):
@@ -190,7 +205,8 @@ def check_dataset(spec, dataset):
     if not labels.dtype.is_integer:
         raise ValueError(
             "Labels in a training dataset must be integers. Received: "
-            f"{labels.dtype.name}. Cast them to int32."
+            f"{labels.dtype.name}. Number the classes: map names to their places with "
+            "`keras.layers.StringLookup(vocabulary=names, num_oov_indices=0)`."
         )
     tables = getattr(dataset, "kerasos_tables", None)
     if tables is not None:

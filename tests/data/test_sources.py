@@ -32,6 +32,11 @@ class Batches(keras.utils.PyDataset):
         self.passes += 1
 
 
+class WithoutLabels(Batches):
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0]
+
+
 @pytest.mark.parametrize("x", [GREY, ROWS], ids=["images", "rows"])
 @pytest.mark.parametrize(
     "labels",
@@ -67,6 +72,18 @@ def test_every_form_of_a_dataset_is_read(x, labels, form):
     else:
         np.testing.assert_array_equal(written, labels[[1, 0]])
         assert written.dtype == labels.dtype
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int16", "uint16", "uint32", "uint64"])
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: y[:, None]])
+def test_labels_come_in_a_dtype_of_indices(dtype, form):
+    y = (Y > 0).astype(dtype)
+    dataset = slices((ROWS, form(y))).batch(3)
+    codes = np.concatenate([tf.one_hot(y, 2) for _, y in as_pairs(dataset)])
+    np.testing.assert_array_equal(codes, np.eye(2)[y.astype(int)])
+    written = label_form(dataset)(tf.constant([1, 0])).numpy()
+    np.testing.assert_array_equal(written, form(np.array([1, 0], dtype)))
+    assert written.dtype == dtype
 
 
 def test_a_py_dataset_ends_its_passes():
@@ -108,6 +125,7 @@ def test_the_range_of_images_is_seen_only_where_it_is_plain(highest):
     [
         (lambda: slices((GREY, Y, Y)), "third part, the weights"),
         (lambda: Batches(GREY, Y, Y), "third part, the weights"),
+        (lambda: WithoutLabels(ROWS), "type ndarray, or with a dict"),
         (lambda: slices(GREY), "must yield pairs"),
         (lambda: slices({"picture": GREY, "label": Y}), "must yield pairs"),
         (lambda: slices((GREY[..., 0], Y)).batch(3), r"x\[\.\.\., None\]"),

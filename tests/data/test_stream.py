@@ -290,6 +290,18 @@ def test_batches_that_leave_rows_out_are_refused():
             make(some)
 
 
+def test_what_is_wrong_in_a_dataset_to_fill_up_is_placed():
+    x = np.where(np.arange(39)[:, None, None, None] == 20, np.nan, X / 255)
+    made = maker()._replace(dtype="float32")
+    rows = slices((x.astype("float32"), Y)).batch(7)
+    for source, data, words in (
+        (made, rows, "first in sample 20"),
+        (maker(), slices((X, Y + 1)), r"Expected 0\.\.2. Received: label 3. Leave"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            filled_up(source, data, None, "auto", 0, False)
+
+
 def test_two_readers_do_not_mix_their_pools():
     dataset = stream(X, Y, 8, pool=2, steps_per_epoch=60)
     found = []

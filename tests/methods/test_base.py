@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import balanced_accuracy_score
 
 from kerasos.data import DataSpec, batches
 from kerasos.methods.base import OversamplingModel, alone, num_rows
+from kerasos.metrics import ACSA
 
 SPEC = DataSpec((2,), "float32", (0.0, 4.0), class_counts=(12, 8, 4))
 
@@ -106,6 +108,24 @@ class OneStage(Toy):
 
     def stage_at(self, epoch):
         return "both"
+
+
+class Judged(OneStage):
+    """Judged by the mean of the first feature and by the recall of a rule."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.recall = ACSA(3, name="acsa")
+
+    def test_step(self, data):
+        x, y = data
+        self.recall.update_state(y, tf.cast(x[:, 0] / 1.4, tf.int32))
+        log = self.finish_validation(num_rows(x), loss=tf.reduce_mean(x[:, 0]))
+        return {**log, "acsa": self.recall.result()}
+
+    @property
+    def metrics(self):
+        return [*super().metrics, self.recall]
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +368,67 @@ def test_validation_takes_any_batch_and_never_xla(toy, data):
     assert model.jit_compile is True
     result = model.evaluate(*data, batch_size=24, verbose=0, return_dict=True)
     assert result == {"score": 24.0}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_validation_counts_every_row_once(toy, data, two_replicas, replicas):
+    # Batches of 7, 7, 7 and 1: one replica has 4 rows and then 1, the other 3 and none.
+    x, y = (values[:22] for values in data)
+    expected = {
+        "loss": x[:, 0].mean(),
+        "acsa": balanced_accuracy_score(y, np.floor(x[:, 0] / 1.4)),
+    }
+    scope = two_replicas.scope if replicas == 2 else contextlib.nullcontext
+    for eagerly in (False, True):
+        with scope():
+            model = toy(Judged, run_eagerly=eagerly)
+        found = model.evaluate(x, y, batch_size=7, verbose=0, return_dict=True)
+        assert found == pytest.approx(expected, rel=1e-6)
+    held_out = tf.data.Dataset.from_tensor_slices((x, y)).batch(7)
+    history = toy(model=model, run_eagerly=False).fit(
+        *data, batch_size=6, validation_data=held_out, verbose=0
+    )
+    found = {name: history.history[f"val_{name}"][0] for name in expected}
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bool", "uint16", "list"])
+def test_held_out_labels_of_any_dtype(toy, data, dtype):
+    model, (x, y) = toy(Judged), data
+    y = np.minimum(y, 1)
+    expected = model.evaluate(x, y, verbose=0)
+    if dtype == "list":
+        assert model.evaluate(x.tolist(), y.tolist(), verbose=0) == expected
+        return
+    y = y.astype(dtype)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+    assert model.evaluate(x, y, verbose=0) == expected
+    assert model.evaluate(dataset, verbose=0) == expected
+    assert model.test_on_batch(x, y.astype("int32")) == expected
+    model.fit(dataset, validation_data=(x, y), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda x, y: x, "need labels"),
+        (lambda x, y: [x], "need labels"),
+        (lambda x, y: (x, None), "need labels"),
+        (lambda x, y: (x, y, np.ones(len(y))), "third part, the weights"),
+        (lambda x, y: (x, y + 1), "Received: label 3"),
+    ],
+)
+def test_held_out_data_that_cannot_be_used(toy, data, given, words):
+    model = toy(Judged)
+    for call in (
+        lambda: model.evaluate(given(*data), verbose=0),
+        lambda: model.fit(*data, validation_data=given(*data), verbose=0),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+    with pytest.raises(ValueError, match=r"evaluate` takes no .*`sample_weight`"):
+        model.evaluate(*data, sample_weight=np.ones(24))
+    assert int(model.steps_done.numpy()) == 0
 
 
 def test_validation_split_holds_out_the_end(toy, data):
@@ -848,6 +929,18 @@ def test_a_batch_of_nothing_is_refused(toy):
         toy().sample([0], batch_size=0)
 
 
+def test_predict_takes_single_labels_under_a_strategy(toy, two_replicas):
+    labels = np.resize([0, 1, 2], 7)
+    single = tf.data.Dataset.from_tensor_slices(labels)
+    with two_replicas.scope():
+        mirrored, again = toy(OneStage), toy(OneStage)
+    found = mirrored.predict(single, verbose=0)
+    np.testing.assert_array_equal(found, again.predict(single.batch(9), verbose=0))
+    assert found.shape == (7, 2)
+    with pytest.raises(ValueError, match="argmax"):
+        mirrored.predict(np.eye(3)[labels], verbose=0)
+
+
 def test_calls_count_up_and_replicas_differ(toy, two_replicas):
     model = toy()
     labels = tf.constant([1, 1])
@@ -892,6 +985,13 @@ def test_oversample_balances(toy, data):
 def test_bad_input_of_oversample(toy, data, arguments, words):
     with pytest.raises(ValueError, match=words):
         toy().oversample(*arguments(*data))
+
+
+def test_oversample_of_samples_alone(toy, data):
+    pairs = [*zip(*data, strict=True)]
+    for given, words in ((data[0], "Pass the labels"), (iter(pairs), "from_generator")):
+        with pytest.raises(TypeError, match=words):
+            toy().oversample(given)
 
 
 def test_features_are_not_appended_to_samples(toy, data, monkeypatch):

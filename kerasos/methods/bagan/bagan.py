@@ -412,8 +412,7 @@ class BAGAN(OversamplingModel):
 
     def test_step(self, data):
         loss = self._reconstruction_loss(self.to_model(data[0]), training=False)
-        self.tracker("reconstruction_loss").update_state(loss)
-        return {"reconstruction_loss": self.tracker("reconstruction_loss").result()}
+        return self.finish_validation(num_rows(data[0]), reconstruction_loss=loss)
 
     def latent(self, noise, labels):
         """Draws from the Gaussians: `mu_k + S_k^(1/2) noise`, `(batch, latent_dim)`."""

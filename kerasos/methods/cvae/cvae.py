@@ -226,14 +226,7 @@ class CVAE(ConditionalModel):
 
     def test_step(self, data):
         losses = self._bound(data, "validation", training=False)
-        for name, value in losses.items():
-            self.tracker(name).update_state(value)
-        # A running mean of the sums could differ from this by a bit.
-        parts = ("reconstruction_loss", "kl_loss")
-        whole = sum(self.tracker(name).result() for name in parts)
-        self.tracker("loss").reset_state()
-        self.tracker("loss").update_state(whole)
-        return {name: self.tracker(name).result() for name in losses}
+        return self.finish_validation(num_rows(data[0]), **losses)
 
     def _bound(self, data, tag, training):
         x, one_hot = self.real_batch(data)

@@ -300,9 +300,7 @@ class ConditionalWAE(ConditionalModel):
         losses, latent, prior = self._objective(x, one_hot, training=False)
         if self.penalty == "gan":
             losses["d_loss"] = self._discriminator_loss(latent, prior, one_hot)
-        for name, value in losses.items():
-            self.tracker(name).update_state(value)
-        return {name: self.tracker(name).result() for name in losses}
+        return self.finish_validation(num_rows(x), **losses)
 
     def _objective(self, x, one_hot, training):
         """L and its parts, the latents, and as many draws of the prior."""
@@ -318,8 +316,11 @@ class ConditionalWAE(ConditionalModel):
             tf.reduce_sum(tf.reshape(errors, (rows, -1)), 1)
         )
         if self.penalty == "mmd":
-            # Of the whole batch: a discrepancy is no mean over replicas.
-            z, p, y = (all_rows(part) for part in (latent, prior, one_hot))
+            # Of the whole batch: a discrepancy is no mean over replicas. These have
+            # equally many rows in training alone.
+            z, p, y = latent, prior, one_hot
+            if training:
+                z, p, y = (all_rows(part) for part in (z, p, y))
             matches = {
                 "mmd_loss": imq_mmd(z, p),
                 "class_mmd_loss": class_mmd(z, p, y, self.class_rows),

@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike
 from kerasos.annotations import Samples
 from kerasos.checks import Count, Seed, Whole, checked
 from kerasos.layers.resting_weight import resting_weight
-from kerasos.methods.base import Adam, read_data, watching
+from kerasos.methods.base import Adam, num_rows, read_data, watching
 from kerasos.methods.conditional import ConditionalModel
 from kerasos.methods.deepsmote import networks
 from kerasos.methods.deepsmote.latent_smote import LatentSMOTE
@@ -320,8 +320,7 @@ class DeepSMOTE(ConditionalModel):
         x, _ = self.real_batch(data)
         decoded = self.decoder(self.encoder(x, training=False), training=False)
         loss = mean_squared_error(decoded, x)
-        self.tracker("reconstruction_loss").update_state(loss)
-        return {"reconstruction_loss": self.tracker("reconstruction_loss").result()}
+        return self.finish_validation(num_rows(x), reconstruction_loss=loss)
 
     # Latents of the kept rows, and what looks at them.
 

@@ -265,8 +265,7 @@ class FlowMatching(ConditionalModel):
         rows, labels = self._drawn(data)
         line = self._noise_and_time(num_rows(rows), "validation")
         loss = matching_loss(self._averaged_velocity, rows, *line, self._told(labels))
-        self.tracker("loss").update_state(loss)
-        return {"loss": self.tracker("loss").result()}
+        return self.finish_validation(num_rows(rows), loss=loss)
 
     def _training_loss(self, data):
         rows, labels = self._drawn(data)

@@ -313,9 +313,7 @@ class TwoStageCVAE(ConditionalModel):
             **self._bound(x, one_hot, "validation", training=False),
             **self._latent_bound(x, one_hot, "validation", training=False),
         }
-        for name, value in losses.items():
-            self.tracker(name).update_state(value)
-        return {name: self.tracker(name).result() for name in losses}
+        return self.finish_validation(num_rows(x), **losses)
 
     def _bound(self, x, one_hot, tag, training):
         """L_1 and its terms."""

@@ -71,6 +71,19 @@ def test_the_adversarial_losses_equal_scipy():
     assert logs["loss"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_replicas_with_unequal_rows_are_judged(two_replicas):
+    x, y = rows()
+    with two_replicas.scope():
+        model, _ = make_cwae(penalty="mmd")
+    found = model.evaluate(x[:9], y[:9], batch_size=5, verbose=0, return_dict=True)
+    assert np.all(np.isfinite([*found.values()]))
+    scaled = model.to_model(x[:9])
+    one_hot = tf.one_hot(y[:9], 2)
+    decoded = model.decoder([model.encoder([scaled, one_hot]), one_hot])
+    errors = np.sum((decoded.numpy() - scaled.numpy()) ** 2, axis=1)
+    assert found["reconstruction_loss"] == pytest.approx(errors.mean(), rel=1e-5)
+
+
 def test_noise_on_the_input_is_a_truncated_normal():
     shares = np.linspace(0.0, 1.0, 4001, dtype="float32")
     expected = stats.truncnorm(-2.0, 2.0).ppf(shares)
