@@ -54,6 +54,7 @@ _RATE = flags.DEFINE_float("learning_rate", None, "Default: the method's.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the drawn images, the model, the samples.")
 _SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 4)
 _FEATURES = flags.DEFINE_enum("features", "pca", ["pca", "cnn"], "Of fid and others.")
+_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Keeps what cnn has learnt.")
 _MODEL = flags.DEFINE_string("model", None, ".keras file to read, else to write.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of TFDS.")
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
@@ -167,7 +168,8 @@ def main(_):
     whole = kerasos.data.load(name, **options)[0]
     judge = QuickClassifier(*whole)
     spec = kerasos.data.DataSpec.of(*whole)
-    features = kerasos.features.feature_fn(_FEATURES.value, spec, *whole)
+    kept = {"cache_dir": _FEATURES_DIR.value} if _FEATURES.value == "cnn" else {}
+    features = kerasos.features.feature_fn(_FEATURES.value, spec, *whole, **kept)
     options |= {"class_counts": counts, "seed": _SEED.value}
     data, test = kerasos.data.load(name, **options)
     model, seconds = trained(*data)
