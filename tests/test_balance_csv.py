@@ -1,6 +1,7 @@
 """The script that balances a CSV file: once as a user runs it, and its parts."""
 
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import script_module
 from absl import flags
 from absl.testing import flagsaver
 
-from kerasos.command import balance, csv_table
+from kerasos.command import balance, csv_table, quality
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "balance_csv.py"
@@ -131,6 +132,32 @@ def test_semicolons_decimal_commas_latin_1_and_windows_line_ends(tmp_path):
     assert frame["größe"].tolist() == [1.5, 2.25, 3.0]
     csv_table.write(text, output, path, **form)
     assert output.read_bytes() == path.read_bytes()
+
+
+def test_decimal_commas_that_nobody_told_of_are_refused(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text("preis;art\n2,50;a\n3,75;a\n1,00;b\n")
+    words = "'preis' .* become 3 unrelated .*'2,50' .* Set the decimal mark to ','"
+    with pytest.raises(ValueError, match=words):
+        balance.read(path, "art", separator=";")
+    options = types.SimpleNamespace(
+        real=path, generated=path, holdout=None, target="art", separator=";"
+    )
+    options.encoding, options.decimal = "utf-8", "."
+    with pytest.raises(ValueError, match=words):
+        quality.read(options)
+    options.decimal = ","
+    assert quality.read(options)[0]["preis"].tolist() == [2.5, 3.75, 1.0]
+
+
+def test_what_differs_in_every_row_is_named(tmp_path):
+    path = tmp_path / "shop.csv"
+    rows = (f"T{100 + i},{i},{i + 0.5},{i % 3},{i % 2}\n" for i in range(30))
+    path.write_text("ticket,number,price,kind,label\n" + "".join(rows))
+    _, frame, target = balance.read(path, None)
+    options = types.SimpleNamespace(method="random", seed=0)
+    page = balance.markdown(frame, frame[:20], target, path, options)
+    assert "\nticket, number: different in every row." in page
 
 
 def test_a_byte_order_mark_and_the_last_column(tmp_path):

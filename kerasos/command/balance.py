@@ -125,7 +125,7 @@ def markdown(frame, new, target, source, options):
     identifiers = [
         name
         for name in frame.columns.drop(target)
-        if pd.api.types.is_integer_dtype(frame[name]) and frame[name].is_unique
+        if not pd.api.types.is_float_dtype(frame[name]) and frame[name].is_unique
     ]
     if identifiers and len(frame) > 20:
         lines += [

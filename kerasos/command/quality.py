@@ -18,7 +18,7 @@ from kerasos.checks import nearest_name
 from kerasos.command import csv_table, package
 from kerasos.command.balance import MARK
 from kerasos.files import whole_file
-from kerasos.tables.csv_file import read_text, typed
+from kerasos.tables.csv_file import read_text, refuse_other_numbers, typed
 
 ARGUMENTS = {"real": True, "generated": True}
 
@@ -71,6 +71,8 @@ def read(options):
         nearest = nearest_name(target, columns)
         hint = f" Did you mean {nearest!r}?" if nearest else ""
         raise ValueError(f"No column {target!r}. Expected one of {columns}.{hint}")
-    whole = typed(pd.concat(texts, keys=range(len(texts))), options.decimal)
+    text = pd.concat([text[columns] for text in texts], keys=range(len(texts)))
+    whole = typed(text, options.decimal)
+    refuse_other_numbers(text, whole, options.decimal)
     parts = (whole.loc[part] for part in range(len(texts)))
-    return [part[columns].reset_index(drop=True) for part in parts]
+    return [part.reset_index(drop=True) for part in parts]

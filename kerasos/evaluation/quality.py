@@ -34,6 +34,8 @@ from kerasos.evaluation.quality_report import QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 
 STRONG = 0.5  # association of a pair of columns
+_TIGHT = 0.99  # correlation of numbers of which one all but gives the other
+_PER_CATEGORY = 5  # rows, on average, for the association of a category
 _FEWEST = 10  # rows of both kinds for what looks at whole rows
 _QUERIES = 1000  # rows whose nearest others are looked for among all
 _BINS = 20
@@ -104,8 +106,9 @@ def quality(
             as many rows of both.
         `shares`, of each category, or bin of numbers (its middle).
         `pairs`: Pearson's r, for a number and a category the correlation ratio and
-            for categories Cramér's V (both corrected for bias); `spearman` of numbers.
-            Largest difference first.
+            for categories Cramér's V (both corrected for bias; `real` is empty where
+            categories have fewer than five rows on average, whose association is
+            chance); `spearman` of numbers. Largest difference first.
         `usefulness`, where there are two classes: scores of gradient boosting on
             `holdout` (or else on `real`: then a little too good, and the row "real" is
             a cross-validation), trained on generated rows, real ones, or both.
@@ -307,6 +310,10 @@ class _Look:
             linear, ranked = associations(rows, self.sizes)
             frame[side] = linear[first, second]
             frame[f"spearman_{side}"] = ranked[first, second]
+        # What the singletons of a column of many words explain is chance.
+        words = [len(np.unique(c[~np.isnan(c)])) for c in real.T] * self.is_category
+        few = len(real) < _PER_CATEGORY * np.maximum(words[first], words[second])
+        frame.loc[few, "real"] = np.nan
         frame.insert(5, "difference", frame.synthetic.fillna(0.0) - frame.real)
         return frame.sort_values("difference", key=np.abs, ascending=False)[PAIRS]
 
@@ -620,6 +627,7 @@ def _findings(summary, frames, num_real, num_new):
     else:
         gap = pairs.difference.abs() - 3.3 * slack
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
+        yield from _loosened(pairs, words, slack)
 
     words = "`{column}` {ends_real:.0%} to {ends_synthetic:.0%}"
     gap = columns.ends_synthetic - columns.ends_real
@@ -671,6 +679,22 @@ def _findings(summary, frames, num_real, num_new):
     gap = columns.distance - columns.chance
     yield from _named(0.1, text, words, columns, gap, 0.1)
     yield from _of_whole_rows(summary, slack)
+
+
+def _loosened(pairs, words, slack):
+    """Yields which numbers followed from another one, as a total does, and do not now.
+
+    The gap is in what one number leaves open of the other, sqrt(1 - r**2) of its
+    standard deviation. Chance is judged where its size does not depend on r: the
+    hyperbolic arctangent has a standard error of 1 / sqrt(n) (Fisher, 1921).
+    """
+    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > _TIGHT]
+    real = tight.real.abs().clip(upper=1 - 1e-9)
+    new = (tight.synthetic.fillna(0.0) * np.sign(tight.real)).clip(0.0, 1 - 1e-9)
+    gap = np.sqrt(1 - new**2) - np.sqrt(1 - real**2)
+    gap = gap[np.arctanh(real) - np.arctanh(new) > 3.3 * slack]
+    text = "columns that follow from another one no longer do (correlation): "
+    yield from _named(0.2, text, words, tight, gap, 0.2)
 
 
 def _of_whole_rows(summary, slack):

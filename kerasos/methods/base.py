@@ -176,6 +176,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
+        takes_any_column: Whether columns may hold what no method can mix, dates say.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps; `default_row_steps` are the
             bounds for tables, where they are others.
@@ -195,6 +196,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
     options = Options()
     numeric = "normal"
     takes_tables = False
+    takes_any_column = False
     default_steps = (1_000, 20_000)
     default_passes = 50
     default_row_steps: tuple[int, int] | None = None

@@ -59,6 +59,7 @@ class Baseline:
         options: `{name: Option}` of `from_data`, with default and what it may be.
         takes_tables: True: `DeepOverSampler` hands over the user's own table, and no
             matrix that stands for it.
+        takes_any_column: Whether columns may hold what no method can mix, dates say.
         label_names: Names of the labels; None for the integers.
     """
 
@@ -67,6 +68,7 @@ class Baseline:
     trains_classifier = False
     trains = False
     takes_tables = True
+    takes_any_column = False
     label_names = None
     options = Options()
 
@@ -277,6 +279,8 @@ class NoOversampler(Baseline):
     ```
     """
 
+    takes_any_column = True
+
     def _labels_to_add(self, y, sampling_strategy):
         return np.empty(0, "int64")
 
@@ -301,6 +305,8 @@ class RandomOversampler(Baseline):
     x_res, y_res, is_synthetic = sampler.oversample(x, y)
     ```
     """
+
+    takes_any_column = True
 
     def _synthesize(self, x, y, labels, seed):
         from kerasos.over_sampling.rows import take

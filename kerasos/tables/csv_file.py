@@ -21,6 +21,11 @@ _PARTS = (
     r"^(?P<sign>[+-]?)(?P<whole>\d*)(?P<point>\.?)(?P<digits>\d*)"
     r"(?P<mark>[eE]?)(?P<power_sign>[+-]?)(?P<power>\d*)$"
 )
+# Numbers with the other mark before the decimals, or with marks between thousands.
+_OTHER_NUMBER = (
+    r"[+-]?(?:\d+|\d*[.,]\d+|\d{1,3}(?:[ \u00a0\u202f'\u2019]\d{3})+(?:[.,]\d+)?"
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?)"
+)
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = 4000  # Python converts 4,300
 _CASES = str, str.title, str.upper  # of "true" and "false"
@@ -56,6 +61,7 @@ def read_text(path, separator=",", encoding="utf-8"):
             for row in filled:
                 _check_text(path, reader, row)
                 if len(row) != len(header):
+                    _check_separator(path, header, separator)
                     raise ValueError(
                         f"Every line of {path!r} must have as many fields "
                         f"as the header. Expected {len(header)}. Received: {len(row)} "
@@ -103,6 +109,17 @@ def _check_form(separator, encoding):
             f"The encoding must be one that Python knows. Received: {encoding!r} "
             f"({error}). Give for example 'utf-8' or 'latin-1'."
         ) from error
+
+
+def _check_separator(path, header, separator):
+    """Raises if a header of one field has others between its words."""
+    others = [mark for mark in ";\t|," if mark in header[0]]
+    if len(header) == 1 and others:
+        raise ValueError(
+            f"The header of {path!r} must have {separator!r} between its fields. "
+            f"Expected several fields. Received: one, {header[0][:60]!r}. Set the "
+            f"separator to {others[0]!r}."
+        )
 
 
 def _check_text(path, reader, row):
@@ -171,6 +188,32 @@ def _typed_column(cells, decimal, codes):
     if len(given) and given.isin(words).all():
         return given.map(words).astype("boolean").reindex(cells.index)
     return cells.mask(bare == "").astype("string")
+
+
+def refuse_other_numbers(text, frame, decimal="."):
+    """Raises `ValueError` if a column of text is numbers in another spelling.
+
+    Left as text, each number would be a category of its own.
+
+    Args:
+        text: Frame of `read_text`.
+        frame: Frame of `typed`, from it.
+        decimal: Character before the decimals.
+    """
+    for name in frame.columns[frame.dtypes == "string"]:
+        cells = text[name].str.strip()
+        cells = cells[~((cells == "") | cells.isin(MISSING_WORDS))]
+        marked = cells[cells.str.contains(r"\d\D|[.,]", regex=True)]
+        if marked.nunique() > 2 and cells.str.fullmatch(_OTHER_NUMBER).all():
+            other = "," if decimal == "." else "."
+            raise ValueError(
+                f"Column {name!r} holds numbers in another spelling, which would "
+                f"become {cells.nunique()} unrelated categories. Expected "
+                f"{decimal!r} before the decimals and nothing between thousands. "
+                f"Received: {marked.iloc[0]!r} and the like. Set the decimal mark to "
+                f"{other!r}, take marks out from between thousands, or put a letter "
+                "before the values if they are codes."
+            )
 
 
 def spelt(new, real, text, decimal="."):

@@ -215,6 +215,43 @@ def test_associations_against_scipy_and_by_hand():
     assert v == pytest.approx(np.sqrt((0.25 - 1 / 7) / (1 - 1 / 7)))
 
 
+def payments(seed, size):
+    """A total of two amounts with long tails, and shops unrelated to it."""
+    source = np.random.default_rng(seed)
+    net = source.lognormal(3.0, 1.2, size)
+    fee = 0.02 * net * source.integers(0, 2, size)
+    shops = 1 / np.arange(1, 41)
+    shop = source.choice(40, size, p=shops / shops.sum())
+    return pd.DataFrame(
+        {"net": net, "fee": fee, "total": net + fee, "shop": [f"s{i}" for i in shop]}
+    )
+
+
+def test_a_total_that_is_no_longer_one_is_said():
+    real, new = payments(0, 40), payments(1, 2000)
+    assert not any("no longer" in text for text in quality(real, new).findings)
+    noise = np.random.default_rng(2).normal(0.0, 0.6, 2000)
+    new["total"] += noise * new["net"].std()
+    r = np.corrcoef(new["net"], new["total"])[0, 1]
+    assert 0.8 < r < 0.9  # too near to 1 to be among the pairs that differ by 0.2
+    said = [text for text in quality(real, new).findings if "no longer" in text]
+    assert len(said) == 1 and f"`net` and `total` 1.00 to {r:.2f}" in said[0]
+
+
+def test_few_rows_of_many_categories_are_not_associated():
+    real, new = payments(14, 32), payments(1, 2000)
+    codes = real.assign(shop=real["shop"].factorize()[0])[["net", "shop"]].to_numpy()
+    by_chance = associations(codes, np.array([0, real["shop"].nunique()]))[0][0, 1]
+    assert by_chance > 0.7  # the premise: corrected for bias, and still far from 0
+    report = quality(real, new)
+    assert not any("`shop`" in text for text in report.findings)
+    pairs = report.tables["pairs"].set_index(["column", "other"])
+    assert np.isnan(pairs.real["net", "shop"]) and pairs.real["net", "total"] > 0.99
+    assert pairs.synthetic["net", "shop"] < 0.2
+    many = quality(payments(0, 1000), new).tables["pairs"]
+    assert many.set_index(["column", "other"]).real.notna().all()
+
+
 def test_manifold_by_hand():
     real = np.arange(10.0)[:, None]
     assert manifold(real, real)["precision"] == manifold(real, real)["recall"] == 1.0

@@ -63,6 +63,8 @@ def test_flags(name):
     assert cls.method_name == name
     assert (cls.produces_samples, cls.trains_classifier, cls.trains) == (False,) * 3
     assert cls.takes_tables and not get_method("cvae").takes_tables
+    assert cls.takes_any_column == (name in ("none", "random"))
+    assert not get_method("cvae").takes_any_column
 
 
 @each_method

@@ -3,7 +3,12 @@
 import pandas as pd
 import pytest
 
-from kerasos.tables.csv_file import read_text, spelt, typed
+from kerasos.tables.csv_file import (
+    read_text,
+    refuse_other_numbers,
+    spelt,
+    typed,
+)
 
 # A column of text by "|", its type, the values, then new values and their spelling.
 NA = pd.NA
@@ -69,3 +74,40 @@ def test_lines_of_a_file(tmp_path):
     path.write_text("a,b\n1," + "x" * 200_000 + "\n")
     with pytest.raises(ValueError, match="cannot be read as CSV: field larger.*line"):
         read_text(path)
+
+
+def test_a_header_with_other_marks_between_its_fields(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("price;kind\n1,50;x\n2,5;y\n")
+    with pytest.raises(ValueError, match="one, 'price;kind'. Set the separator to ';'"):
+        read_text(path)
+    path.write_text("a name\n1,2\n")
+    with pytest.raises(ValueError, match="Expected 1. Received: 2 in line 2"):
+        read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "refused"),
+    [
+        ("1,50|2|3,5|4,25", ".", True),
+        ("-1,5|,5|+2,5|NA|", ".", True),
+        ("1,234.50|2,000|12,345,678.5", ".", True),
+        ("1 234,5|2 000|7 500", ".", True),
+        ("1.5|2.25|3.75", ",", True),
+        ("1.234,50|2.000,5|12.345.678", ",", True),
+        ("1,50|2,50|3,50|by weight", ".", False),
+        ("1,50|2,50|3,50", ",", False),
+        ("0150|9000|0170|-017", ".", False),  # codes
+        ("1,2|3", ".", False),  # one value, such as a list of two
+        ("10.0.0.1|10.0.0.2|10.0.0.3", ".", False),
+        ("1,2,3|2,3,4|3,4,5", ".", False),
+    ],
+)
+def test_numbers_in_another_spelling_are_no_categories(cells, decimal, refused):
+    text = pd.DataFrame({"a": cells.split("|")}, dtype=object)
+    frame = typed(text, decimal)
+    if not refused:
+        refuse_other_numbers(text, frame, decimal)
+        return
+    with pytest.raises(ValueError, match="'a' holds numbers in another spelling"):
+        refuse_other_numbers(text, frame, decimal)

@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from kerasos.checks import check_choice, unknown_name_message
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.rebalanced import PRIOR_CORRECTED, RECALIBRATIONS
+from kerasos.over_sampling.dates import refuse_dates_as_text
 from kerasos.over_sampling.deep import DeepOverSampler
 from kerasos.over_sampling.estimators import last_step, takes_weights
 from kerasos.registry import get_method, list_methods
@@ -267,6 +268,25 @@ def check_recalibration(contenders, fewest):
                 f"training rows of each class at least. Received: {fewest}. Use "
                 f"'+{PRIOR_CORRECTED}', or join small classes."
             )
+
+
+def check_dates(contenders, X):
+    """Refuses dates as text before any fold, if a method would in the first.
+
+    Args:
+        contenders: List of `Contender`.
+        X: Frame.
+
+    Raises:
+        TypeError: If a column is dates or times as text.
+    """
+    for each in contenders:
+        sampler = each.sampler
+        if isinstance(sampler, DeepOverSampler):
+            if not get_method(sampler.method or "flow").takes_any_column:
+                for name in X:
+                    refuse_dates_as_text(X[name], name)
+                return
 
 
 def refuse_unnamed(what, given):

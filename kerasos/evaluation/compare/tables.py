@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from kerasos.evaluation.compare.checks import check_data
 from kerasos.evaluation.compare.contenders import (
+    check_dates,
     check_recalibration,
     make_classifiers,
     make_contenders,
@@ -46,6 +47,7 @@ class Tables:
         self.classifiers = make_classifiers(classifiers, self.contenders)
         self.X, self.y = as_frame(X), np.asarray(y)
         check_columns(self.X, self.classifiers)
+        check_dates(self.contenders, self.X)
         self.random_state = random_state
         self.pictures = {}
 

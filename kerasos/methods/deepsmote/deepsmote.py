@@ -181,6 +181,8 @@ class DeepSMOTE(ConditionalModel):
         counts = np.maximum(spec.class_counts, min_anchors)
         small = np.flatnonzero((counts > 1) & (counts <= k_neighbors)).tolist()
         if small:
+            names = spec.label_names
+            small = small if names is None else [names[label] for label in small]
             warnings.warn(
                 f"Labels {small} have too few samples for k_neighbors="
                 f"{k_neighbors}, which takes {k_neighbors + 1}. All others "

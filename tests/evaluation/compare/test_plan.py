@@ -428,6 +428,14 @@ def test_a_classifier_that_fails_is_named():
         ({"smallest_gain": -0.1}, ValueError, "smallest_gain"),
         ({"X": table()[0].assign(day=pd.Timestamp("2020-01-01"))}, TypeError, "'day'"),
         ({"X": table()[0].assign(x=[[1]] * 90)}, TypeError, "cannot take column 'x'"),
+        (
+            {
+                "X": table()[0].assign(day=[f"{i % 28 + 1}.3.2024" for i in range(90)]),
+                "methods": ["random", "smote"],
+            },
+            TypeError,
+            "^Column 'day' holds dates or times as text.*28 unrelated",
+        ),
         ({"X": table()[0].rename(columns={"row": 1, "size": "1"})}, ValueError, "'1'"),
         ({"X": sparse.csr_matrix((90, 2))}, TypeError, "Use `X.toarray\\(\\)`"),
         ({"X": np.zeros((90, 2, 2, 2, 2))}, ValueError, "must be a table"),

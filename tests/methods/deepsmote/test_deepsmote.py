@@ -234,6 +234,8 @@ def test_a_class_with_too_few_neighbours_warns():
     with pytest.warns(UserWarning, match=r"Labels \[1\] have too few samples for k_"):
         model = DeepSMOTE.from_data(x, y, filters=2, seed=0)
     assert model.sample([1] * 3, seed=0).shape == (3, 8, 8, 1)
+    with pytest.warns(UserWarning, match=r"Labels \['crack'\] have too few samples"):
+        DeepSMOTE.from_data(x, y, filters=2, seed=0, label_names=["good", "crack"])
 
 
 def test_defaults_are_those_of_the_code():
