@@ -953,7 +953,7 @@ def _where_rows_are(step):
     The last batch may have fewer rows than there are replicas. The mean of no row is
     NaN, and some operations of TensorFlow fail without one.
     """
-    logs: dict[str, Any] = {}  # of the first replica, which always has a row
+    logs = {}  # of the first replica, which always has a row
 
     def run(data):
         def judged():
