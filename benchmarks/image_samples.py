@@ -17,7 +17,7 @@ for each class:
   from the full set;
 - precision, recall: share of samples within the region of the test images, and of test
   images within that of the samples, both in those features (Kynkaanniemi et al. 2019,
-  equations 1 and 2, third neighbour);
+  third neighbour), of 10 samples a class and more;
 - the same three of as many images of the training set, each class used up before one
   comes again: copies, and nothing made.
 
@@ -35,12 +35,13 @@ import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 from harness.provenance import provenance, use_threads
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import pdist
 
 import kerasos
 from kerasos.evaluation import frechet_distance
 from kerasos.evaluation.diagnostics import nearest_distances
 from kerasos.evaluation.downstream import QuickClassifier, flat
+from kerasos.evaluation.quality import manifold
 from kerasos.plots import real_and_generated
 
 _SET = flags.DEFINE_string("set", "digits", "Name for `kerasos.data.load`.")
@@ -52,7 +53,7 @@ _STEPS = flags.DEFINE_integer("steps", 1000, "Batches to train on.", 1)
 _BATCH = flags.DEFINE_integer("batch_size", 64, "Images of a batch.", 1)
 _RATE = flags.DEFINE_float("learning_rate", None, "Default: the method's.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the drawn images, the model, the samples.")
-_SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 4)
+_SAMPLES = flags.DEFINE_integer("samples", 100, "Of each class.", 2)
 _FEATURES = flags.DEFINE_enum("features", "pca", ["pca", "cnn"], "Of fid and others.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Keeps what cnn has learnt.")
 _MODEL = flags.DEFINE_string("model", None, ".keras file to read, else to write.")
@@ -63,7 +64,6 @@ _PICTURE = flags.DEFINE_string("picture", None, "PNG file of samples.")
 KEY = ["set", "counts", "method", "options", "settings", "rate", "steps", "seed"]
 KEY += ["features", "samples", "label"]
 NEAR = 0.3
-NEIGHBOUR = 3
 
 
 def trained(x, y):
@@ -104,33 +104,20 @@ def figures(samples, train, test, hits, test_hits):
     }
 
 
-def share_within(points, others):
-    """Returns the share of points that a ball around one of `others` holds.
-
-    Each ball reaches to the third nearest of the other `others`.
-
-    Args:
-        points, others: Arrays `(n, d)` and `(m, d)` of features, m above 3.
-    """
-    radii = np.sort(cdist(others, others), axis=1)[:, NEIGHBOUR]  # 0: to itself
-    return (cdist(points, others) <= radii).any(axis=1).mean()
-
-
 def distribution(made, test):
     """Returns FID, precision and recall of features `(n, d)` of samples of a class.
 
-    Against the features `(m, d)` of as many test images, where there are as many.
+    Against the features `(m, d)` of as many test images; where there are fewer, of as
+    many samples.
     """
-    test = test[: len(made)]
+    fewest = min(len(made), len(test))
+    made, test = made[:fewest], test[:fewest]
     with warnings.catch_warnings():
         # Fewer samples than features: it is compared with copies, as many.
         warnings.filterwarnings("ignore", ".* do not determine a covariance")
         distance = frechet_distance(test, made)
-    return {
-        "fid": distance,
-        "precision": share_within(made, test),
-        "recall": share_within(test, made),
-    }
+    found = manifold(test, made)
+    return {"fid": distance} | {name: found[name] for name in ("precision", "recall")}
 
 
 def looked_at(model, judge, features, data, test):

@@ -363,22 +363,25 @@ def test_figures_of_samples_by_hand():
     }
 
 
-def test_precision_and_recall_by_hand():
-    line = np.arange(5.0)[:, None]  # third neighbours 3, 2, 2, 2 and 3 away
+def test_a_distribution_by_hand():
+    line = np.arange(12.0)[:, None]
     with script_module.loaded(BENCHMARKS / "image_samples.py") as script:
-        assert (
-            script.share_within(np.array([[-3.0], [-3.1], [7.0], [7.1]]), line) == 0.5
-        )
-        found = script.distribution(line + 4.5, line)
-        assert found == {"fid": pytest.approx(4.5**2), "precision": 0.6, "recall": 0.6}
-        # Five copies of one image lie in the right place and reach no other.
-        found = script.distribution(np.full((5, 1), 2.0), line)
-        assert (found["precision"], found["recall"]) == (1.0, 0.2)
+        # The ball of the last point reaches 3 on, to 14, and that of the first of the
+        # moved ones 3 back, to 6.5.
+        found = script.distribution(line + 9.5, line)
+        assert found == {
+            "fid": pytest.approx(9.5**2),
+            "precision": pytest.approx(5 / 12),
+            "recall": pytest.approx(5 / 12),
+        }
+        # As many of both count. One image again and again reaches itself alone.
+        found = script.distribution(np.full((20, 1), 2.0), line)
+        assert (found["precision"], found["recall"]) == (1.0, pytest.approx(1 / 12))
 
 
 @pytest.mark.slow  # reason: builds, trains and traces a flow for images
 def test_image_samples_reports_each_class_and_reads_its_model(tmp_path):
-    options = ["--steps=2", "--samples=4", f"--model={tmp_path / 'flow.keras'}"]
+    options = ["--steps=2", "--samples=3", f"--model={tmp_path / 'flow.keras'}"]
     options += ["--threads=0"]  # others cannot be had in a process that has begun
     options += ["--class_counts=20", "--learning_rate=0.001", "--batch_size=8"]
     options += ['--options={"width": 4}', f"--picture={tmp_path / 'samples.png'}"]

@@ -41,6 +41,7 @@ from kerasos.tables.encoder import TabularEncoder
 
 # Dicts whose entries are parameters of their own, `method_params__latent_dim`.
 NESTED = ("method_params", "encoder_params")
+TABLE_METHOD = "flow"  # by default
 # Widest matrix that a network is trained on; one of 20,000 columns and 1,500 rows takes
 # minutes an epoch and learns little of them.
 MAX_WIDTH = 5_000
@@ -66,7 +67,7 @@ def _knowing_options(init: F) -> F:
     def call(self, method=None, *args, **params):
         for name in params.keys() - own:
             try:
-                options = get_method(method or "flow").options
+                options = get_method(method or TABLE_METHOD).options
             except ValueError:
                 options = {}
             nearest = nearest_name(name, [*options, *own])
@@ -306,7 +307,7 @@ class DeepOverSampler(BaseOverSampler):
         return X_res, y_res
 
     def _fit_resample(self, X, y):
-        self.method_ = self.method or ("flow" if np.ndim(X) == 2 else "cvae")
+        self.method_ = self.method or (TABLE_METHOD if np.ndim(X) == 2 else "cvae")
         method = get_method(self.method_)
         params = self._checked_params(method)
         random_state = check_random_state(self.random_state)

@@ -35,6 +35,14 @@ class Method:
     added: int = 0
 
 
+FLOW = Method(
+    "flow (ours)",
+    "flow",
+    {"pre_oversample": True, "sampling_steps": 10},
+    {"steps": 25_000, "batch_size": 64},
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Protocol:
     """One data set under one setting of a paper.

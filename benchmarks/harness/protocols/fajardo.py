@@ -4,7 +4,7 @@ models, Expert Systems with Applications 169, 2021.
 
 import dataclasses
 
-from harness.protocols.base import Method, Protocol
+from harness.protocols.base import FLOW, Method, Protocol
 
 
 def _trained(name, oversampler, epochs, **options):
@@ -56,13 +56,6 @@ UNSEEN += _with_weight(
     "of balanced unseen folds",
     unseen_folds=True,
     balanced_folds=True,
-)
-# As in GAMO's tables.
-FLOW = Method(
-    "flow (ours)",
-    "flow",
-    {"pre_oversample": True, "sampling_steps": 10},
-    {"steps": 25_000, "batch_size": 64},
 )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from harness.protocols.base import Method, Protocol
+from harness.protocols.base import FLOW, Method, Protocol
 
 GAMO_STEPS = {"steps": 25_000, "batch_size": 32}
 CIFAR_COUNTS = [4500, 2000, 1000, 800, 600, 500, 400, 250, 150, 80]
@@ -54,12 +54,10 @@ STRONG = (
     _balanced("CNN with random+augmentation", network="cnn", augmentation=True),
     _long_tailed("balanced softmax"),
     _long_tailed("logit adjustment"),
-    Method(
-        "CNN with flow+augmentation (ours)",
-        "flow",
-        {"pre_oversample": True, "sampling_steps": 10},
-        {"steps": 25_000, "batch_size": 64},
-        {"network": "cnn", "augmentation": True},
+    dataclasses.replace(
+        FLOW,
+        name="CNN with flow+augmentation (ours)",
+        classifier={"network": "cnn", "augmentation": True},
     ),
 )
 ANCHORS = {"min_anchors": 400}

@@ -23,7 +23,7 @@ from kerasos.checks import check_choice, unknown_name_message
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.rebalanced import PRIOR_CORRECTED, RECALIBRATIONS
 from kerasos.over_sampling.dates import refuse_dates_as_text
-from kerasos.over_sampling.deep import DeepOverSampler
+from kerasos.over_sampling.deep import TABLE_METHOD, DeepOverSampler
 from kerasos.over_sampling.estimators import last_step, takes_weights
 from kerasos.registry import get_method, list_methods
 
@@ -280,13 +280,15 @@ def check_dates(contenders, X):
     Raises:
         TypeError: If a column is dates or times as text.
     """
-    for each in contenders:
-        sampler = each.sampler
-        if isinstance(sampler, DeepOverSampler):
-            if not get_method(sampler.method or "flow").takes_any_column:
-                for name in X:
-                    refuse_dates_as_text(X[name], name)
-                return
+    samplers = [each.sampler for each in contenders]
+    methods = [
+        get_method(sampler.method or TABLE_METHOD)
+        for sampler in samplers
+        if isinstance(sampler, DeepOverSampler)
+    ]
+    if not all(method.takes_any_column for method in methods):
+        for name in X:
+            refuse_dates_as_text(X[name], name)
 
 
 def refuse_unnamed(what, given):

@@ -27,7 +27,9 @@ what is chosen:
 - r_e is not truncated and reaches the number of classes (`entropy="normalised"`).
 - The SVM: grid, folds and calibration, in `kerasos.methods.activegan.svm`.
 - The paper's features are those of VGG16; the default is a network trained on the
-  labelled data, which needs no download.
+  labelled data, which needs no download. Both see 5,000 samples at most, the largest
+  number of the paper, and of more as many of each class: the priors of the SVM's
+  probabilities are then nearer to equal than those of the data.
 - Warm-up, buffer, the number of G's updates, budgets: see the options.
 
 With `lam=0` it is AC-GAN, in its own joint form: each player has one loss. (The three
