@@ -21,6 +21,7 @@ import pandas as pd
 from absl import app, flags, logging
 from harness import reporting_page, reporting_plots, reporting_ranks
 from harness.provenance import use_threads
+from harness.tables import read_table
 from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
@@ -45,15 +46,6 @@ _THREADS = flags.DEFINE_integer("threads", 0, "Processor threads; 0: all.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Fixes folds, samplers and classifiers.")
 _NOTE = flags.DEFINE_string("note", "", "For the column of that name.")
 
-# Columns of codes that a CSV file cannot tell from numbers. Text needs no mention.
-CATEGORICAL = {
-    "car": ["Doors", "Persons"],
-    "flare-F": [
-        *("LargestSpotSize", "SpotDistribution", "Activity", "Evolution"),
-        *("Prev24Hour", "HistComplex", "BecomeHist", "Area"),
-        *("C-class", "M-class", "X-class"),
-    ],
-}
 METRIC = "balanced_accuracy"
 # Name and whether more is better.
 PROBABILITIES = {
@@ -102,17 +94,9 @@ def named_methods(names):
     return found
 
 
-def read(path):
-    """Returns the frame and the labels of a table."""
-    frame = pd.read_csv(path)
-    y = frame.pop("target").to_numpy()
-    codes = CATEGORICAL.get(path.stem, [])
-    return frame.astype(dict.fromkeys(codes, "category")), y
-
-
 def run(path, output):
     """Compares on one table; returns its rows."""
-    frame, y = read(path)
+    frame, y = read_table(path)
     result = compare(
         frame,
         y,

@@ -7,6 +7,10 @@ import pandas as pd
 import pytest
 import script_module
 from absl import flags
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "tabular.py"
@@ -104,7 +108,7 @@ def test_pictures_and_text(script, tmp_path):
 def test_codes_are_categories(script, tmp_path):
     path = tmp_path / "car.csv"
     path.write_text("Buying,Doors,Persons,target\nlow,2,4,acc\nhigh,4,2,unacc\n")
-    frame, y = script.read(path)
+    frame, y = script.read_table(path)
     assert frame.dtypes[["Doors", "Persons"]].tolist() == ["category", "category"]
     assert list(frame) == ["Buying", "Doors", "Persons"] and y.tolist() == [
         "acc",
@@ -136,3 +140,39 @@ def test_names_of_filters_and_shares(script):
 def test_other_names_are_refused(script, name):
     with pytest.raises(script.app.UsageError, match="behind a name"):
         script.named_methods([name])
+
+
+def test_a_row_a_weight_and_the_one_that_the_search_found(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rare = np.arange(120) % 6 == 0
+    frame = pd.DataFrame({"a": rng.normal(size=120) + rare, "b": rng.normal(size=120)})
+    frame.assign(target=np.where(rare, "p", "n")).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    path = tmp_path / "out" / "weights.csv"
+    path.parent.mkdir()
+    options = [f"--data_dir={tmp_path}", f"--output={path}", "--samplers=random"]
+    options += ["--weights=0,1", "--classifiers=logistic_regression", "--threads=0"]
+    with script_module.loaded(ROOT / "benchmarks" / "synthetic_weight.py") as script:
+        flags.FLAGS(["", *options])
+        script.main([])
+        assert "table" in capsys.readouterr().out
+        script.main([])  # all are there
+        assert not capsys.readouterr().out
+    rows = pd.read_csv(path)
+    assert rows.weight.tolist() == [0, 1, 0, 1] and rows.fold.tolist() == [0, 0, 1, 1]
+    assert rows.groupby("fold").found.sum().tolist() == [1, 1]
+    # Copies of a sixth of the rows move the border; without them it is scikit-learn's.
+    folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0)
+    for fold, (train, test) in enumerate(folds.split(frame, rare)):
+        plain = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        plain.fit(frame.iloc[train], rare[train])
+        chance = plain.predict_proba(frame.iloc[test])[:, 1]
+        without, copies = rows[rows.fold == fold].to_dict("records")
+        brier = np.mean((chance - rare[test]) ** 2)
+        assert without["brier"] == pytest.approx(brier, abs=6e-5)
+        said, true = chance > 0.5, rare[test]
+        score = (said[true].mean() + (~said[~true]).mean()) / 2
+        assert without["balanced_accuracy"] == pytest.approx(score, abs=6e-5)
+        assert copies["balanced_accuracy"] > score and copies["brier"] > brier
+        assert copies["found"]

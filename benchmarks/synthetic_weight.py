@@ -1,0 +1,115 @@
+"""What generated rows of tables should weigh, and whether a search finds it.
+
+    python benchmarks/synthetic_weight.py --data_dir DIR --output weights.csv
+
+For every `*.csv` of the folder (last column `target`), the smallest first, each fold
+of the first repeats of `tabular.py`'s cross-validation, and each sampler and
+classifier: `SyntheticWeightClassifier` searches a weight inside the training part
+(three folds, by balanced accuracy). Then the classifier is trained with every weight
+that it tried, on the same real and generated rows, and scored on the test part. So a
+row of the CSV file is a weight, 0 for none of the generated rows, 1 for an
+oversampler as it is; `found` marks the one of the search. What is in the file is not
+done again.
+"""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+from absl import app, flags, logging
+from harness.provenance import provenance, use_threads
+from harness.tables import read_table
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score as average_precision
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss
+from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.pipeline import make_pipeline
+
+from kerasos.evaluation.compare.contenders import CLASSIFIERS
+from kerasos.evaluation.compare.encoding import encoder_for
+from kerasos.over_sampling import DeepOverSampler, SyntheticWeightClassifier
+from kerasos.over_sampling.estimators import seeded, weights_for
+
+_DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "CSV file.", required=True)
+_TABLES = flags.DEFINE_list("tables", None, "Names of tables; default: all.")
+_SAMPLERS = flags.DEFINE_list("samplers", "smote,flow", "Names of methods.")
+_CLASSIFIERS = flags.DEFINE_list(
+    "classifiers", "logistic_regression,gradient_boosting", "As in `compare`."
+)
+_WEIGHTS = flags.DEFINE_list("weights", "0,0.1,0.3,1,3", "To try.")
+_REPEATS = flags.DEFINE_integer("repeats", 1, "Of the two folds.", 1)
+_THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
+_SEED = flags.DEFINE_integer("seed", 0, "Fixes folds, samplers and classifiers.")
+KEY = ["table", "fold", "sampler", "classifier"]
+
+
+def scores_by_weight(sampler, classifier, train, test):
+    """Returns the weight that the search finds, and the test scores of each.
+
+    Args:
+        sampler: Unfitted, of rows.
+        classifier: Unfitted, of rows, and takes weights.
+        train, test: `(frame, labels)`, two classes.
+    """
+    weights = [float(weight) for weight in _WEIGHTS.value]
+    search = SyntheticWeightClassifier(
+        classifier, sampler, weights=weights, random_state=_SEED.value
+    )
+    found = search.fit(*train).weight_
+    rows, labels = seeded(clone(sampler), _SEED.value).fit_resample(*train)
+    scores, (x_test, y_test) = [], test
+    rare = pd.Series(train[1]).value_counts().idxmin()
+    for weight in weights:
+        fitted = clone(search.classifier)
+        each = np.where(np.arange(len(labels)) < len(train[1]), 1.0, weight)
+        kept = each > 0
+        options = weights_for(fitted, each[kept])
+        fitted.fit(rows[kept], labels[kept], **options)
+        chance = fitted.predict_proba(x_test)[:, list(fitted.classes_).index(rare)]
+        scores.append(
+            {
+                "weight": weight,
+                "found": weight == found,
+                "balanced_accuracy": balanced_accuracy_score(
+                    y_test, fitted.predict(x_test)
+                ),
+                "average_precision": average_precision(y_test == rare, chance),
+                "brier": brier_score_loss(y_test == rare, chance),
+            }
+        )
+    return scores
+
+
+def main(_):
+    logging.set_verbosity(logging.ERROR)
+    use_threads(_THREADS.value)
+    output = pathlib.Path(_OUTPUT.value)
+    rows = pd.read_csv(output) if output.is_file() else pd.DataFrame(columns=KEY)
+    paths = pathlib.Path(_DATA.value).glob("*.csv")
+    facts = {"seed": _SEED.value, "versions": provenance(_THREADS.value)}
+    folds = RepeatedStratifiedKFold(
+        n_splits=2, n_repeats=_REPEATS.value, random_state=_SEED.value
+    )
+    for path in sorted(paths, key=lambda path: path.stat().st_size):
+        if _TABLES.value and path.stem not in _TABLES.value:
+            continue
+        frame, y = read_table(path)
+        for fold, (train, test) in enumerate(folds.split(frame, y)):
+            parts = [(frame.iloc[place], y[place]) for place in (train, test)]
+            for sampler in _SAMPLERS.value:
+                for name in _CLASSIFIERS.value:
+                    run = dict(zip(KEY, (path.stem, fold, sampler, name), strict=True))
+                    if (rows[KEY] == [*run.values()]).all(axis=1).any():
+                        continue
+                    classifier = CLASSIFIERS[name]
+                    whole = make_pipeline(encoder_for(classifier, frame), classifier)
+                    found = scores_by_weight(DeepOverSampler(sampler), whole, *parts)
+                    new = pd.DataFrame([run | each | facts for each in found])
+                    print(new[new.found].to_string(header=False), flush=True)
+                    rows = pd.concat([rows, new]) if len(rows) else new
+                    rows.round(4).to_csv(output, index=False)
+
+
+if __name__ == "__main__":
+    app.run(main)
