@@ -108,7 +108,9 @@ def quality(
         `pairs`: Pearson's r, for a number and a category the correlation ratio and
             for categories Cramér's V (both corrected for bias; `real` is empty where
             categories have fewer than five rows on average, whose association is
-            chance); `spearman` of numbers. Largest difference first.
+            chance, or fewer than ten rows know both); `spearman` of numbers. `chance`
+            is what differences between samples of one distribution stay below, where
+            there is no association. Largest difference first.
         `usefulness`, where there are two classes: scores of gradient boosting on
             `holdout` (or else on `real`: then a little too good, and the row "real" is
             a cross-validation), trained on generated rows, real ones, or both.
@@ -313,7 +315,12 @@ class _Look:
         # What the singletons of a column of many words explain is chance.
         words = [len(np.unique(c[~np.isnan(c)])) for c in real.T] * self.is_category
         few = len(real) < _PER_CATEGORY * np.maximum(words[first], words[second])
+        known = [~np.isnan(rows) * 1.0 for rows in (real, new)]
+        known = [(k.T @ k)[first, second] for k in known]
+        few |= known[0] < min(_FEWEST, len(real))
         frame.loc[few, "real"] = np.nan
+        with np.errstate(divide="ignore"):  # no row knows both
+            frame["chance"] = 3.3 * _slack(*known)
         frame.insert(5, "difference", frame.synthetic.fillna(0.0) - frame.real)
         return frame.sort_values("difference", key=np.abs, ascending=False)[PAIRS]
 
@@ -442,7 +449,7 @@ COLUMNS += ["std_ratio", "std_error"]
 COLUMNS += [f"{name}_{side}" for name in SIDES for side in ("real", "synthetic")]
 SHARES = ["column", "value", "real", "synthetic"]
 PAIRS = "column other measure real synthetic difference".split()
-PAIRS += ["spearman_real", "spearman_synthetic"]
+PAIRS += ["spearman_real", "spearman_synthetic", "chance"]
 
 
 def _some(rows, most, source):
@@ -614,6 +621,9 @@ def _findings(summary, frames, num_real, num_new):
     columns, pairs, shares = (frames[name] for name in ("columns", "pairs", "shares"))
     value, usual = summary.synthetic, summary.reference
     slack, few = _slack(num_real, num_new), np.sqrt(min(num_real, num_new))
+    known = _slack(
+        num_real * (1 - columns.missing_real), num_new * (1 - columns.missing_synthetic)
+    )
 
     strong = pairs[pairs.real.abs() > STRONG]
     words = "`{column}` and `{other}` {real:.2f} to {synthetic:.2f}"
@@ -625,9 +635,9 @@ def _findings(summary, frames, num_real, num_new):
         )
         yield from _named(1.0, text, words, strong, strong.difference.abs(), 0.0)
     else:
-        gap = pairs.difference.abs() - 3.3 * slack
+        gap = pairs.difference.abs() - pairs.chance
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
-        yield from _loosened(pairs, words, slack)
+        yield from _loosened(pairs, words)
 
     words = "`{column}` {ends_real:.0%} to {ends_synthetic:.0%}"
     gap = columns.ends_synthetic - columns.ends_real
@@ -639,13 +649,13 @@ def _findings(summary, frames, num_real, num_new):
         )
         yield from _named(0.5 + excess, text, words, columns, gap, 0.0)
     else:
-        gap -= _noise(columns.ends_real, columns.ends_synthetic, slack)
+        gap -= _noise(columns.ends_real, columns.ends_synthetic, known)
         text = "values pile up at the ends of columns: "
         yield from _named(0.5, text, words, columns, gap, 0.03)
 
     words = "`{column}` {top_real:.0%} to {top_synthetic:.0%}"
     gap = columns.top_synthetic - columns.top_real
-    gap -= _noise(columns.top_real, columns.top_synthetic, slack)
+    gap -= _noise(columns.top_real, columns.top_synthetic, known)
     gap = gap[columns.kind == "number"]
     text = "one value is too frequent: "
     yield from _named(0.4, text, words, columns, gap, 0.03)
@@ -663,7 +673,8 @@ def _findings(summary, frames, num_real, num_new):
         of[["real", "synthetic"]].min(axis=1),
         of[["real", "synthetic"]].max(axis=1),
     )
-    gap = (of.synthetic - of.real).abs() - _noise(low, high, slack)
+    known = of.column.map(known.set_axis(columns.column)).astype(float)
+    gap = (of.synthetic - of.real).abs() - _noise(low, high, known)
     gap = gap[(high > 0.02) & (high > 2 * low)]
     text = "categories come in another share: "
     yield from _named(0.3, text, words, of, gap, 0.0)
@@ -681,7 +692,7 @@ def _findings(summary, frames, num_real, num_new):
     yield from _of_whole_rows(summary, slack)
 
 
-def _loosened(pairs, words, slack):
+def _loosened(pairs, words):
     """Yields which numbers followed from another one, as a total does, and do not now.
 
     The gap is in what one number leaves open of the other, sqrt(1 - r**2) of its
@@ -692,7 +703,7 @@ def _loosened(pairs, words, slack):
     real = tight.real.abs().clip(upper=1 - 1e-9)
     new = (tight.synthetic.fillna(0.0) * np.sign(tight.real)).clip(0.0, 1 - 1e-9)
     gap = np.sqrt(1 - new**2) - np.sqrt(1 - real**2)
-    gap = gap[np.arctanh(real) - np.arctanh(new) > 3.3 * slack]
+    gap = gap[np.arctanh(real) - np.arctanh(new) > tight.chance]
     text = "columns that follow from another one no longer do (correlation): "
     yield from _named(0.2, text, words, tight, gap, 0.2)
 

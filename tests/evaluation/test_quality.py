@@ -152,6 +152,7 @@ def test_the_worst_comes_first_and_in_words(reports):
     assert "Nothing was found wrong" in repr(reports["none"])
 
 
+
 def test_nothing_is_found_in_real_rows_of_another_part():
     """Their heavy tails move standard deviations, by 2.34 in this split."""
     x, y = load_breast_cancer(return_X_y=True)
@@ -236,6 +237,32 @@ def test_a_total_that_is_no_longer_one_is_said():
     assert 0.8 < r < 0.9  # too near to 1 to be among the pairs that differ by 0.2
     said = [text for text in quality(real, new).findings if "no longer" in text]
     assert len(said) == 1 and f"`net` and `total` 1.00 to {r:.2f}" in said[0]
+
+
+def bills(seed, size, parts="abc"):
+    """A total of parts of like size, some of them unknown, and another number."""
+    source = np.random.default_rng(seed)
+    frame = pd.DataFrame({name: source.gamma(2.0, 10.0, size) for name in parts})
+    frame["total"] = frame.sum(axis=1)
+    frame["other"] = source.normal(size=size)
+    frame["rarely known"] = np.where(source.random(size) < 0.2, frame["other"], np.nan)
+    frame["same"] = 1.0
+    return frame.assign(a=frame["a"].where(source.random(size) > 0.2))
+
+
+def test_few_rows_that_know_a_number_show_chance():
+    real, new = bills(5, 400), bills(1, 100)
+    del real["same"], new["same"]
+    assert quality(real, new).findings == []
+    new["other"] = new["other"].where(np.arange(100) < 6)  # each value 17 % of them
+    findings = quality(real, new).findings
+    assert any("in another share: `other` 0% to 94%" in text for text in findings)
+    assert not any("too frequent" in text for text in findings)
+    real["rarely known"] = real["total"].where(np.arange(400) < 10)
+    pairs = quality(real, new).tables["pairs"].set_index(["column", "other"])
+    assert pairs.chance["b", "c"] == pytest.approx(3.3 * np.sqrt(1 / 400 + 1 / 100))
+    error = np.sqrt(1 / 10 + 1 / new["rarely known"].count())
+    assert pairs.chance["total", "rarely known"] == pytest.approx(3.3 * error)
 
 
 def test_few_rows_of_many_categories_are_not_associated():
