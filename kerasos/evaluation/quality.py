@@ -30,11 +30,11 @@ from kerasos.checks import check_count
 from kerasos.data.arrays import rows_of_each_class
 from kerasos.evaluation.compare.scores import METRICS, score_all
 from kerasos.evaluation.diagnostics import nearest_distances
+from kerasos.evaluation.quality_relations import TIGHT, relations
 from kerasos.evaluation.quality_report import QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 
 STRONG = 0.5  # association of a pair of columns
-_TIGHT = 0.99  # correlation of numbers of which one all but gives the other
 _PER_CATEGORY = 5  # rows, on average, for the association of a category
 _FEWEST = 10  # rows of both kinds for what looks at whole rows
 _QUERIES = 1000  # rows whose nearest others are looked for among all
@@ -111,6 +111,12 @@ def quality(
             chance, or fewer than ten rows know both); `spearman` of numbers. `chance`
             is what differences between samples of one distribution stay below, where
             there is no association. Largest difference first.
+        `relations`, a row for each number that several `others` give in real rows, as
+            its parts give a total: `real` is R squared, over 0.98, of its linear
+            regression on all others, in rows left out of it; `synthetic` that of the
+            same regression in generated rows, 0 for less; both in the rows that know
+            all columns. Looked for among columns that do not give each other two by
+            two, and at most half as many of them as there are such rows.
         `usefulness`, where there are two classes: scores of gradient boosting on
             `holdout` (or else on `real`: then a little too good, and the row "real" is
             a cross-validation), trained on generated rows, real ones, or both.
@@ -140,8 +146,8 @@ def quality(
         del tables["holdout"]
     tables = read_tables(tables, labels, target, random_state)
     look = _Look(tables, max_rows, random_state)
-    found = {"summary": [], "columns": [], "shares": [], "pairs": []}
-    findings = []
+    kinds = ("summary", "columns", "shares", "pairs", "relations")
+    found, findings = {kind: [] for kind in kinds}, []
     for code, name in look.classes:
         frames, sentences = look.at_class(code)
         where = "" if len(tables.classes) == 1 else f"{target or 'class'} {name}: "
@@ -233,6 +239,10 @@ class _Look:
         found |= self._nearest(real, new, held, source)
         if held is not None:
             found["membership_auc"] = self._membership(real, new, held, source)
+        numbers = np.flatnonzero(~self.is_category)
+        sides = (_some(rows, self.max_rows, source)[:, numbers] for rows in (real, new))
+        names = [self.tables.names[place] for place in numbers]
+        frames["relations"] = relations(*sides, names)
         sides = ["synthetic", "reference", "error"]
         found = {n: (*found[n], np.nan)[:3] for n in MEASURES if n in found}
         summary = pd.DataFrame(found, sides, dtype="float64").T
@@ -639,6 +649,8 @@ def _findings(summary, frames, num_real, num_new):
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
         yield from _loosened(pairs, words)
 
+    yield from _broken(frames["relations"])
+
     words = "`{column}` {ends_real:.0%} to {ends_synthetic:.0%}"
     gap = columns.ends_synthetic - columns.ends_real
     excess = value.at_ends - usual.at_ends
@@ -699,13 +711,41 @@ def _loosened(pairs, words):
     standard deviation. Chance is judged where its size does not depend on r: the
     hyperbolic arctangent has a standard error of 1 / sqrt(n) (Fisher, 1921).
     """
-    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > _TIGHT]
+    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > TIGHT]
     real = tight.real.abs().clip(upper=1 - 1e-9)
     new = (tight.synthetic.fillna(0.0) * np.sign(tight.real)).clip(0.0, 1 - 1e-9)
     gap = np.sqrt(1 - new**2) - np.sqrt(1 - real**2)
     gap = gap[np.arctanh(real) - np.arctanh(new) > tight.chance]
     text = "columns that follow from another one no longer do (correlation): "
     yield from _named(0.2, text, words, tight, gap, 0.2)
+
+
+def _broken(found):
+    """Yields which numbers followed from several others, and do not now.
+
+    Measured as in `_loosened`: R squared is that of one number in place of r squared.
+    A number that is one of the others of a broken one says nothing new.
+    """
+    real, new = (np.sqrt(1 - found[side]) for side in ("real", "synthetic"))
+    real = real.clip(lower=1e-4)
+    slack = _slack(found.rows_real, found.rows_synthetic)
+    found = found[(new - real > 0.2) & (np.log(new / real) > 3.3 * slack)]
+    told, kept = set(), []
+    for place, column, others in zip(
+        found.index, found.column, found.others, strict=True
+    ):
+        if column not in told and told.isdisjoint(others):
+            kept.append(place)
+            told |= {column, *others}
+    found = found.loc[kept].assign(others=found.others.map(_listed))
+    words = "`{column}` from {others} {real:.2f} to {synthetic:.2f}"
+    text = "columns that follow from several others no longer do (R squared): "
+    yield from _named(0.2, text, words, found, (new - real)[kept], 0.0)
+
+
+def _listed(names):
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(f"`{name}`" for name in names[:4]) + more
 
 
 def _of_whole_rows(summary, slack):

@@ -18,7 +18,8 @@ class QualityReport:
 
     Attributes:
         findings: List of sentences on what is wrong, the worst first; empty is good.
-        tables: Dict of frames: "summary", "columns", "shares", "pairs", "usefulness".
+        tables: Dict of frames: "summary", "columns", "shares", "pairs", "relations",
+            "usefulness".
         counts: Frame of rows by class, a column for each of the tables compared.
         notes: List of sentences on how the numbers came about.
     """
