@@ -447,9 +447,10 @@ def test_a_balanced_table_is_trained_on_too(shop):
 def test_a_table_is_balanced_and_judged_by_its_generated_rows(shop, capsys):
     line = "balance shop.csv --target=churned --method=random --seed=1"
     assert main(words(line)) == 0
-    assert "60 rows and 30 generated ones in shop_balanced.csv" in (
-        capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out.splitlines()[-3:]
+    assert printed[0] == "60 rows and 30 generated ones in shop_balanced.csv"
+    assert printed[1].startswith("Found wrong: churned yes: 100% of the rows in ")
+    assert printed[2].startswith("More in shop_balanced.md; `kerasos quality`")
     lines = pathlib.Path("shop_balanced.csv").read_text().splitlines()
     real = pathlib.Path("shop.csv").read_text().splitlines()
     assert [line.rpartition(",")[0] for line in lines[1:61]] == real[1:]

@@ -29,6 +29,15 @@ class QualityReport:
     counts: Any
     notes: list
 
+    @property
+    def verdict(self) -> str:
+        """The worst finding in a sentence, or that nothing was found wrong."""
+        if not self.findings:
+            return self._said()[0]
+        count = len(self.findings)
+        head = "Found wrong" + (f", the worst of {count}" if count > 1 else "")
+        return f"{head}: {self.findings[0]}"
+
     def to_frame(self) -> Any:
         """Returns `tables["summary"]`, a row for each class and measure."""
         return self.tables["summary"].copy()

@@ -152,6 +152,10 @@ def test_the_worst_comes_first_and_in_words(reports):
     )
     assert "100% of the rows in `synthetic`" in reports["copies"].findings[0]
     assert "Nothing was found wrong" in repr(reports["none"])
+    assert reports["none"].verdict == "Nothing was found wrong."
+    two, one = reports["copies"], reports["no rare category"]
+    assert two.verdict == f"Found wrong, the worst of 2: {two.findings[0]}"
+    assert one.verdict == f"Found wrong: {one.findings[0]}"
 
 
 def test_nothing_is_found_in_real_rows_of_another_part():
