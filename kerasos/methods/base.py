@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import Samples
 from kerasos.checks import Options, unknown_name_message
-from kerasos.data.arrays import check_labels
+from kerasos.data.arrays import as_array, check_labels
 from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
@@ -30,6 +30,7 @@ from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
     StageCallback,
     check_fit_data,
+    check_replicas,
     checked_validation,
     refuse_weights,
 )
@@ -89,7 +90,7 @@ def read_data(x, y=None, seed=None, value_range=None, label_names=None):
     """
     spec = DataSpec.of(x, y, value_range, label_names)
     if not is_dataset(x):
-        x, y = np.asarray(x), check_labels(spec.codes_of(y))
+        x, y = as_array(x), check_labels(spec.codes_of(y))
     return Data((x, y), spec, fresh_seed(seed))
 
 
@@ -796,13 +797,29 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """Generates one sample for each label, as `call`; `keras.Model.predict`.
 
         Args:
-            x: Integer labels `(n,)`, or a dataset of them, batched or not.
+            x: Integer labels `(n,)` or names, an array or a list; or a dataset of
+                integers, batched or not.
             *args, **kwargs: The other arguments of `keras.Model.predict`.
+
+        Returns:
+            Array `(n, *sample_shape)`.
+
+        Raises:
+            ValueError: As `sample`.
         """
         spec = getattr(x, "element_spec", None)
         if isinstance(spec, tf.TensorSpec) and spec.shape.rank == 0:
             x = x.batch(VALIDATION_BATCH_SIZE)  # a strategy shares batches alone
+        if isinstance(x, tf.distribute.DistributedDataset):
+            check_replicas(self, x)
+        x = self._as_labels(x)
+        if isinstance(x, np.ndarray) and not len(x):  # Keras fails without a batch
+            return self.sample(x)
         return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Generates one sample for each label; `keras.Model.predict_on_batch`."""
+        return super().predict_on_batch(self._as_labels(x))
 
     def train_on_batch(self, x, y=None, **kwargs):
         """One step on arrays; `keras.Model.train_on_batch` with checks.
@@ -819,6 +836,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         y = check_labels(self.spec.codes_of(y))
         self.spec.check_compatible(x, y)
         return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x, y=None, **kwargs):
+        """Judges the model on arrays; `keras.Model.test_on_batch` with checks.
+
+        Args:
+            x: Samples in the user's units.
+            y: Integer labels.
+            **kwargs: `return_dict`.
+
+        Raises:
+            ValueError: If the data do not fit the model, if it has no loss of held-out
+                data, or if weights are given.
+        """
+        refuse_weights(self, "test_on_batch", kwargs)
+        x, y = checked_validation(self, (x, y))
+        return super().test_on_batch(x, y, **kwargs)
 
     @property
     def training_data(self):
