@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -37,6 +38,7 @@ from kerasos.methods.training import (
 from kerasos.randomness import lockstep
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
+from kerasos.weights_file import check_weights
 from kerasos.workers import has_workers, telling_of_lost_workers
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
@@ -910,6 +912,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             return super().save(filepath, overwrite, zipped, **kwargs)
         with whole_file(filepath, "The model") as draft:
             super().save(draft, overwrite, zipped, **kwargs)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Loads a `.weights.h5` file; `keras.Model.load_weights` with checks.
+
+        Args:
+            filepath: The file, of `save_weights` or a backup.
+            skip_mismatch: As in Keras: True leaves out what does not fit.
+            **kwargs: The other arguments of `keras.Model.load_weights`.
+
+        Raises:
+            ValueError: If a variable is not in the file, or of another shape there.
+                Nothing is loaded then.
+        """
+        if not skip_mismatch and not kwargs and h5py.is_hdf5(filepath):
+            check_weights(self, filepath)
+        super().load_weights(filepath, skip_mismatch, **kwargs)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

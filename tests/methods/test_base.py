@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import gc
 
+import h5py
 import keras
 import numpy as np
 import pandas as pd
@@ -941,6 +942,43 @@ def test_predict_takes_single_labels_under_a_strategy(toy, two_replicas):
     assert found.shape == (7, 2)
     with pytest.raises(ValueError, match="argmax"):
         mirrored.predict(np.eye(3)[labels], verbose=0)
+
+
+def test_weights_of_other_networks_are_told_and_not_loaded(toy, data, tmp_path):
+    """As in a backup of a version whose networks had their layers in another order."""
+
+    def deep(*units):
+        layers = [keras.Input((3,)), *map(keras.layers.Dense, (*units, 2))]
+        model = OneStage(keras.Sequential(layers), seed=0)
+        model.compile()
+        return model
+
+    folder = tmp_path / "backup"
+    kept = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    deep(4, 6).fit(*data, 6, verbose=0, callbacks=[kept])
+    (path,) = folder.glob("*.weights.h5")
+    other = deep(6, 4)
+    before = values(other)
+    words = (
+        r"other networks than those of this OneStage. Expected .*shape \(3, 6\) as "
+        r"'generator/layers/dense/vars/0'. Received: shape \(3, 4\), and 4 others .*"
+        "delete its folder"
+    )
+    with pytest.raises(ValueError, match=words):
+        other.load_weights(path)
+    with pytest.raises(ValueError, match=words):
+        other.fit(*data, 6, verbose=0, callbacks=[kept])
+    for left, right in zip(values(other), before, strict=True):
+        np.testing.assert_array_equal(left, right)
+    with pytest.raises(ValueError, match="dense_3/vars/0'. Received: none there"):
+        deep(4, 6, 2).load_weights(path)
+    # Another optimizer loads as before, and Keras warns of it.
+    again = toy(lambda generator, seed: deep(4, 6), g_optimizer="sgd")
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        again.load_weights(path)
+    with h5py.File(path) as file:
+        expected = file["generator/layers/dense/vars/0"][()]
+    np.testing.assert_array_equal(again.generator.layers[0].kernel, expected)
 
 
 FORMS = {
