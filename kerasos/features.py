@@ -25,7 +25,7 @@ import keras
 import numpy as np
 
 from kerasos.checks import Integer, check, check_choice, check_count, check_options
-from kerasos.data.arrays import check_labels, check_same_length
+from kerasos.data.arrays import as_array, check_labels, check_same_length
 from kerasos.data.pipeline import batches
 from kerasos.files import read_arrays, write_arrays
 from kerasos.methods.base import alone
@@ -301,7 +301,7 @@ def _check_given(name, spec, x, y):
             f"{name!r} features are learnt from data. Expected {what}. Received: "
             f"x={type(x).__name__}, y={type(y).__name__}. Pass them, or use 'pixels'."
         )
-    x = np.asarray(x)
+    x = as_array(x)
     spec.check_compatible(x, y)
     if y is not None:
         check_same_length(x, check_labels(y))

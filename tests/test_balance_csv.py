@@ -4,6 +4,7 @@ import pathlib
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 import script_module
 from absl import flags
@@ -44,6 +45,7 @@ def test_a_file_is_balanced_and_reported(source, tmp_path):
     result = script_module.run(SCRIPT, *options, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
     assert "60 rows and 30 generated ones in shop_balanced.csv" in result.stdout
+    found = result.stdout.splitlines()[-2]
     assert source.read_text() == before
     lines = (tmp_path / "shop_balanced.csv").read_text().splitlines()
     assert lines[0] == "age,zip,price,member,churned,is_synthetic"
@@ -59,6 +61,8 @@ def test_a_file_is_balanced_and_reported(source, tmp_path):
     assert "| no | 45 | 0 |" in report and "| yes | 15 | 30 |" in report
     assert "## churned = yes" in report and "| 15 real | 30 generated |" in report
     assert "| generated (real) | churned = yes |" in report and "| auc | " in report
+    first = next(line for line in report.splitlines() if line.startswith("- "))
+    assert found.removeprefix("Found wrong: ") == first[2:]
 
 
 def test_a_bad_file_ends_with_one_line(script, tmp_path):
@@ -158,6 +162,15 @@ def test_what_differs_in_every_row_is_named(tmp_path):
     options = types.SimpleNamespace(method="random", seed=0)
     page = balance.markdown(frame, frame[:20], target, path, options)
     assert "\nticket, number: different in every row." in page
+
+
+def test_what_was_not_compared_says_why():
+    frame = pd.DataFrame({"a": range(9), "label": list("xxxxxyyyy")})
+    for few in ([0], [0, 8]):
+        verdict, found = balance.judge(frame, frame.iloc[few], "label", 0)
+        assert "Not compared: no class has two" in verdict and verdict in found
+    verdict, found = balance.judge(frame, frame[:0], "label", 0)
+    assert "none were generated" in verdict and verdict in found
 
 
 def test_a_byte_order_mark_and_the_last_column(tmp_path):

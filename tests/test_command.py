@@ -11,6 +11,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+import warnings
 
 import joblib
 import keras
@@ -237,6 +238,16 @@ def test_a_fault_of_ours_keeps_its_traceback_and_a_stop_has_its_status():
     assert raised.value.code == 130
 
 
+def test_a_warning_is_a_line_of_the_command():
+    of_python = warnings.formatwarning
+    given = UserWarning("few rows"), UserWarning, "ours.py", 3
+    with one_line("kerasos train"):
+        assert warnings.formatwarning(*given) == "kerasos train: few rows\n"
+    with one_line("kerasos train", debug=True):
+        assert "ours.py:3: UserWarning: few rows" in warnings.formatwarning(*given)
+    assert warnings.formatwarning is of_python
+
+
 def test_flags_of_commands_are_no_flags_of_the_process():
     before = set(flags.FLAGS)
     for name in COMMANDS:
@@ -329,7 +340,7 @@ def test_a_table_is_trained_sampled_exported_and_judged(shop, capsys):
     made = pd.read_csv("shop_flow_rows.csv", dtype=str, keep_default_na=False)
     assert list(made) == ["age", "churned", "zip", "price", "member"]
     assert made.churned.tolist() == ["no"] * 10 + ["yes"] * 10
-    assert set(made.zip) <= {"0150", "9000"} and set(made.member) <= {"True", "False"}
+    assert set(made.zip) <= {"0150", "9000"} and set(made.member) <= {"true", "false"}
     real = pd.read_csv("shop.csv")
     assert made.price.astype(float).between(real.price.min(), real.price.max()).all()
     assert made.price.str.fullmatch(r"\d+\.\d{1,2}").all()
@@ -447,9 +458,10 @@ def test_a_balanced_table_is_trained_on_too(shop):
 def test_a_table_is_balanced_and_judged_by_its_generated_rows(shop, capsys):
     line = "balance shop.csv --target=churned --method=random --seed=1"
     assert main(words(line)) == 0
-    assert "60 rows and 30 generated ones in shop_balanced.csv" in (
-        capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out.splitlines()[-3:]
+    assert printed[0] == "60 rows and 30 generated ones in shop_balanced.csv"
+    assert printed[1].startswith("Found wrong: churned yes: 100% of the rows in ")
+    assert printed[2].startswith("More in shop_balanced.md; `kerasos quality`")
     lines = pathlib.Path("shop_balanced.csv").read_text().splitlines()
     real = pathlib.Path("shop.csv").read_text().splitlines()
     assert [line.rpartition(",")[0] for line in lines[1:61]] == real[1:]

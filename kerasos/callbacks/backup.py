@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.annotations import PathLike
-from kerasos.callbacks.weights_file import WeightsInMemory
 from kerasos.checks import NonNegative, checked
 from kerasos.files import DRAFT, check_writable
 from kerasos.methods.base import OversamplingModel
 from kerasos.version import __version__
+from kerasos.weights_file import WeightsInMemory
 from kerasos.workers import has_workers, is_chief
 
 _NAME = re.compile(r"epoch_(\d+)\.weights\.h5")

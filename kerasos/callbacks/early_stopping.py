@@ -12,9 +12,9 @@ from typing import Any, Literal
 import keras
 
 from kerasos.annotations import PathLike
-from kerasos.callbacks.weights_file import WeightsInMemory
 from kerasos.checks import Count, NonNegative, Whole, checked
 from kerasos.files import whole_file
+from kerasos.weights_file import WeightsInMemory
 
 _SCORES = "scores.json"
 

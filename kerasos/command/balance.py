@@ -8,7 +8,8 @@ writes `customers_balanced.csv`: the rows of the file, then generated ones that 
 spelt as the file spells its own, with a column `is_synthetic` behind them; and
 `customers_balanced.md`, a report that says what is wrong with the generated rows
 (`kerasos.evaluation.quality`) and puts each column's distribution in them beside that
-of the real rows of the same class. The input is never written to.
+of the real rows of the same class. The worst of it is printed. The input is never
+written to.
 
 Train on the result, and test on rows that were never in the input: split first, then
 balance the training part. Columns of codes (postal codes, say) are taken for numbers
@@ -57,11 +58,14 @@ def run(options):
             new[name] = typed(made[[name]], decimal)[name].astype("Float64")
     everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
-    page = markdown(frame, new, target, source, options)
+    verdict, found = judge(frame, new, target, options.seed)
+    page = markdown(frame, new, target, source, options) + found
     csv_table.write(everything, output, source, **form)
     with whole_file(report, "The report") as draft:
         draft.write_text(page, encoding="utf-8")
-    print(f"{len(text)} rows and {len(new)} generated ones in {output}; see {report}")
+    print(f"{len(text)} rows and {len(new)} generated ones in {output}")
+    print(verdict)
+    print(f"More in {report}; `kerasos quality`, with --holdout, tests for leaks, too.")
 
 
 def read(path, target, **form):
@@ -107,9 +111,30 @@ def balance(frame, target, options):
     return new[sampler.sample_is_synthetic_].reset_index(drop=True)
 
 
-def markdown(frame, new, target, source, options):
-    """Returns the text of the report."""
+def judge(frame, new, target, seed):
+    """Returns what to say of the generated rows, and what the report says of them."""
     from kerasos.evaluation import quality
+
+    counts = [table[target].value_counts() for table in (frame, new)]
+    verdict = None
+    if not len(new):
+        verdict = "Every class has as many rows as the largest: none were generated."
+    elif not (pd.concat(counts, axis=1).min(axis=1, skipna=False) >= 2).any():
+        verdict = "Not compared: no class has two real and two generated rows."
+    if verdict:
+        return verdict, f"\n{verdict}\n"
+    report = quality(frame, new, target=target, random_state=seed)
+    explained = (
+        "Numbers: mean ± standard deviation [smallest, largest]. Distance: 0 for equal "
+        "distributions, 1 for disjoint ones (Kolmogorov-Smirnov; for categories half "
+        "the sum of the shares' differences). The measures are explained in "
+        "`help(kerasos.evaluation.quality)`."
+    )
+    return report.verdict, f"\n{explained}\n\n{report.to_markdown()}"
+
+
+def markdown(frame, new, target, source, options):
+    """Returns the beginning of the report."""
     from kerasos.version import __version__
 
     counts, added = frame[target].value_counts(), new[target].value_counts()
@@ -133,16 +158,4 @@ def markdown(frame, new, target, source, options):
             f"{', '.join(identifiers)}: different in every row. If that is an "
             "identifier, drop it before training anything.",
         ]
-    try:
-        report = quality(frame, new, target=target, random_state=options.seed)
-    except ValueError as error:  # none or one generated row, for instance
-        return "\n".join([*lines, "", f"Not compared: {error}", ""])
-    lines += [
-        "",
-        "Numbers: mean ± standard deviation [smallest, largest]. Distance: 0 for equal "
-        "distributions, 1 for disjoint ones (Kolmogorov-Smirnov; for categories half "
-        "the sum of the shares' differences). The measures are explained in "
-        "`help(kerasos.evaluation.quality)`.",
-        "",
-    ]
-    return "\n".join(lines) + "\n" + report.to_markdown()
+    return "\n".join([*lines, ""])

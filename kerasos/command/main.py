@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import textwrap
+import warnings
 
 from absl import flags, logging
 
@@ -76,11 +77,16 @@ def main(argv):
 def one_line(name, debug=False):
     """Ends the program with one message where a user's error is raised.
 
+    Warnings are lines of this form, too, without the place in our code.
+
     Args:
         name: String, what the message begins with.
         debug: Whether to let errors through, with their traceback.
     """
     logging.set_verbosity(logging.ERROR)
+    usual = warnings.formatwarning
+    if not debug:
+        warnings.formatwarning = lambda message, *_, **__: f"{name}: {message}\n"
     try:
         yield
     except KeyboardInterrupt:
@@ -90,6 +96,8 @@ def one_line(name, debug=False):
         if debug:
             raise
         sys.exit(f"{name}: {error}")
+    finally:
+        warnings.formatwarning = usual
 
 
 def defined(command):

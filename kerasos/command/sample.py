@@ -5,9 +5,9 @@
     kerasos sample digits_gamo.keras --n=100 --out=digits.npz
 
 A table comes back as a CSV file with the columns of the one that it was trained on, in
-their order; pictures as a folder with a folder for each class; and either as a `.npz`
-file with `x` and `y`, as `kerasos.data.load` reads it. Load `.joblib` files only from
-people you trust: loading one runs the code in it.
+their order and spelt as there; pictures as a folder with a folder for each class; and
+either as a `.npz` file with `x` and `y`, as `kerasos.data.load` reads it. Load
+`.joblib` files only from people you trust: loading one runs the code in it.
 """
 
 import pathlib
@@ -51,7 +51,8 @@ def run(options):
         np.savez_compressed(out, x=samples, y=labels)
     else:
         write_pictures(samples, labels, model, out)
-    print(f"{options.n} samples of each of {len(codes)} classes in {out}")
+    classes = f"each of {len(codes)} classes" if len(codes) > 1 else "one class"
+    print(f"{options.n} samples of {classes} in {out}")
 
 
 def check_output(out, is_table):
@@ -72,10 +73,14 @@ def write_table(samples, labels, table, out):
     """Writes rows as a CSV file with the columns that were trained on."""
     import pandas as pd
 
+    from kerasos.tables.csv_file import spelt_like
+
     sampler, form = table["sampler"], table["form"]
     frame = sampler.encoder_.inverse_transform(samples)
     classes = pd.array(sampler.classes_[labels], dtype=table["dtype"])
     frame = frame.assign(**{table["target"]: classes})[table["columns"]]
+    if "cells" in table:  # later than the first files
+        frame = spelt_like(frame, table["cells"], form["decimal"])
     frame.to_csv(
         out,
         index=False,

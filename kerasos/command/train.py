@@ -128,9 +128,10 @@ def checked_output(options, data, suffix):
 def train_table(options, source, params, out):
     """Trains on a CSV file and saves the sampler with its columns."""
     from kerasos.command import csv_table
+    from kerasos.tables.csv_file import examples
 
     form = {name: options[name].value for name in ("separator", "decimal", "encoding")}
-    _, frame, target = csv_table.read(source, options.target, **form)
+    text, frame, target = csv_table.read(source, options.target, **form)
     package.load()
     import joblib
 
@@ -157,6 +158,7 @@ def train_table(options, source, params, out):
         "columns": list(frame),
         "dtype": y.dtype,
         "form": form,
+        "cells": examples(text, frame),
     }
     with whole_file(out, "The model") as draft:
         joblib.dump(saved_table, draft)

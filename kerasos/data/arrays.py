@@ -26,6 +26,42 @@ def fingerprints(x, y):
     return prints
 
 
+def as_array(values, what="`x`"):
+    """Returns `np.asarray(values)`.
+
+    Args:
+        values: Array-like.
+        what: String, what it is for the user, for an error.
+
+    Raises:
+        ValueError: If it holds lists of unequal lengths; it says the first.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        if not isinstance(values, list | tuple):
+            raise
+        shapes = [_shape(part) for part in values]
+        if None in shapes:
+            received = f"unequal lists inside entry {shapes.index(None)}"
+        else:
+            other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+            received = f"shape {shapes[0]} in entry 0, {shapes[other]} in entry {other}"
+        raise ValueError(
+            f"{what} must have entries of one shape. Expected an array, or lists of "
+            f"equal lengths. Received: {received}. Pad or cut them, or drop such "
+            "entries."
+        ) from error
+
+
+def _shape(part):
+    """The shape of an array-like, None where it has none."""
+    try:
+        return np.shape(part)
+    except ValueError:
+        return None
+
+
 def check_samples(x, first=0):
     """Returns `x` as a numeric, finite array of images or table rows.
 
@@ -33,7 +69,7 @@ def check_samples(x, first=0):
         x: Array-like.
         first: Integer, the number of its first sample, for an error.
     """
-    x = np.asarray(x)
+    x = as_array(x)
     if x.dtype.kind not in "iuf":
         raise TypeError(
             "`x` must be numeric. Expected an integer or float array. Received: "
@@ -67,7 +103,7 @@ def check_samples(x, first=0):
 
 def check_labels(y):
     """Returns `y` as a non-empty int64 vector of non-negative integers."""
-    y = np.asarray(y)
+    y = as_array(y, "`y`")
     if y.dtype.kind not in "biuf":
         raise TypeError(
             "`y` must hold integer labels. Received: dtype "

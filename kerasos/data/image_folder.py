@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike
 from kerasos.checks import AnyOf, Integer, Listed, check, check_count
-from kerasos.data.arrays import check_labels, check_same_length
+from kerasos.data.arrays import as_array, check_labels, check_same_length
 from kerasos.data.image_files import MAX_PIXELS, check_image_file
 from kerasos.data.sources import as_arrays
 
@@ -122,7 +122,7 @@ def write_image_folder(
 
     >>> paths = write_image_folder("parts", *kerasos.data.defects())
     """
-    x, y = np.asarray(x), check_labels(y)
+    x, y = as_array(x), check_labels(y)
     check_same_length(x, y)
     is_whole = x.dtype == np.uint8
     if x.ndim != 4 or x.shape[-1] not in (1, 3) or not (is_whole or _in_range(x)):

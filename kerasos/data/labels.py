@@ -3,11 +3,12 @@
 import numpy as np
 
 from kerasos.checks import nearest_name
+from kerasos.data.arrays import as_array
 
 
 def named(labels):
     """Whether labels are names."""
-    labels = np.asarray(labels)
+    labels = as_array(labels, "Labels")
     if labels.dtype.kind == "O":
         return labels.size > 0 and all(isinstance(name, str) for name in labels.flat)
     return labels.dtype.kind == "U"

@@ -75,6 +75,13 @@ def check_form(x, y):
                 "`y` must be None when `x` is a dataset, which holds the labels. "
                 f"Received: y of type {type(y).__name__}. Drop `y`."
             )
+    elif isinstance(x, tf.distribute.DistributedDataset):
+        raise TypeError(
+            "A distributed dataset is for `fit`, `evaluate` and `predict`: its rows "
+            "lie on several devices. Expected arrays, a `tf.data.Dataset` or a "
+            f"`keras.utils.PyDataset`. Received: a {type(x).__name__}. Pass the "
+            "dataset that it was made of."
+        )
     elif isinstance(x, collections.abc.Iterator):
         raise TypeError(
             "A generator can be read once, and training needs to begin anew. Expected "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasos.annotations import Strategy
-from kerasos.data.arrays import rows_of_each_class
+from kerasos.data.arrays import as_array, rows_of_each_class
 from kerasos.metrics.imbalance import acsa
 
 MAX_ROWS = 500
@@ -105,7 +105,7 @@ class QuickClassifier:
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
 
-        x, y = np.asarray(x), np.asarray(y)
+        x, y = samples_and_labels(x, y)
         share = max(2, _MAX_ROWS_TOGETHER // len(np.unique(y)))
         rows = rows_of_each_class(y, min(max_rows, share), seed)
         steps = [] if x.ndim > 2 else [StandardScaler()]
@@ -127,7 +127,7 @@ class QuickClassifier:
 
 def samples_and_labels(x, y, suffix=""):
     """Returns arrays; `x` and `y` with `suffix` are their names in the error."""
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = as_array(x, f"`x{suffix}`"), as_array(y, f"`y{suffix}`")
     if len(x) != len(y) or not len(y):
         raise ValueError(
             f"`x{suffix}` and `y{suffix}` must be samples and as many labels. "

@@ -30,11 +30,11 @@ from kerasos.checks import check_count
 from kerasos.data.arrays import rows_of_each_class
 from kerasos.evaluation.compare.scores import METRICS, score_all
 from kerasos.evaluation.diagnostics import nearest_distances
+from kerasos.evaluation.quality_relations import TIGHT, relations
 from kerasos.evaluation.quality_report import QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 
 STRONG = 0.5  # association of a pair of columns
-_TIGHT = 0.99  # correlation of numbers of which one all but gives the other
 _PER_CATEGORY = 5  # rows, on average, for the association of a category
 _FEWEST = 10  # rows of both kinds for what looks at whole rows
 _QUERIES = 1000  # rows whose nearest others are looked for among all
@@ -108,7 +108,15 @@ def quality(
         `pairs`: Pearson's r, for a number and a category the correlation ratio and
             for categories Cramér's V (both corrected for bias; `real` is empty where
             categories have fewer than five rows on average, whose association is
-            chance); `spearman` of numbers. Largest difference first.
+            chance, or fewer than ten rows know both); `spearman` of numbers. `chance`
+            is what differences between samples of one distribution stay below, where
+            there is no association. Largest difference first.
+        `relations`, a row for each number that several `others` give in real rows, as
+            its parts give a total: `real` is R squared, over 0.98, of its linear
+            regression on all others, in rows left out of it; `synthetic` that of the
+            same regression in generated rows, 0 for less; both in the rows that know
+            all columns. Looked for among columns that do not give each other two by
+            two, and at most half as many of them as there are such rows.
         `usefulness`, where there are two classes: scores of gradient boosting on
             `holdout` (or else on `real`: then a little too good, and the row "real" is
             a cross-validation), trained on generated rows, real ones, or both.
@@ -138,8 +146,8 @@ def quality(
         del tables["holdout"]
     tables = read_tables(tables, labels, target, random_state)
     look = _Look(tables, max_rows, random_state)
-    found = {"summary": [], "columns": [], "shares": [], "pairs": []}
-    findings = []
+    kinds = ("summary", "columns", "shares", "pairs", "relations")
+    found, findings = {kind: [] for kind in kinds}, []
     for code, name in look.classes:
         frames, sentences = look.at_class(code)
         where = "" if len(tables.classes) == 1 else f"{target or 'class'} {name}: "
@@ -231,6 +239,10 @@ class _Look:
         found |= self._nearest(real, new, held, source)
         if held is not None:
             found["membership_auc"] = self._membership(real, new, held, source)
+        numbers = np.flatnonzero(~self.is_category)
+        sides = (_some(rows, self.max_rows, source)[:, numbers] for rows in (real, new))
+        names = [self.tables.names[place] for place in numbers]
+        frames["relations"] = relations(*sides, names)
         sides = ["synthetic", "reference", "error"]
         found = {n: (*found[n], np.nan)[:3] for n in MEASURES if n in found}
         summary = pd.DataFrame(found, sides, dtype="float64").T
@@ -313,7 +325,12 @@ class _Look:
         # What the singletons of a column of many words explain is chance.
         words = [len(np.unique(c[~np.isnan(c)])) for c in real.T] * self.is_category
         few = len(real) < _PER_CATEGORY * np.maximum(words[first], words[second])
+        known = [~np.isnan(rows) * 1.0 for rows in (real, new)]
+        known = [(k.T @ k)[first, second] for k in known]
+        few |= known[0] < min(_FEWEST, len(real))
         frame.loc[few, "real"] = np.nan
+        with np.errstate(divide="ignore"):  # no row knows both
+            frame["chance"] = 3.3 * _slack(*known)
         frame.insert(5, "difference", frame.synthetic.fillna(0.0) - frame.real)
         return frame.sort_values("difference", key=np.abs, ascending=False)[PAIRS]
 
@@ -442,7 +459,7 @@ COLUMNS += ["std_ratio", "std_error"]
 COLUMNS += [f"{name}_{side}" for name in SIDES for side in ("real", "synthetic")]
 SHARES = ["column", "value", "real", "synthetic"]
 PAIRS = "column other measure real synthetic difference".split()
-PAIRS += ["spearman_real", "spearman_synthetic"]
+PAIRS += ["spearman_real", "spearman_synthetic", "chance"]
 
 
 def _some(rows, most, source):
@@ -614,6 +631,9 @@ def _findings(summary, frames, num_real, num_new):
     columns, pairs, shares = (frames[name] for name in ("columns", "pairs", "shares"))
     value, usual = summary.synthetic, summary.reference
     slack, few = _slack(num_real, num_new), np.sqrt(min(num_real, num_new))
+    known = _slack(
+        num_real * (1 - columns.missing_real), num_new * (1 - columns.missing_synthetic)
+    )
 
     strong = pairs[pairs.real.abs() > STRONG]
     words = "`{column}` and `{other}` {real:.2f} to {synthetic:.2f}"
@@ -625,9 +645,11 @@ def _findings(summary, frames, num_real, num_new):
         )
         yield from _named(1.0, text, words, strong, strong.difference.abs(), 0.0)
     else:
-        gap = pairs.difference.abs() - 3.3 * slack
+        gap = pairs.difference.abs() - pairs.chance
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
-        yield from _loosened(pairs, words, slack)
+        yield from _loosened(pairs, words)
+
+    yield from _broken(frames["relations"])
 
     words = "`{column}` {ends_real:.0%} to {ends_synthetic:.0%}"
     gap = columns.ends_synthetic - columns.ends_real
@@ -639,13 +661,13 @@ def _findings(summary, frames, num_real, num_new):
         )
         yield from _named(0.5 + excess, text, words, columns, gap, 0.0)
     else:
-        gap -= _noise(columns.ends_real, columns.ends_synthetic, slack)
+        gap -= _noise(columns.ends_real, columns.ends_synthetic, known)
         text = "values pile up at the ends of columns: "
         yield from _named(0.5, text, words, columns, gap, 0.03)
 
     words = "`{column}` {top_real:.0%} to {top_synthetic:.0%}"
     gap = columns.top_synthetic - columns.top_real
-    gap -= _noise(columns.top_real, columns.top_synthetic, slack)
+    gap -= _noise(columns.top_real, columns.top_synthetic, known)
     gap = gap[columns.kind == "number"]
     text = "one value is too frequent: "
     yield from _named(0.4, text, words, columns, gap, 0.03)
@@ -663,7 +685,8 @@ def _findings(summary, frames, num_real, num_new):
         of[["real", "synthetic"]].min(axis=1),
         of[["real", "synthetic"]].max(axis=1),
     )
-    gap = (of.synthetic - of.real).abs() - _noise(low, high, slack)
+    known = of.column.map(known.set_axis(columns.column)).astype(float)
+    gap = (of.synthetic - of.real).abs() - _noise(low, high, known)
     gap = gap[(high > 0.02) & (high > 2 * low)]
     text = "categories come in another share: "
     yield from _named(0.3, text, words, of, gap, 0.0)
@@ -681,20 +704,48 @@ def _findings(summary, frames, num_real, num_new):
     yield from _of_whole_rows(summary, slack)
 
 
-def _loosened(pairs, words, slack):
+def _loosened(pairs, words):
     """Yields which numbers followed from another one, as a total does, and do not now.
 
     The gap is in what one number leaves open of the other, sqrt(1 - r**2) of its
     standard deviation. Chance is judged where its size does not depend on r: the
     hyperbolic arctangent has a standard error of 1 / sqrt(n) (Fisher, 1921).
     """
-    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > _TIGHT]
+    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > TIGHT]
     real = tight.real.abs().clip(upper=1 - 1e-9)
     new = (tight.synthetic.fillna(0.0) * np.sign(tight.real)).clip(0.0, 1 - 1e-9)
     gap = np.sqrt(1 - new**2) - np.sqrt(1 - real**2)
-    gap = gap[np.arctanh(real) - np.arctanh(new) > 3.3 * slack]
+    gap = gap[np.arctanh(real) - np.arctanh(new) > tight.chance]
     text = "columns that follow from another one no longer do (correlation): "
     yield from _named(0.2, text, words, tight, gap, 0.2)
+
+
+def _broken(found):
+    """Yields which numbers followed from several others, and do not now.
+
+    Measured as in `_loosened`: R squared is that of one number in place of r squared.
+    A number that is one of the others of a broken one says nothing new.
+    """
+    real, new = (np.sqrt(1 - found[side]) for side in ("real", "synthetic"))
+    real = real.clip(lower=1e-4)
+    slack = _slack(found.rows_real, found.rows_synthetic)
+    found = found[(new - real > 0.2) & (np.log(new / real) > 3.3 * slack)]
+    told, kept = set(), []
+    for place, column, others in zip(
+        found.index, found.column, found.others, strict=True
+    ):
+        if column not in told and told.isdisjoint(others):
+            kept.append(place)
+            told |= {column, *others}
+    found = found.loc[kept].assign(others=found.others.map(_listed))
+    words = "`{column}` from {others} {real:.2f} to {synthetic:.2f}"
+    text = "columns that follow from several others no longer do (R squared): "
+    yield from _named(0.2, text, words, found, (new - real)[kept], 0.0)
+
+
+def _listed(names):
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(f"`{name}`" for name in names[:4]) + more
 
 
 def _of_whole_rows(summary, slack):

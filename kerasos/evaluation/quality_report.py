@@ -18,7 +18,8 @@ class QualityReport:
 
     Attributes:
         findings: List of sentences on what is wrong, the worst first; empty is good.
-        tables: Dict of frames: "summary", "columns", "shares", "pairs", "usefulness".
+        tables: Dict of frames: "summary", "columns", "shares", "pairs", "relations",
+            "usefulness".
         counts: Frame of rows by class, a column for each of the tables compared.
         notes: List of sentences on how the numbers came about.
     """
@@ -27,6 +28,15 @@ class QualityReport:
     tables: dict
     counts: Any
     notes: list
+
+    @property
+    def verdict(self) -> str:
+        """The worst finding in a sentence, or that nothing was found wrong."""
+        if not self.findings:
+            return self._said()[0]
+        count = len(self.findings)
+        head = "Found wrong" + (f", the worst of {count}" if count > 1 else "")
+        return f"{head}: {self.findings[0]}"
 
     def to_frame(self) -> Any:
         """Returns `tables["summary"]`, a row for each class and measure."""

@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse
 from pandas.api import types
 
+from kerasos.data.arrays import as_array
 from kerasos.tables.columns import column_kind, dense
 
 MAX_COLUMNS = 200
@@ -129,7 +130,7 @@ def _as_table(table, part):
     elif scipy.sparse.issparse(table):
         found = scipy.sparse.csr_array(table)
     else:
-        found = np.asarray(table)
+        found = as_array(table, f"`{part}`")
     if found.ndim != 2 or found.shape[0] < 2 or found.shape[1] < 1:
         raise ValueError(
             f"`{part}` must be a table: a frame, a matrix or a sparse matrix of two "
@@ -171,7 +172,10 @@ def _codes(tables, labels):
         )
     found = {}
     for part, table in tables.items():
-        y = np.asarray(labels[part], dtype=object)
+        y = labels[part]
+        if isinstance(y, list | tuple):
+            as_array(y, f"The labels of `{part}`")
+        y = np.asarray(y, dtype=object)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if y.shape != (table.shape[0],) or pd.isna(y).any():
             raise ValueError(

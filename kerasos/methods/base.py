@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import Samples
 from kerasos.checks import Options, unknown_name_message
-from kerasos.data.arrays import check_labels
+from kerasos.data.arrays import as_array, check_labels
 from kerasos.data.pipeline import guarded, raise_fault
 from kerasos.data.sources import as_pairs, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec
@@ -30,12 +31,14 @@ from kerasos.methods.training import (
     VALIDATION_BATCH_SIZE,
     StageCallback,
     check_fit_data,
+    check_replicas,
     checked_validation,
     refuse_weights,
 )
 from kerasos.randomness import lockstep
 from kerasos.randomness.draws import StepNoise
 from kerasos.randomness.seeds import fresh_seed
+from kerasos.weights_file import check_weights
 from kerasos.workers import has_workers, telling_of_lost_workers
 
 COMPILE_OPTIONS = ("steps_per_execution", "jit_compile", "run_eagerly")
@@ -89,7 +92,7 @@ def read_data(x, y=None, seed=None, value_range=None, label_names=None):
     """
     spec = DataSpec.of(x, y, value_range, label_names)
     if not is_dataset(x):
-        x, y = np.asarray(x), check_labels(spec.codes_of(y))
+        x, y = as_array(x), check_labels(spec.codes_of(y))
     return Data((x, y), spec, fresh_seed(seed))
 
 
@@ -796,13 +799,29 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         """Generates one sample for each label, as `call`; `keras.Model.predict`.
 
         Args:
-            x: Integer labels `(n,)`, or a dataset of them, batched or not.
+            x: Integer labels `(n,)` or names, an array or a list; or a dataset of
+                integers, batched or not.
             *args, **kwargs: The other arguments of `keras.Model.predict`.
+
+        Returns:
+            Array `(n, *sample_shape)`.
+
+        Raises:
+            ValueError: As `sample`.
         """
         spec = getattr(x, "element_spec", None)
         if isinstance(spec, tf.TensorSpec) and spec.shape.rank == 0:
             x = x.batch(VALIDATION_BATCH_SIZE)  # a strategy shares batches alone
+        if isinstance(x, tf.distribute.DistributedDataset):
+            check_replicas(self, x)
+        x = self._as_labels(x)
+        if isinstance(x, np.ndarray) and not len(x):  # Keras fails without a batch
+            return self.sample(x)
         return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Generates one sample for each label; `keras.Model.predict_on_batch`."""
+        return super().predict_on_batch(self._as_labels(x))
 
     def train_on_batch(self, x, y=None, **kwargs):
         """One step on arrays; `keras.Model.train_on_batch` with checks.
@@ -819,6 +838,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         y = check_labels(self.spec.codes_of(y))
         self.spec.check_compatible(x, y)
         return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x, y=None, **kwargs):
+        """Judges the model on arrays; `keras.Model.test_on_batch` with checks.
+
+        Args:
+            x: Samples in the user's units.
+            y: Integer labels.
+            **kwargs: `return_dict`.
+
+        Raises:
+            ValueError: If the data do not fit the model, if it has no loss of held-out
+                data, or if weights are given.
+        """
+        refuse_weights(self, "test_on_batch", kwargs)
+        x, y = checked_validation(self, (x, y))
+        return super().test_on_batch(x, y, **kwargs)
 
     @property
     def training_data(self):
@@ -877,6 +912,22 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             return super().save(filepath, overwrite, zipped, **kwargs)
         with whole_file(filepath, "The model") as draft:
             super().save(draft, overwrite, zipped, **kwargs)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Loads a `.weights.h5` file; `keras.Model.load_weights` with checks.
+
+        Args:
+            filepath: The file, of `save_weights` or a backup.
+            skip_mismatch: As in Keras: True leaves out what does not fit.
+            **kwargs: The other arguments of `keras.Model.load_weights`.
+
+        Raises:
+            ValueError: If a variable is not in the file, or of another shape there.
+                Nothing is loaded then.
+        """
+        if not skip_mismatch and not kwargs and h5py.is_hdf5(filepath):
+            check_weights(self, filepath)
+        super().load_weights(filepath, skip_mismatch, **kwargs)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from kerasos.annotations import PathLike, Samples, Strategy
 from kerasos.checks import check_count, checked
-from kerasos.data.arrays import check_labels
+from kerasos.data.arrays import as_array, check_labels
 from kerasos.data.labels import labels_like, strategy_of
 from kerasos.data.resample import append, samples_to_add
 from kerasos.data.sources import check_form, is_dataset
@@ -54,22 +54,27 @@ class Sampling:
         """Generates one sample for each label, fresh noise at every call.
 
         Args:
-            labels: Integer tensor `(batch,)`.
+            labels: Integers `(batch,)`, a tensor, an array or a list; a list or an
+                array may be of names of the classes.
 
         Returns:
             Samples in the user's units and dtype.
 
         Raises:
-            InvalidArgumentError: If a label is not one that the model can generate.
-            ValueError: If the model has not been trained, or `labels` are not a vector.
+            InvalidArgumentError: If a label in a tensor is not one that the model can
+                generate.
+            ValueError: If another one is not, the model has not been trained, or
+                `labels` are not a vector.
         """
         with tf.init_scope():
             self._check_trained()
-        if any(size not in (1, None) for size in np.shape(labels)[1:]):
+        labels = tf.convert_to_tensor(labels)
+        _check_one_each(labels.shape)
+        if labels.dtype == tf.string:
             raise ValueError(
-                "A sample is made for each label. Expected integers `(batch,)`. "
-                f"Received: shape {tuple(np.shape(labels))}. Use `y.argmax(axis=-1)` "
-                "for one-hot rows."
+                "Labels in tensors must be integers. Received: text. Map names to "
+                "their places with `keras.layers.StringLookup(vocabulary=names, "
+                "num_oov_indices=0)`, or pass a list or an array of names."
             )
         labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
         allowed = tf.constant(self.sampled_labels, tf.int32)
@@ -87,6 +92,25 @@ class Sampling:
         shape = (tf.shape(labels)[0], self.noise_dim)
         noise = tf.random.stateless_normal(shape, [first, count], alg="philox")
         return self._samples(noise, labels)
+
+    def __call__(self, labels: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(self._as_labels(labels), *args, **kwargs)
+
+    def _as_labels(self, labels):
+        """Returns integers for a list, an array or names; others as they are.
+
+        Keras would take a list for the inputs of several networks.
+        """
+        is_plain = not hasattr(labels, "__iter__") or hasattr(labels, "__array__")
+        is_plain |= isinstance(labels, list | tuple | range | str)
+        if not is_plain or tf.is_tensor(labels):
+            return labels
+        labels = as_array(self.spec.codes_of(labels), "Labels")
+        _check_one_each(labels.shape)
+        labels = labels.reshape(-1)
+        if labels.dtype.kind in "bf" and np.array_equal(labels, np.rint(labels)):
+            labels = labels.astype("int64")
+        return self._check_sampled_labels(labels)
 
     def _samples(self, noise, labels):
         latent = self.latent(noise, labels)
@@ -247,7 +271,7 @@ class Sampling:
                 self._maker(), x, y, sampling_strategy, seed, mark_synthetic
             )
         check_form(x, y)
-        x, y = np.asarray(x), np.asarray(y)
+        x, y = as_array(x), as_array(y, "`y`")
         codes = check_labels(self.spec.codes_of(y))
         self.spec.check_compatible(x, codes)
         strategy = strategy_of(sampling_strategy, self.spec.label_names)
@@ -319,3 +343,13 @@ class Sampling:
         from kerasos.export import export_model
 
         return export_model(self, path, card=card, **kwargs)
+
+
+def _check_one_each(shape):
+    """Raises unless labels are a vector or a column, as far as is known."""
+    shape = tf.TensorShape(shape)
+    if shape.rank is not None and any(size not in (1, None) for size in shape[1:]):
+        raise ValueError(
+            "A sample is made for each label. Expected integers `(batch,)`. "
+            f"Received: shape {tuple(shape)}. Use `y.argmax(axis=-1)` for one-hot rows."
+        )

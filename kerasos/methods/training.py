@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasos.data.arrays import check_labels
+from kerasos.data.arrays import as_array, check_labels
 from kerasos.data.host import as_written
 from kerasos.data.labels import check_names
 from kerasos.data.pipeline import (
@@ -19,6 +19,7 @@ from kerasos.data.pipeline import (
 )
 from kerasos.data.sources import as_pairs, check_form, is_dataset
 from kerasos.randomness.seeds import derive_seed
+from kerasos.workers import has_workers
 
 DEFAULT_BATCH_SIZE = 32
 VALIDATION_BATCH_SIZE = 512
@@ -40,6 +41,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
         check_dataset(model.spec, x)
         return even_batches(model, in_balance(model, x)), validation
     if isinstance(x, tf.distribute.DistributedDataset):
+        check_replicas(model, x)
         return in_balance(model, x), validation
     if y is None and not isinstance(x, collections.abc.Iterator):
         raise ValueError(
@@ -49,7 +51,7 @@ def check_fit_data(model, x, y, batch_size, shuffle, validation_split, validatio
     if not shuffle and model.batch_balance is True:
         _refuse_order(model)
     check_form(x, y)
-    x, y = np.asarray(x), np.asarray(model.spec.codes_of(y))
+    x, y = as_array(x), np.asarray(model.spec.codes_of(y))
     model.spec.check_compatible(x, y)
     if validation_split:
         split = int(len(x) * (1.0 - validation_split))
@@ -90,8 +92,10 @@ def checked_validation(model, data):
         data = as_pairs(data)
         check_dataset(model.spec, data)
         return guarded(data, model.spec)
-    batches_alone = tf.distribute.DistributedDataset | collections.abc.Iterator
-    if data is None or isinstance(data, batches_alone):
+    if isinstance(data, tf.distribute.DistributedDataset):
+        check_replicas(model, data)
+        return data
+    if data is None or isinstance(data, collections.abc.Iterator):
         return data
     x, *others = data if isinstance(data, list | tuple) else [data]
     if not others or others[0] is None:
@@ -105,9 +109,24 @@ def checked_validation(model, data):
             "Held-out samples count alike. Expected `(x, y)`. Received: a third part, "
             "the weights. Leave it out."
         )
-    x, y = np.asarray(x), check_labels(model.spec.codes_of(y))
+    x, y = as_array(x), check_labels(model.spec.codes_of(y))
     model.spec.check_compatible(x, y)
     return x, y
+
+
+def check_replicas(model, data):
+    """Raises `ValueError` unless each replica has its part of a distributed dataset."""
+    strategy = model.distribute_strategy
+    whole = tf.nest.flatten(data.element_spec)
+    parts = tf.nest.flatten(data.element_spec, expand_composites=True)
+    given, replicas = len(parts) // len(whole), strategy.num_replicas_in_sync
+    if given != replicas and not has_workers(strategy):
+        raise ValueError(
+            "A distributed dataset has a part for each replica of its strategy, which "
+            f"must be the model's. Expected {replicas}. Received: {given}. Pass the "
+            "dataset that it was made of, which `fit` distributes itself, or build the "
+            "model in `with strategy.scope():`."
+        )
 
 
 def in_balance(model, dataset):

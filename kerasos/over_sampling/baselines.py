@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from kerasos.annotations import Samples, Strategy
 from kerasos.checks import Count, Number, Options, Positive, Seed, Whole, checked
 from kerasos.data.arrays import (
+    as_array,
     check_classes,
     check_labels,
     check_same_length,
@@ -618,7 +619,7 @@ def _drawn_rows(y, labels, rng):
 def _samples_and_labels(x, y):
     """Returns images or a table, and integer labels."""
     if y is not None and not (hasattr(x, "iloc") or hasattr(x, "tocsr")):
-        x = np.asarray(x)
+        x = as_array(x)
     if y is None or getattr(x, "ndim", 0) != 2:
         return as_arrays(x, y)
     y = check_labels(y)

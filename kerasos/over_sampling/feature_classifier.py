@@ -38,7 +38,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerasos.annotations import PathLike, Samples, Strategy
 from kerasos.checks import AnyOf, Integer, check, unknown_name_message
-from kerasos.data.arrays import check_labels, check_same_length, check_samples
+from kerasos.data.arrays import (
+    as_array,
+    check_labels,
+    check_same_length,
+    check_samples,
+)
 from kerasos.data.labels import strategy_of
 from kerasos.data.pipeline import batches
 from kerasos.data.sources import as_pairs, check_form, is_dataset, parts_of
@@ -764,7 +769,7 @@ def _parts(x, y, batch_size):
 
 
 def _vector(y):
-    y = np.asarray(y)
+    y = as_array(y, "`y`")
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:

@@ -5,13 +5,15 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
+from kerasos.data.arrays import as_array
+
 
 def check_containers(X, y):
-    """Refuses containers that are neither pandas' nor arrays, and names used twice.
+    """Refuses what is neither pandas' nor an array, and names used twice.
 
     Raises:
         TypeError: For frames of other libraries.
-        ValueError: If columns have the same name.
+        ValueError: If columns have the same name, or lists unequal lengths.
     """
     for name, given in (("X", X), ("y", y)):
         ours = isinstance(given, pd.DataFrame | pd.Series) or sparse.issparse(given)
@@ -25,6 +27,8 @@ def check_containers(X, y):
                 f"`{name}{way}.to_pandas()`, and turn the result back, for polars by "
                 "`polars.from_pandas(X_res)`."
             )
+        if isinstance(given, list | tuple):
+            as_array(given, f"`{name}`")
     if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
         twice = X.columns[X.columns.duplicated()].unique().tolist()
         raise ValueError(
@@ -38,7 +42,7 @@ def checked_labels(y):
     Raises:
         ValueError: If a label is missing, or labels are of no kind with an order.
     """
-    values = np.asarray(y)
+    values = as_array(y, "`y`")
     missing = 0 if y is None else int(np.sum(pd.isna(values)))
     if missing:  # scikit-learn fails to sort text beside them
         raise ValueError(

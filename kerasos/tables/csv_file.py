@@ -238,13 +238,49 @@ def spelt(new, real, text, decimal="."):
     return new.apply(column)
 
 
+def examples(text, frame):
+    """Returns cells that show how a file spells, and that may be kept without it.
+
+    Args:
+        text: Frame of `read_text`.
+        frame: Frame of `typed`, from it.
+
+    Returns:
+        `{column: cells}`, a series for `spelt_like`: the word for what is missing,
+        true and false, and the forms of numbers, whose digits are all 0 and 1.
+    """
+    found = {}
+    for name in text:
+        cells, known = text[name].str.strip(), frame[name].notna()
+        missing = cells[~known].mode()[:1]
+        cells = cells[known]
+        if pd.api.types.is_string_dtype(frame[name]):
+            cells = cells[:0]
+        elif not pd.api.types.is_bool_dtype(frame[name]):
+            cells = cells.str.replace("[2-9]", "1", regex=True).drop_duplicates()
+        else:
+            cells = cells.mode()
+        found[name] = pd.concat([missing, cells], ignore_index=True)
+    return found
+
+
+def spelt_like(new, cells, decimal="."):
+    """Spells new values as `examples` of a file are spelt; see `spelt`."""
+
+    def column(new):
+        own = cells[new.name].astype(object)
+        return _spelt_column(new, _typed_column(own, decimal, True), own, decimal)
+
+    return new.apply(column)
+
+
 def _spelt_column(new, real, cells, decimal):
     counts = pd.DataFrame({"value": real.astype(object), "cell": cells})
     empty = counts["cell"][real.isna()]
     missing = empty.mode()[0] if len(empty) else ""
     counts = counts[real.notna()].value_counts().reset_index()
     known = counts.drop_duplicates("value").set_index("value")["cell"]
-    result = new.astype(object).map(known)
+    result = new.astype(object).map(known).astype(object)
     rest = result.isna() & new.notna()
     if rest.any():
         if pd.api.types.is_bool_dtype(real):

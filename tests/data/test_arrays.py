@@ -1,12 +1,59 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasos
 from kerasos.data import as_arrays
-from kerasos.data.arrays import rows_of_each_class
+from kerasos.data.arrays import as_array, rows_of_each_class
+from kerasos.evaluation import compare, diagnose, quality
+from kerasos.over_sampling import DeepOverSampler, FeatureClassifier
 
 X = np.linspace(0, 1, 12, dtype="float32").reshape(6, 2)
 Y = np.array([0, 1, 1, 2, 1, 2])
+
+
+RAGGED = [[1.0, 2.0], [3.0], [4.0, 5.0], [6.0, 7.0]]
+LABELS = [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "received"),
+    [
+        (RAGGED, r"shape \(2,\) in entry 0, \(1,\) in entry 1"),
+        ([[1, 2], [3, 4], 5], r"shape \(2,\) in entry 0, \(\) in entry 2"),
+        ([[[1], [2]], [[3], [4, 5]]], "unequal lists inside entry 1"),
+        ((np.zeros(2), np.zeros(3)), r"shape \(2,\) in entry 0, \(3,\) in entry 1"),
+    ],
+)
+def test_lists_of_unequal_lengths_are_told_apart(values, received):
+    with pytest.raises(ValueError, match=f"`points` must .* Received: {received}. Pad"):
+        as_array(values, "`points`")
+    np.testing.assert_array_equal(as_array([[1, 2], [3, 4]]), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        as_arrays,
+        kerasos.data.DataSpec.of,
+        kerasos.GAMO.from_data,
+        kerasos.get_method("smote").from_data,
+        lambda x, y: kerasos.data.batches(x, y, 2),
+        lambda x, y: kerasos.data.write_image_folder("never", x, y, ["a", "b"]),
+        lambda x, y: DeepOverSampler("cvae").fit_resample(x, y),
+        lambda x, y: DeepOverSampler("smote").fit_resample(x, y),
+        lambda x, y: FeatureClassifier(keras.Sequential()).fit(x, y),
+        lambda x, y: compare(x, y, ["random"]),
+        lambda x, y: quality(x, x, real_y=y, synthetic_y=y),
+        lambda x, y: diagnose(None, x, y),
+    ],
+)
+def test_every_door_names_unequal_lists(take):
+    with pytest.raises(ValueError, match="`([xX]|real)` must have entries of one"):
+        take(RAGGED, LABELS)
+    with pytest.raises(ValueError, match="([lL]abels|`y`).* have entries of one shape"):
+        take(X[:4], [[0], [1, 0], [0], [1]])
 
 
 @pytest.mark.filterwarnings("ignore:Labels")

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from scipy import stats
-from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_predict, train_test_split
 
 from kerasos.evaluation import quality
 from kerasos.evaluation.quality import associations, auc_error, manifold
+from kerasos.evaluation.quality_relations import relations
 
 SIZE = 240
 
@@ -150,6 +152,10 @@ def test_the_worst_comes_first_and_in_words(reports):
     )
     assert "100% of the rows in `synthetic`" in reports["copies"].findings[0]
     assert "Nothing was found wrong" in repr(reports["none"])
+    assert reports["none"].verdict == "Nothing was found wrong."
+    two, one = reports["copies"], reports["no rare category"]
+    assert two.verdict == f"Found wrong, the worst of 2: {two.findings[0]}"
+    assert one.verdict == f"Found wrong: {one.findings[0]}"
 
 
 def test_nothing_is_found_in_real_rows_of_another_part():
@@ -236,6 +242,105 @@ def test_a_total_that_is_no_longer_one_is_said():
     assert 0.8 < r < 0.9  # too near to 1 to be among the pairs that differ by 0.2
     said = [text for text in quality(real, new).findings if "no longer" in text]
     assert len(said) == 1 and f"`net` and `total` 1.00 to {r:.2f}" in said[0]
+
+
+def bills(seed, size, parts="abc"):
+    """A total of parts of like size, some of them unknown, and another number."""
+    source = np.random.default_rng(seed)
+    frame = pd.DataFrame({name: source.gamma(2.0, 10.0, size) for name in parts})
+    frame["total"] = frame.sum(axis=1)
+    frame["other"] = source.normal(size=size)
+    frame["rarely known"] = np.where(source.random(size) < 0.2, frame["other"], np.nan)
+    frame["same"] = 1.0
+    return frame.assign(a=frame["a"].where(source.random(size) > 0.2))
+
+
+def test_few_rows_that_know_a_number_show_chance():
+    real, new = bills(5, 400), bills(1, 100)
+    del real["same"], new["same"]
+    assert quality(real, new).findings == []
+    new["other"] = new["other"].where(np.arange(100) < 6)  # each value 17 % of them
+    findings = quality(real, new).findings
+    assert any("in another share: `other` 0% to 94%" in text for text in findings)
+    assert not any("too frequent" in text for text in findings)
+    real["rarely known"] = real["total"].where(np.arange(400) < 10)
+    pairs = quality(real, new).tables["pairs"].set_index(["column", "other"])
+    assert pairs.chance["b", "c"] == pytest.approx(3.3 * np.sqrt(1 / 400 + 1 / 100))
+    error = np.sqrt(1 / 10 + 1 / new["rarely known"].count())
+    assert pairs.chance["total", "rarely known"] == pytest.approx(3.3 * error)
+
+
+LOST = "several others no longer do (R squared)"
+
+
+@pytest.mark.parametrize("size", [25, 400])
+def test_a_total_of_like_parts_that_is_no_longer_one_is_said(size):
+    real, new = bills(0, size), bills(1, 200)
+    assert quality(real, new).findings == []
+    noise = np.random.default_rng(2).normal(0.0, 0.5, 200)
+    new["total"] += noise * real["total"].std()
+    r = real[["a", "b", "c", "total"]].corr().to_numpy()
+    assert np.sort(r[np.triu_indices(4, 1)])[-1] < 0.85  # no pair gives it away
+    report = quality(real, new)
+    (said,) = (text for text in report.findings if LOST in text)
+    others = ", ".join(f"`{name}`" for name in report.tables["relations"].others[0])
+    before, _, r2 = said.rpartition(" to ")
+    assert before.endswith(f"`total` from {others} 1.00")
+    assert float(r2) == pytest.approx(0.75, abs=0.06)  # 1 - 0.5 ** 2
+    assert {*report.tables["relations"].others[0]} == {*"abc"}
+    # Of ten parts no pair is strong, and those of weight are not all named.
+    many = bills(3, 100, "abcdefghij")
+    new = bills(4, 100, "abcdefghij").assign(total=many["total"])
+    (said,) = quality(many, new).findings
+    assert LOST in said and said.endswith(" and 6 more 1.00 to 0.00")
+
+
+def test_a_relation_is_judged_in_rows_left_out_of_it():
+    source = np.random.default_rng(0)
+    rows = source.normal(size=(60, 6)) @ source.normal(size=(6, 6))
+    rows[:, 5] = rows[:, :5].sum(axis=1) + source.normal(0.0, 0.3, 60)
+    rows[:, 1] += 100.0
+    new = rows[:40] + source.normal(0.0, 0.5, (40, 6))
+    found = relations(rows, new, list("abcdef")).set_index("column")
+    assert len(found) == 2 and found.others.map(len).max() <= 5
+    middle, scale = rows.mean(axis=0), rows.std(axis=0)
+    x, x_new = (rows - middle) / scale, (new - middle) / scale
+    for name, row in found.iterrows():
+        place = "abcdef".index(name)
+        rest, model = np.delete(x, place, 1), Ridge(60 * 1e-3)
+        errors = cross_val_predict(model, rest, x[:, place], cv=LeaveOneOut())
+        errors = [errors - x[:, place]]
+        of_new = model.fit(rest, x[:, place]).predict(np.delete(x_new, place, 1))
+        errors.append(of_new - x_new[:, place])
+        wide = np.quantile(np.abs(x[:, place]), 0.9)
+        shares = [
+            [(error**2).mean(), (np.quantile(np.abs(error), 0.9) / wide) ** 2]
+            for error in errors
+        ]
+        assert row.real == pytest.approx(1 - max(shares[0]), abs=1e-9)
+        assert row.synthetic == pytest.approx(max(0, 1 - min(shares[1])), abs=1e-9)
+
+
+def test_nothing_is_found_in_halves_of_data_without_relations():
+    source = np.random.default_rng(0)
+    tables = [
+        load_wine(return_X_y=True),
+        load_breast_cancer(return_X_y=True),
+        (load_diabetes().data, np.zeros(442)),
+        (source.normal(size=(300, 12)), np.zeros(300)),
+    ]
+    for x, y in tables:
+        parts = train_test_split(x, y, test_size=0.5, stratify=y, random_state=0)
+        real, new, real_y, new_y = parts
+        report = quality(real, new, real_y=real_y, synthetic_y=new_y)
+        assert report.findings == [], x.shape
+    # Nor among fewer rows than columns, heavy tails and few values.
+    for draw_by in (source.normal, source.standard_cauchy, source.lognormal):
+        for size in (12, 40, 200):
+            real, new = draw_by(size=(2, size, 30))
+            assert relations(real, new, range(30)).empty, size
+    counts = source.poisson(0.3, (2, 60, 30)).astype(float)
+    assert relations(*counts, range(30)).empty
 
 
 def test_few_rows_of_many_categories_are_not_associated():

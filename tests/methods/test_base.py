@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 import gc
 
+import h5py
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.metrics import balanced_accuracy_score
 
+import kerasos
 from kerasos.data import DataSpec, batches
 from kerasos.methods.base import OversamplingModel, alone, num_rows
 from kerasos.metrics import ACSA
@@ -939,6 +942,129 @@ def test_predict_takes_single_labels_under_a_strategy(toy, two_replicas):
     assert found.shape == (7, 2)
     with pytest.raises(ValueError, match="argmax"):
         mirrored.predict(np.eye(3)[labels], verbose=0)
+
+
+def test_weights_of_other_networks_are_told_and_not_loaded(toy, data, tmp_path):
+    """As in a backup of a version whose networks had their layers in another order."""
+
+    def deep(*units):
+        layers = [keras.Input((3,)), *map(keras.layers.Dense, (*units, 2))]
+        model = OneStage(keras.Sequential(layers), seed=0)
+        model.compile()
+        return model
+
+    folder = tmp_path / "backup"
+    kept = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    deep(4, 6).fit(*data, 6, verbose=0, callbacks=[kept])
+    (path,) = folder.glob("*.weights.h5")
+    other = deep(6, 4)
+    before = values(other)
+    words = (
+        r"other networks than those of this OneStage. Expected .*shape \(3, 6\) as "
+        r"'generator/layers/dense/vars/0'. Received: shape \(3, 4\), and 4 others .*"
+        "delete its folder"
+    )
+    with pytest.raises(ValueError, match=words):
+        other.load_weights(path)
+    with pytest.raises(ValueError, match=words):
+        other.fit(*data, 6, verbose=0, callbacks=[kept])
+    for left, right in zip(values(other), before, strict=True):
+        np.testing.assert_array_equal(left, right)
+    with pytest.raises(ValueError, match="dense_3/vars/0'. Received: none there"):
+        deep(4, 6, 2).load_weights(path)
+    # Another optimizer loads as before, and Keras warns of it.
+    again = toy(lambda generator, seed: deep(4, 6), g_optimizer="sgd")
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        again.load_weights(path)
+    with h5py.File(path) as file:
+        expected = file["generator/layers/dense/vars/0"][()]
+    np.testing.assert_array_equal(again.generator.layers[0].kernel, expected)
+
+
+FORMS = {
+    "list": [1, 0, 2],
+    "tuple": (1, 0, 2),
+    "series": pd.Series([1, 0, 2], [7, 8, 9]),
+    "names": ["low", "high", "top"],
+    "floats": [1.0, 0.0, 2.0],
+    "column": np.array([[1], [0], [2]], "uint8"),
+    "tensor": tf.constant([1, 0, 2]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_of_a_call_come_in_any_form(toy, form):
+    spec = dataclasses.replace(SPEC, label_names=("high", "low", "top"))
+    calls = [
+        lambda model, labels: model(labels),
+        lambda model, labels: model.predict(labels, verbose=0),
+        lambda model, labels: model.predict_on_batch(labels),
+    ]
+    for call in calls:
+        given, plain = (
+            toy(cls=lambda g, seed: Toy(g, seed=seed, spec=spec)) for _ in "ab"
+        )
+        found, expected = call(given, FORMS[form]), call(plain, np.array([1, 0, 2]))
+        np.testing.assert_array_equal(found, expected)
+        assert call(given, []).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 5], r"must be classes that Toy generates.*also: \[5\]"),
+        ([0.5, 1.0], "must be a vector of integers.*float64"),
+        ([[0, 1, 0], [1, 0, 0]], r"shape \(2, 3\). Use `y.argmax"),
+        ([[0], [1, 0]], "Labels must have entries of one shape"),
+        (["low"], "Expected: integers. Received: 'low'"),
+        (tf.constant(["low"]), "Labels in tensors must be integers"),
+        (None, "must be a vector of integers.*object"),
+    ],
+)
+def test_bad_labels_of_a_call_are_refused(toy, labels, words):
+    model = toy()
+    for call in (model, lambda given: model.predict(given, verbose=0)):
+        with pytest.raises(ValueError, match=words):
+            call(labels)
+
+
+def test_a_distributed_dataset_of_other_replicas_is_refused(toy, data, two_replicas):
+    rows = tf.data.Dataset.from_tensor_slices(data).batch(4)
+    labels = tf.data.Dataset.from_tensor_slices(data[1]).batch(4)
+    shared = two_replicas.experimental_distribute_dataset
+    parts, part_labels = shared(rows), shared(labels)
+    with two_replicas.scope():
+        mirrored = toy(Judged)
+    mirrored.fit(parts, verbose=0)
+    assert mirrored.predict(part_labels, verbose=0).shape == (24, 2)
+    alone = tf.distribute.OneDeviceStrategy("CPU:0")
+    single = toy(Judged)
+    for model, given, words in (
+        (single, parts, "Expected 1. Received: 2"),
+        (mirrored, alone.experimental_distribute_dataset(rows), "Expected 2. .*: 1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.fit(given, verbose=0)
+        with pytest.raises(ValueError, match=words):
+            model.fit(*data, validation_data=given, verbose=0)
+        with pytest.raises(ValueError, match=words):
+            model.evaluate(given, verbose=0)
+    with pytest.raises(ValueError, match="Expected 1. Received: 2"):
+        single.predict(part_labels, verbose=0)
+    for take in (single.oversample, kerasos.CVAE.from_data):
+        with pytest.raises(TypeError, match="Pass the dataset that it was made of"):
+            take(parts)
+
+
+def test_a_batch_to_judge_is_checked(toy, data):
+    x, y = data
+    model = toy(Judged)
+    with pytest.raises(ValueError, match=r"Expected \(2,\) for one sample"):
+        model.test_on_batch(x[:, :1], y)
+    with pytest.raises(ValueError, match="Received: label 7"):
+        model.test_on_batch(x, np.where(y == 2, 7, y))
+    with pytest.raises(ValueError, match="takes no `class_weight`"):
+        model.test_on_batch(x, y, sample_weight=np.ones(len(y)))
 
 
 def test_calls_count_up_and_replicas_differ(toy, two_replicas):

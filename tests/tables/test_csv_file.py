@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 
 from kerasos.tables.csv_file import (
+    examples,
     read_text,
     refuse_other_numbers,
     spelt,
+    spelt_like,
     typed,
 )
 
@@ -111,3 +113,27 @@ def test_numbers_in_another_spelling_are_no_categories(cells, decimal, refused):
         return
     with pytest.raises(ValueError, match="'a' holds numbers in another spelling"):
         refuse_other_numbers(text, frame, decimal)
+
+
+def test_examples_of_a_file_spell_as_it_does_and_tell_none_of_its_numbers(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text(
+        "price;member;note;count;change;far;label\n"
+        "1,50;TRUE;x;;+7;2,0e+03;yes\n"
+        "23,75;FALSE;NA;NA;+120;1,5e+10;no\n"
+        ";TRUE;y;NA;-3;3,1e-02;yes\n"
+        "0,10;;;-12;+1;2,0e+03;no\n"
+    )
+    text, _ = read_text(path, ";")
+    real = typed(text, ",")
+    kept = examples(text, real)
+    assert list(kept["price"]) == ["", "1,10", "11,11", "0,10"]
+    assert not set("23456789") & set("".join(map("".join, kept.values())))
+    new = real.iloc[[0, 1, 2, 3] * 2].reset_index(drop=True)
+    new["price"] = pd.array([2.5, 100.123, None, -0.5] * 2, "Float64")
+    new["change"] = pd.array(range(-4, 4), "Int64")
+    new["far"] = new["far"] * 7
+    expected = spelt(new, real, text, ",")
+    assert list(expected["price"][:4]) == ["2,50", "100,12", "", "-0,50"]
+    assert list(expected["count"][:2]) == ["NA", "NA"]
+    pd.testing.assert_frame_equal(spelt_like(new, kept, ","), expected)

@@ -7,9 +7,6 @@ def check_data(X, y):
     """Returns the labels in order, and the place of each row's label there."""
     from scipy import sparse
 
-    from kerasos.over_sampling.inputs import check_containers
-
-    check_containers(X, y)
     if sparse.issparse(X):
         raise TypeError(
             "`compare` takes frames and dense arrays. Received: a sparse matrix of "

@@ -174,7 +174,9 @@ def compare(
     """
     from kerasos.evaluation.compare.images import Images, are_images
     from kerasos.evaluation.compare.tables import Tables
+    from kerasos.over_sampling.inputs import check_containers
 
+    check_containers(X, y)
     check_number("smallest_gain", smallest_gain, 0.0)
     kind = Images if are_images(X) else Tables
     data = kind(X, y, methods, classifiers, objective, metrics, random_state)
