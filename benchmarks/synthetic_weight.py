@@ -8,8 +8,9 @@ classifier: `SyntheticWeightClassifier` searches a weight inside the training pa
 (three folds, by balanced accuracy). Then the classifier is trained with every weight
 that it tried, on the same real and generated rows, and scored on the test part. So a
 row of the CSV file is a weight, 0 for none of the generated rows, 1 for an
-oversampler as it is; `found` marks the one of the search. What is in the file is not
-done again.
+oversampler as it is; `found` marks the one of the search. The scores are those of
+`compare`. Tables with a class of fewer than six rows are left out. What is in the file
+is not done again.
 """
 
 import pathlib
@@ -20,13 +21,12 @@ from absl import app, flags, logging
 from harness.provenance import provenance, use_threads
 from harness.tables import read_table
 from sklearn.base import clone
-from sklearn.metrics import average_precision_score as average_precision
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from kerasos.evaluation.compare.contenders import CLASSIFIERS
 from kerasos.evaluation.compare.encoding import encoder_for
+from kerasos.evaluation.compare.scores import score_all
 from kerasos.over_sampling import DeepOverSampler, SyntheticWeightClassifier
 from kerasos.over_sampling.estimators import seeded, weights_for
 
@@ -42,6 +42,8 @@ _REPEATS = flags.DEFINE_integer("repeats", 1, "Of the two folds.", 1)
 _THREADS = flags.DEFINE_integer("threads", 1, "Of TensorFlow; 0: all.", 0)
 _SEED = flags.DEFINE_integer("seed", 0, "Fixes folds, samplers and classifiers.")
 KEY = ["table", "fold", "sampler", "classifier"]
+SCORES = ("balanced_accuracy", "average_precision", "brier")
+SEARCHED = 3  # folds of the search
 
 
 def scores_by_weight(sampler, classifier, train, test):
@@ -50,34 +52,30 @@ def scores_by_weight(sampler, classifier, train, test):
     Args:
         sampler: Unfitted, of rows.
         classifier: Unfitted, of rows, and takes weights.
-        train, test: `(frame, labels)`, two classes.
+        train, test: `(frame, labels)`.
     """
     weights = [float(weight) for weight in _WEIGHTS.value]
     search = SyntheticWeightClassifier(
-        classifier, sampler, weights=weights, random_state=_SEED.value
+        classifier,
+        sampler,
+        weights=weights,
+        cv=SEARCHED,
+        random_state=_SEED.value,
     )
     found = search.fit(*train).weight_
     rows, labels = seeded(clone(sampler), _SEED.value).fit_resample(*train)
     scores, (x_test, y_test) = [], test
-    rare = pd.Series(train[1]).value_counts().idxmin()
+    classes, counts = np.unique(train[1], return_counts=True)
+    y_test = np.searchsorted(classes, y_test)
     for weight in weights:
         fitted = clone(search.classifier)
         each = np.where(np.arange(len(labels)) < len(train[1]), 1.0, weight)
         kept = each > 0
-        options = weights_for(fitted, each[kept])
-        fitted.fit(rows[kept], labels[kept], **options)
-        chance = fitted.predict_proba(x_test)[:, list(fitted.classes_).index(rare)]
-        scores.append(
-            {
-                "weight": weight,
-                "found": weight == found,
-                "balanced_accuracy": balanced_accuracy_score(
-                    y_test, fitted.predict(x_test)
-                ),
-                "average_precision": average_precision(y_test == rare, chance),
-                "brier": brier_score_loss(y_test == rare, chance),
-            }
-        )
+        fitted.fit(rows[kept], labels[kept], **weights_for(fitted, each[kept]))
+        chance = fitted.predict_proba(x_test)
+        all_scores = score_all(y_test, chance.argmax(axis=1), chance, counts.argmin())
+        of_weight = {"weight": weight, "found": weight == found}
+        scores.append(of_weight | {name: all_scores[name] for name in SCORES})
     return scores
 
 
@@ -95,6 +93,9 @@ def main(_):
         if _TABLES.value and path.stem not in _TABLES.value:
             continue
         frame, y = read_table(path)
+        if pd.Series(y).value_counts().min() < 2 * SEARCHED:
+            print(f"{path.stem}: left out, for a class has too few rows to search on")
+            continue
         for fold, (train, test) in enumerate(folds.split(frame, y)):
             parts = [(frame.iloc[place], y[place]) for place in (train, test)]
             for sampler in _SAMPLERS.value:
