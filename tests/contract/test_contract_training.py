@@ -173,13 +173,16 @@ def test_two_replicas_train_as_one_device(
 
 def refuse_conditions(monkeypatch):
     """Fails where a step without a graph has a part that replicas cannot meet in."""
-    for name in ("cond", "switch_case", "while_loop", "map_fn"):
 
-        def refusing(*args, name=name, known=getattr(tf, name), **options):
-            assert not tf.executing_eagerly(), f"tf.{name}: run this case as a graph"
+    def refusing(known):
+        def run(*args, **options):
+            assert not tf.executing_eagerly(), f"{known}: run this case as a graph"
             return known(*args, **options)
 
-        monkeypatch.setattr(tf, name, refusing)
+        return run
+
+    for name in ("cond", "switch_case", "while_loop", "map_fn"):
+        monkeypatch.setattr(tf, name, refusing(getattr(tf, name)))
 
 
 @each_full_network
