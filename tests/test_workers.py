@@ -161,13 +161,15 @@ def children_of(process):
 @pytest.mark.slow  # reason: a script that starts two processes, twice, and exports
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_the_example_stops_with_a_lost_worker_and_goes_on_from_the_backup(tmp_path):
-    script = [sys.executable, str(HERE.parent / "examples" / "train_workers.py")]
+    script = [str(HERE.parent / "examples" / "train_workers.py")]
     script += ["--workers=2", f"--output_dir={tmp_path}", "--batch_size=256"]
     env = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     env.pop("TF_CONFIG", None)
     pipes = {"env": env, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
-    running = subprocess.Popen([*script, "--epochs=100000"], text=True, **pipes)
+    # Not forked: the workers have to be children of this process.
+    begun = [sys.executable, *script, "--epochs=100000"]
+    running = subprocess.Popen(begun, text=True, **pipes)
     pattern, deadline = "backup/epoch_*.weights.h5", time.monotonic() + 300
     while not list(tmp_path.glob(pattern)):
         assert running.poll() is None and time.monotonic() < deadline
@@ -179,8 +181,8 @@ def test_the_example_stops_with_a_lost_worker_and_goes_on_from_the_backup(tmp_pa
 
     (saved,) = tmp_path.glob(pattern)
     done = int(re.search(r"epoch_(\d+)", saved.name)[1])
-    options = ["--resume", f"--epochs={done + 1}"]
-    ended = subprocess.run([*script, *options], text=True, timeout=600, **pipes)
+    resumed = [forked.python(), *script, "--resume", f"--epochs={done + 1}"]
+    ended = subprocess.run(resumed, text=True, timeout=600, **pipes)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert ended.stdout.count("acsa ") == 1  # the first worker alone
     epochs_told = pd.read_csv(tmp_path / "history.csv")["epoch"]

@@ -61,6 +61,8 @@ def gamo_classifier(
         loss=losses[loss],
         jit_compile=variant == "dense",
     )
+    # Made in the first step, its variables would have the step traced again.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

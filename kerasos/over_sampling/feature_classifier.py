@@ -438,6 +438,8 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):
             head.compile(keras.optimizers.Adam(), loss)
         head.jit_compile = False  # compiling takes longer than training
         head.steps_per_execution = _STEPS_AT_ONCE
+        # Made while it is traced, its variables would have the step traced again.
+        head.optimizer.build(head.trainable_variables)
         weights = None
         if self._weighs:
             labels = np.unique(codes)

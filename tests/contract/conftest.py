@@ -113,6 +113,13 @@ def dtype_policy():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def noise_of_the_case(case, request):
+    """Numbers of a case that XLA compiles are those that XLA draws."""
+    if case.jit:
+        request.getfixturevalue("same_noise_under_xla")
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     return Runs(tmp_path_factory.mktemp("contract"))

@@ -67,6 +67,26 @@ def some_labels(model, n=12):
     return np.resize(model.sampled_labels, n)
 
 
+def remembering(model):
+    """Returns a `train_step`, and a set of what it changes that is no variable.
+
+    In a graph Python runs once: a count that a step keeps in an attribute stands still.
+    """
+    step, changed = model.train_step, set()
+
+    def plain():
+        return {(name, v) for name, v in vars(model).items() if isinstance(v, PLAIN)}
+
+    def watched(data):
+        before = plain()
+        logs = step(data)
+        changed.update(name for name, _ in before ^ plain())
+        return logs
+
+    return watched, changed
+
+
+PLAIN = (bool, int, float, str)
 Step = collections.namedtuple("Step", "player variables moved others")
 
 
@@ -92,7 +112,7 @@ class Runs:
         """A whole run, saved half-way and at the end.
 
         `crashed` is its backup as it was in epoch `crash_epoch`: between two stages
-        of a round, where there are any.
+        of a round, where there are any. Only a full case has one.
         """
         return self.once("unbroken", case, self._unbroken)
 
@@ -115,16 +135,18 @@ class Runs:
             if epoch + 1 == half:
                 model.save(paths[half])
 
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=save)]
+        if case.full:
+            callbacks += [
+                keras.callbacks.BackupAndRestore(str(backup)),
+                CopyBackup(backup, {(crash_epoch, 0): crashed}),
+            ]
         history = model.fit(
             batches(case),
             epochs=epochs,
             verbose=0,
             validation_data=case.data() if case_validates(model) else None,
-            callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_end=save),
-                keras.callbacks.BackupAndRestore(str(backup)),
-                CopyBackup(backup, {(crash_epoch, 0): crashed}),
-            ],
+            callbacks=callbacks,
         ).history
         after = state(model)
         new_gradients = registered_gradients() - gradients
@@ -142,10 +164,14 @@ class Runs:
         }
 
     def one_device(self, case):
-        """Two steps by gradient descent, with a look at each call of `minimize`."""
-        return self.once("one_device", case, self.look_at_two_steps)
+        """Two steps by gradient descent, with a look at each call of `minimize`.
 
-    def look_at_two_steps(self, case):
+        A test that asks for it takes the fixture `noise_of_the_case`, so that all of
+        them can share it.
+        """
+        return self.once("one_device", case, self._one_device)
+
+    def _one_device(self, case):
         model = case.build()
         compile_plain(model, case, run_eagerly=True)
         before = [v.numpy() for v in model.weights]
@@ -174,9 +200,11 @@ class Runs:
             steps.append(Step(names[id(optimizer)], ids, set(moved), strangers))
 
         model.minimize = watched
+        model.train_step, remembered = remembering(model)
         fit_plain(model, case)
         return {
             "model": model,
+            "remembered": remembered,
             "before": before,
             "after": [v.numpy() for v in model.weights],
             "steps": steps,

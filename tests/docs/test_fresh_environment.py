@@ -4,12 +4,18 @@ Blocks are read out of the pages and run as they stand, each in a process of its
 in a folder that was empty. `test_guides.py` runs all of them, in the environment of the
 tests; here the way from `pip install` to a compared and a balanced CSV file, a balanced
 folder and a served generator has to need nothing else.
+
+pip finds what `setup.py` asks for, and what that asks for, already there: links to the
+packages of the tests' own environment, and to no other package of it. To unpack them
+again takes a minute and a half, and `.ci/run` does it.
 """
 
+import importlib.metadata
 import json
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -17,13 +23,16 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import setuptools
 from markdown_blocks import all_blocks
+from packaging.requirements import Requirement
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-# What may be set here and is not where a newcomer sits.
-OURS = re.compile("PYTHON(?!UNBUFFERED)|VIRTUAL_ENV|KERAS|TF_|OMP_|PYTEST|COVERAGE")
+# What may be set here and is not where a newcomer sits; threads of OpenMP stay one
+# each where `conftest.py` says so, as they would wait for those of other processes.
+OURS = re.compile("PYTHON(?!UNBUFFERED)|VIRTUAL_ENV|KERAS|TF_|PYTEST|COVERAGE")
 # Behind the page's own question to the served model.
 LOOKED_AT = """
 import importlib.util, json
@@ -68,13 +77,62 @@ def test_want_of_an_index_is_told_from_other_faults(tmp_path):
     assert not index_is_out_of_reach(fails("--no-index", f"--find-links={tmp_path}"))
 
 
+def installed(requirements):
+    """Finds what `requirements` bring, of what is installed here.
+
+    Args:
+        requirements: List of strings, as in `install_requires`.
+
+    Returns:
+        Values of `importlib.metadata.Distribution`, each once.
+    """
+    found, seen = {}, set()
+    open_ones = [(text, "") for text in requirements]
+    while open_ones:
+        text, extra = open_ones.pop()
+        need = Requirement(text)
+        if need.marker and not need.marker.evaluate({"extra": extra}):
+            continue
+        try:
+            distribution = importlib.metadata.distribution(need.name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # pip looks for it in its index
+        found[distribution.name] = distribution
+        asked = {(distribution.name, extra) for extra in ("", *need.extras)} - seen
+        seen |= asked
+        more = distribution.requires or ()
+        open_ones += [(text, extra) for _, extra in asked for text in more]
+    return found.values()
+
+
+def link(distribution, folder):
+    """Links packages and modules of a distribution, and what pip knows of it."""
+    place = pathlib.Path(distribution.locate_file(""))
+    names = set()
+    for line in distribution.read_text("RECORD").splitlines():
+        first, *rest = line.partition(",")[0].strip('"').split("/")
+        if first in ("..", "__pycache__"):
+            continue
+        # Another distribution may have a part of a folder that is no package.
+        alone = not rest or (place / first / "__init__.py").exists()
+        names.add(first if alone else f"{first}/{rest[0]}")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(place / name)
+
+
 class Newcomer:
     """Types what pages say, in a folder, with a copy of the project beside it."""
 
-    def __init__(self, place):
+    def __init__(self, place, requirements):
         self.copy, self.folder = place / "project", place / "work"
         self.folder.mkdir()
         self.environment = {k: v for k, v in os.environ.items() if not OURS.match(k)}
+        packages = place / "packages"
+        packages.mkdir()
+        for distribution in installed(requirements):
+            link(distribution, packages)
+        self.environment["PYTHONPATH"] = str(packages)
         made = (".*", "__pycache__", "*.egg-info", "build", "dist", "generated")
         shutil.copytree(ROOT, self.copy, ignore=shutil.ignore_patterns(*made))
 
@@ -110,13 +168,16 @@ class Newcomer:
 
 
 @pytest.fixture
-def newcomer(tmp_path):
-    yield Newcomer(tmp_path)
-    shutil.rmtree(tmp_path / "project")  # pytest would keep its 3 GB
+def newcomer(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(setuptools, "setup", asked.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    yield Newcomer(tmp_path, asked["install_requires"])
+    shutil.rmtree(tmp_path / "project")  # pytest would keep its environment
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="types into a shell of Unix")
-@pytest.mark.slow(reason="installs TensorFlow, and starts it eight times")
+@pytest.mark.slow(reason="starts TensorFlow eight times")
 def test_from_pip_install_to_a_served_generator(newcomer):
     newcomer.install(step("start.md", "pip install -e .\n")[1])
 

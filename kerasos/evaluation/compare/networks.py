@@ -188,6 +188,8 @@ class ImageClassifier:
             steps_per_epoch=steps // EPOCHS,
         )
         callbacks = [DeferredReweighting()] if isinstance(loss, LDAM) else []
+        # Made while it is traced, its variables would have the step traced again.
+        fitted.optimizer.build(fitted.trainable_variables)
         with alone(fitted.optimizer):
             fitted.fit(
                 data,

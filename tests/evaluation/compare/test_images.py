@@ -328,6 +328,22 @@ def test_a_balanced_softmax_helps_a_long_tail():
     assert found["balanced"] > found["none"] + 0.03
 
 
+@pytest.mark.parametrize("kind", ["none", "mixup"])
+def test_a_step_is_traced_once(kind, monkeypatch):
+    """Where an optimizer makes its variables in the step, it is traced twice."""
+    traced, step = [], keras.Model.train_step
+
+    def counted(model, data):
+        traced.append(kind)
+        return step(model, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", counted)
+    (x, y), _ = kerasos.data.load("digits", class_counts=32)
+    network = ImageClassifier(hidden_layer, steps=networks.EAGER_STEPS + 5)
+    network.trained(ImageContender(kind, kind), DataSpec.of(x, y), x, y, len(x), 0)
+    assert traced == [kind]
+
+
 def test_how_long_a_network_is_trained(monkeypatch):
     monkeypatch.setattr(networks, "EPOCHS", 5)
     own = ImageClassifier()
