@@ -67,26 +67,6 @@ def some_labels(model, n=12):
     return np.resize(model.sampled_labels, n)
 
 
-def remembering(model):
-    """Returns a `train_step`, and a set of what it changes that is no variable.
-
-    In a graph Python runs once: a count that a step keeps in an attribute stands still.
-    """
-    step, changed = model.train_step, set()
-
-    def plain():
-        return {(name, v) for name, v in vars(model).items() if isinstance(v, PLAIN)}
-
-    def watched(data):
-        before = plain()
-        logs = step(data)
-        changed.update(name for name, _ in before ^ plain())
-        return logs
-
-    return watched, changed
-
-
-PLAIN = (bool, int, float, str)
 Step = collections.namedtuple("Step", "player variables moved others")
 
 
@@ -200,11 +180,9 @@ class Runs:
             steps.append(Step(names[id(optimizer)], ids, set(moved), strangers))
 
         model.minimize = watched
-        model.train_step, remembered = remembering(model)
         fit_plain(model, case)
         return {
             "model": model,
-            "remembered": remembered,
             "before": before,
             "after": [v.numpy() for v in model.weights],
             "steps": steps,

@@ -74,7 +74,6 @@ def test_training_leaves_nothing_in_memory(case, runs):
 def test_each_step_moves_its_own_network_only(case, runs, noise_of_the_case):
     run = runs.one_device(case)
     model, steps = run["model"], run["steps"]
-    assert not run["remembered"], "a graph does not count: make it a variable"
     players = {
         name: {id(v) for v in variables}
         for name, variables in model.player_variables().items()
@@ -119,10 +118,9 @@ def test_a_step_is_one_program_with_nothing_on_the_host(case):
 
 @each([case for case in NETWORKS if case.jit or case.id == "flow-images"])
 def test_half_precision_trains_and_samples(case, dtype_policy):
-    # The harder of the two: its range is small, and each player's loss is scaled. That
-    # has a condition on what the gradients are: as a graph where there are three.
+    # The harder of the two: its range is small, and each player's loss is scaled.
     dtype_policy("mixed_float16")
-    check_half_precision(case, run_eagerly=case.id != "acgan-rows")
+    check_half_precision(case)
 
 
 @each([case for case in NETWORKS if case.id in ("cvae-rows", "flow-rows")])
@@ -131,9 +129,9 @@ def test_bfloat16_trains_and_samples(case, dtype_policy):
     check_half_precision(case)
 
 
-def check_half_precision(case, **options):
+def check_half_precision(case):
     model = case.build()
-    model.compile(jit_compile=False, **options)
+    model.compile(jit_compile=False)
     model.fit(batches(case, steps_per_epoch=2), epochs=case.round, verbose=0)
     for variable in model.trainable_variables:
         assert variable.dtype == "float32"
@@ -145,44 +143,18 @@ def check_half_precision(case, **options):
         assert low <= samples.min() and samples.max() <= high
 
 
-# Of each method one case runs as a graph, each whose step has a condition, and one that
-# without a graph is rounded nearly to the bound. The others run without, in a third of
-# the time: each sum over replicas is there.
-NO_EAGER = ("activegan-images", "gamo-conv")
-AS_A_GRAPH = [case for case in NETWORKS if case.jit or case.id in NO_EAGER]
-
-
 @each_network
-def test_two_replicas_train_as_one_device(
-    case, runs, two_replicas, noise_of_the_case, monkeypatch
-):
+def test_two_replicas_train_as_one_device(case, runs, two_replicas, noise_of_the_case):
     expected = runs.one_device(case)
-    run_eagerly = case not in AS_A_GRAPH
-    if run_eagerly:
-        refuse_conditions(monkeypatch)
     with two_replicas.scope():
         model = case.build()
-        compile_plain(model, case, run_eagerly=run_eagerly)
+        compile_plain(model, case)
         fit_plain(model, case)
     assert model.distribute_strategy.num_replicas_in_sync == 2
     for v in model.trainable_variables:
         first, second = two_replicas.experimental_local_results(v.value)
         np.testing.assert_array_equal(first, second, err_msg=v.path)
     assert_close_movement(model, expected, [v.numpy() for v in model.weights])
-
-
-def refuse_conditions(monkeypatch):
-    """Fails where a step without a graph has a part that replicas cannot meet in."""
-
-    def refusing(known):
-        def run(*args, **options):
-            assert not tf.executing_eagerly(), f"{known}: run this case as a graph"
-            return known(*args, **options)
-
-        return run
-
-    for name in ("cond", "switch_case", "while_loop", "map_fn"):
-        monkeypatch.setattr(tf, name, refusing(getattr(tf, name)))
 
 
 @each_full_network
