@@ -31,12 +31,11 @@ from kerasos.data.arrays import rows_of_each_class
 from kerasos.evaluation.compare.scores import METRICS, score_all
 from kerasos.evaluation.diagnostics import nearest_distances
 from kerasos.evaluation.quality_relations import TIGHT, relations
-from kerasos.evaluation.quality_report import QualityReport
+from kerasos.evaluation.quality_report import FEWEST, QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 
 STRONG = 0.5  # association of a pair of columns
 _PER_CATEGORY = 5  # rows, on average, for the association of a category
-_FEWEST = 10  # rows of both kinds for what looks at whole rows
 _QUERIES = 1000  # rows whose nearest others are looked for among all
 _BINS = 20
 _FOLDS = 5
@@ -142,7 +141,7 @@ def quality(
     'correlations are lost: 0.92 real, 0.11 generated (strong pairs: 38): ...'
     >>> report.tables["pairs"].head(1)
     """
-    check_count("max_rows", max_rows, 2 * _FEWEST)
+    check_count("max_rows", max_rows, 2 * FEWEST)
     check_count("random_state", random_state, 0)
     tables = {"real": real, "synthetic": synthetic, "holdout": holdout}
     labels = {"real": real_y, "synthetic": synthetic_y, "holdout": holdout_y}
@@ -221,7 +220,7 @@ class _Look:
             keys[part] = self.tables.keys[part][chosen]
         source = np.random.default_rng(self.seed)
         real, new, held = rows["real"], rows["synthetic"], rows.get("holdout")
-        if held is None or len(held) < _FEWEST:
+        if held is None or len(held) < FEWEST:
             held, mixed = None, real[source.permutation(len(real))]
         usual = (mixed[::2], mixed[1::2]) if held is None else (real, held)
         likeness, frames, at_ends = self._likeness(real, new, source)
@@ -333,7 +332,7 @@ class _Look:
         few = len(real) < _PER_CATEGORY * np.maximum(words[first], words[second])
         known = [~np.isnan(rows) * 1.0 for rows in (real, new)]
         known = [(k.T @ k)[first, second] for k in known]
-        few |= known[0] < min(_FEWEST, len(real))
+        few |= known[0] < min(FEWEST, len(real))
         frame.loc[few, "real"] = np.nan
         telling = [np.array([_telling(c) for c in rows.T]) for rows in (real, new)]
         telling = [
@@ -354,7 +353,7 @@ class _Look:
     def _two_sample(self, real, new, source):
         """Area under the curve of telling apart, mean over folds; 0.5; its error."""
         size = min(len(real), len(new), self.max_rows)
-        if size < _FEWEST:
+        if size < FEWEST:
             return np.nan, 0.5, np.nan
         x = np.vstack([_some(real, size, source), _some(new, size, source)])
         y = np.repeat([0, 1], size)
@@ -622,7 +621,7 @@ def manifold(real, new):
         Dict; NaN for fewer than 10 points.
     """
     size = len(real)
-    if size < _FEWEST:
+    if size < FEWEST:
         names = ("precision", "recall", "density", "coverage")
         return dict.fromkeys(names, np.nan)
     (real_3, real_5), (new_3, _) = _radii(real), _radii(new)

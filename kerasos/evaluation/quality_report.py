@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+FEWEST = 10  # rows of both kinds for what looks at whole rows
 _PANELS = 12
 _LABELS = 30  # columns that heat maps name
 _COLOURS = {"real": "#14607a", "synthetic": "#d0722b"}
@@ -132,7 +133,11 @@ class QualityReport:
         return head + (f", {counts.holdout} held out." if "holdout" in counts else ".")
 
     def _said(self):
-        return self.findings or ["Nothing was found wrong."]
+        if self.findings:
+            return self.findings
+        most = self.counts[["real", "synthetic"]].min(axis=1).max()
+        few = f", but {most} rows of a class show little" if most < FEWEST else ""
+        return [f"Nothing was found wrong{few}."]
 
     def _name(self, label):
         several = len(self.counts) > 1

@@ -323,6 +323,14 @@ def test_ranks_and_many_pairs_say_what_is_strong():
     assert ranked[0, 1] == pytest.approx(np.sqrt(1 - 0.2 * 3 / 2))
 
 
+def test_few_rows_are_said_to_show_little():
+    y = [0, 0, 1] + [1] * 40
+    report = quality(REAL[:43], OTHER[:3], real_y=y, synthetic_y=y[:3])
+    assert report.verdict == (
+        "Nothing was found wrong, but 2 rows of a class show little."
+    )
+
+
 def test_a_spread_is_judged_without_its_largest_values():
     source = np.random.default_rng(0)
     real, new = source.normal(size=(2, 50, 1))
