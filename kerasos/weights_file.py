@@ -1,6 +1,9 @@
 """Weights as a file of Keras: there whole or not at all, and loaded whole or not."""
 
 import io
+import json
+import os
+import zipfile
 
 import h5py
 import keras
@@ -32,16 +35,20 @@ def check_weights(model, path):
     """Raises `ValueError` unless a file has all variables of the networks of a model.
 
     Keras would load what comes before the first that it lacks. The state of optimizers
-    may be another: Keras warns of that.
+    may be another: Keras warns of that. What is no file of weights is left to Keras,
+    which says so before it loads anything.
 
     Args:
         model: A built `keras.Model`.
-        path: A `.weights.h5` file.
+        path: A `.weights.h5` file, or one in memory, with `.weights.json` for its parts
+            or in a `.keras` file.
     """
-    with h5py.File(path, "r") as file:
-        stored = _shapes(file, model)
-    with h5py.File(WeightsInMemory(model), "r") as file:
-        own = _shapes(file, model)
+    files = list(_files(path))
+    if not files:
+        return
+    own, stored = _shapes(WeightsInMemory(model), model), {}
+    for file in files:
+        stored |= _shapes(file, model)
     wrong = [name for name, shape in own.items() if stored.get(name) != shape]
     if wrong:
         name, more = wrong[0], len(wrong) - 1
@@ -57,7 +64,25 @@ def check_weights(model, path):
         )
 
 
-def _shapes(file, model):
+def _files(path):
+    """Yields the HDF5 files that the weights are in, as paths or in memory."""
+    name = str(path)
+    if hasattr(path, "read"):
+        if name.endswith("weights.h5"):
+            yield path
+    elif h5py.is_hdf5(path):
+        yield path
+    elif name.endswith(".keras") and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield io.BytesIO(archive.read("model.weights.h5"))
+    elif name.endswith("weights.json") and os.path.isfile(path):
+        with open(path, encoding="utf-8") as file:
+            places = json.load(file)["weight_map"].values()
+        for part in sorted({part for place in places for part in place}):
+            yield os.path.join(os.path.dirname(path), part)
+
+
+def _shapes(path, model):
     """Returns `{name: shape}` of the variables in a file, without optimizers'."""
     found = {}
 
@@ -67,5 +92,6 @@ def _shapes(file, model):
         if isinstance(item, h5py.Dataset) and not is_state:
             found[name] = item.shape
 
-    file.visititems(add)
+    with h5py.File(path, "r") as file:
+        file.visititems(add)
     return found

@@ -446,13 +446,26 @@ def test_a_table_of_other_makers_is_refused_before_it_runs(write, received, shop
     assert not pathlib.Path("ran").exists()
 
 
-def test_a_balanced_table_is_trained_on_too(shop):
+def test_a_balanced_table_is_trained_on_too(shop, capsys):
     frame = pd.read_csv("shop.csv", dtype=str)
-    pd.concat([frame[:15], frame[45:]]).to_csv("even.csv", index=False)
+    form = {"index": False, "encoding": "utf-8-sig", "lineterminator": "\r\n"}
+    pd.concat([frame[:15], frame[45:]]).to_csv("even.csv", **form)
     line = "train flow even.csv --target=churned --smoke --set width=8 --set blocks=1"
     assert main(words(line)) == 0
     assert main(words("sample even_flow.joblib --labels=no")) == 0
     assert set(pd.read_csv("even_flow_rows.csv").churned) == {"no"}
+    # As Excel wrote the file; files of versions that did not look at that load, too.
+    head = b"\xef\xbb\xbfage,churned,zip,price,member\r\n"
+    made = pathlib.Path("even_flow_rows.csv").read_bytes()
+    assert made.startswith(head) and made.count(b"\r\n") == made.count(b"\n")
+    table = joblib.load("even_flow.joblib")
+    joblib.dump(
+        {k: table[k] for k in table if k not in ("cells", "layout")}, "a.joblib"
+    )
+    capsys.readouterr()
+    assert main(words("sample a.joblib --labels=no --n=1")) == 0
+    assert capsys.readouterr().out == "1 sample of one class in a_rows.csv\n"
+    assert pathlib.Path("a_rows.csv").read_bytes().startswith(head[3:-2])
 
 
 def test_a_table_is_balanced_and_judged_by_its_generated_rows(shop, capsys):
@@ -471,6 +484,27 @@ def test_a_table_is_balanced_and_judged_by_its_generated_rows(shop, capsys):
     printed = capsys.readouterr().out
     assert "30 generated rows beside 60 real ones" in printed
     assert "100% of the rows in `synthetic` are copies of real ones" in printed
+
+
+def test_one_generated_row_is_told_and_kept_whatever_judges_it(
+    shop, capsys, monkeypatch
+):
+    lines = pathlib.Path("shop.csv").read_text().splitlines()
+    pathlib.Path("odd.csv").write_text("\n".join([*lines[:11], *lines[46:55]]) + "\n")
+    line = "balance odd.csv --target=churned --method=random --output=one.csv"
+    assert main(words(line)) == 0
+    printed = capsys.readouterr().out.splitlines()[-3:]
+    assert printed[0] == "19 rows and 1 generated one in one.csv"
+    assert printed[1].startswith("Not compared: no class has two")
+    assert printed[2].startswith("More in ") and printed[2].endswith(".md.")
+
+    def fails(*_):
+        raise ValueError("what was not thought of")
+
+    monkeypatch.setattr("kerasos.command.balance.judge", fails)
+    with pytest.raises(SystemExit, match="not thought of"):
+        main(words(line.replace("one.csv", "again.csv")))
+    assert len(pd.read_csv("again.csv")) == 20
 
 
 def test_ways_are_compared(shop, capsys):

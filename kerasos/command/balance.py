@@ -58,14 +58,16 @@ def run(options):
             new[name] = typed(made[[name]], decimal)[name].astype("Float64")
     everything = pd.concat([text, made], ignore_index=True)
     everything[MARK] = (np.arange(len(everything)) >= len(text)).astype(int)
+    csv_table.write(everything, output, source, **form)
     verdict, found = judge(frame, new, target, options.seed)
     page = markdown(frame, new, target, source, options) + found
-    csv_table.write(everything, output, source, **form)
     with whole_file(report, "The report") as draft:
         draft.write_text(page, encoding="utf-8")
-    print(f"{len(text)} rows and {len(new)} generated ones in {output}")
+    ones = "one" if len(new) == 1 else "ones"
+    print(f"{len(text)} rows and {len(new)} generated {ones} in {output}")
     print(verdict)
-    print(f"More in {report}; `kerasos quality`, with --holdout, tests for leaks, too.")
+    leaks = "; `kerasos quality`, with --holdout, tests for leaks, too" * (len(new) > 1)
+    print(f"More in {report}{leaks}.")
 
 
 def read(path, target, **form):

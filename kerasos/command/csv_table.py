@@ -42,19 +42,21 @@ def read(path, target, separator=",", decimal=".", encoding="utf-8"):
     return text, frame, target
 
 
-def write(text, path, source, separator=",", encoding="utf-8"):
-    """Writes text with the line ends and the byte order mark of another file."""
+def layout(source, encoding="utf-8"):
+    """Returns the encoding of a file, with its byte order mark, and its line ends."""
     with open(source, "rb") as file:
         first = file.readline()
-    marked = first.startswith(b"\xef\xbb\xbf")
+    return {
+        "encoding": "utf-8-sig" if first.startswith(b"\xef\xbb\xbf") else encoding,
+        "lineterminator": "\r\n" if first.endswith(b"\r\n") else "\n",
+    }
+
+
+def write(text, path, source, separator=",", encoding="utf-8"):
+    """Writes text with the line ends and the byte order mark of another file."""
+    form = layout(source, encoding)
     with whole_file(path, "The table") as draft:
-        text.to_csv(
-            draft,
-            index=False,
-            sep=separator,
-            encoding="utf-8-sig" if marked else encoding,
-            lineterminator="\r\n" if first.endswith(b"\r\n") else "\n",
-        )
+        text.to_csv(draft, index=False, sep=separator, **form)
 
 
 def checked_labels(labels, lines, path):

@@ -52,7 +52,8 @@ def run(options):
     else:
         write_pictures(samples, labels, model, out)
     classes = f"each of {len(codes)} classes" if len(codes) > 1 else "one class"
-    print(f"{options.n} samples of {classes} in {out}")
+    samples = "1 sample" if options.n == 1 else f"{options.n} samples"
+    print(f"{samples} of {classes} in {out}")
 
 
 def check_output(out, is_table):
@@ -86,7 +87,7 @@ def write_table(samples, labels, table, out):
         index=False,
         sep=form["separator"],
         decimal=form["decimal"],
-        encoding=form["encoding"],
+        **table.get("layout", {"encoding": form["encoding"]}),
     )
 
 

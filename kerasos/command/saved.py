@@ -4,9 +4,10 @@ A `.keras` file holds networks and numbers, and Keras loads it in safe mode. Tha
 table is a pickled dict, because columns and their types come back by the sampler's
 encoder: `{"sampler": a fitted DeepOverSampler, "target": name, "columns": names in
 order, "dtype": of the labels, "form": keyword arguments of a CSV file, "cells": how it
-spells}`. Loading a pickle runs the code in it, so such a file must come from somebody
-you trust. Files that do not begin as ours do are not loaded: that is against mistakes,
-and no protection, as whatever begins so may go on with any code.
+spells, "layout": its byte order mark and line ends}`. Loading a pickle runs the code in
+it, so such a file must come from somebody you trust. Files that do not begin as ours do
+are not loaded: that is against mistakes, and no protection, as whatever begins so may
+go on with any code.
 """
 
 import contextlib

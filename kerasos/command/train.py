@@ -159,6 +159,7 @@ def train_table(options, source, params, out):
         "dtype": y.dtype,
         "form": form,
         "cells": examples(text, frame),
+        "layout": csv_table.layout(source, form["encoding"]),
     }
     with whole_file(out, "The model") as draft:
         joblib.dump(saved_table, draft)

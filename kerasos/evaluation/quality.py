@@ -31,12 +31,11 @@ from kerasos.data.arrays import rows_of_each_class
 from kerasos.evaluation.compare.scores import METRICS, score_all
 from kerasos.evaluation.diagnostics import nearest_distances
 from kerasos.evaluation.quality_relations import TIGHT, relations
-from kerasos.evaluation.quality_report import QualityReport
+from kerasos.evaluation.quality_report import FEWEST, QualityReport
 from kerasos.evaluation.quality_tables import Space, one_hot, read_tables
 
 STRONG = 0.5  # association of a pair of columns
 _PER_CATEGORY = 5  # rows, on average, for the association of a category
-_FEWEST = 10  # rows of both kinds for what looks at whole rows
 _QUERIES = 1000  # rows whose nearest others are looked for among all
 _BINS = 20
 _FOLDS = 5
@@ -79,7 +78,7 @@ def quality(
         the real rows as they are); and `error`, one standard error.
             column_distance: mean `distance` of `columns`.
             strong_pairs: mean absolute association of the pairs above 0.5 in the real
-                rows (real).
+                rows, and above what chance gives in so few (real).
             pair_difference: mean absolute difference of the associations.
             at_ends: share of rows in which a number is the smallest or the largest
                 that its column has in real rows (real), without columns with more
@@ -101,22 +100,26 @@ def quality(
             `chance` is what distances between samples of one distribution stay
             below, but for about one in a thousand. `wasserstein` is over the real
             standard deviation, `std_ratio` synthetic over real, `std_error` the
-            standard error of its logarithm. `ends` is the share of values at an end,
-            `top` that of the most frequent value; `distinct` are different values in
-            as many rows of both.
+            standard error of its logarithm, `std_chance` how probable such spreads are
+            by chance (test of Brown and Forsythe). `ends` is the share of values at an
+            end, `top` that of the most frequent value; `distinct` are different values
+            in as many rows of both.
         `shares`, of each category, or bin of numbers (its middle).
         `pairs`: Pearson's r, for a number and a category the correlation ratio and
             for categories Cramér's V (both corrected for bias; `real` is empty where
             categories have fewer than five rows on average, whose association is
-            chance, or fewer than ten rows know both); `spearman` of numbers. `chance`
-            is what differences between samples of one distribution stay below, where
-            there is no association. Largest difference first.
+            chance, or fewer than ten rows know both); `spearman` is the same of the
+            ranks of numbers. `chance` is what differences between samples of one
+            distribution stay below, where there is no association. `rows_real` and
+            `rows_synthetic` are the rows that know both; where most real ones have one
+            value, those that have another. Largest difference first.
         `relations`, a row for each number that several `others` give in real rows, as
             its parts give a total: `real` is R squared, over 0.98, of its linear
             regression on all others, in rows left out of it; `synthetic` that of the
             same regression in generated rows, 0 for less; both in the rows that know
-            all columns. Looked for among columns that do not give each other two by
-            two, and at most half as many of them as there are such rows.
+            all columns, and in generated ones that are not far off the real ones.
+            Looked for among columns that do not give each other two by two, and at
+            most half as many of them as there are such rows.
         `usefulness`, where there are two classes: scores of gradient boosting on
             `holdout` (or else on `real`: then a little too good, and the row "real" is
             a cross-validation), trained on generated rows, real ones, or both.
@@ -138,7 +141,7 @@ def quality(
     'correlations are lost: 0.92 real, 0.11 generated (strong pairs: 38): ...'
     >>> report.tables["pairs"].head(1)
     """
-    check_count("max_rows", max_rows, 2 * _FEWEST)
+    check_count("max_rows", max_rows, 2 * FEWEST)
     check_count("random_state", random_state, 0)
     tables = {"real": real, "synthetic": synthetic, "holdout": holdout}
     labels = {"real": real_y, "synthetic": synthetic_y, "holdout": holdout_y}
@@ -217,13 +220,13 @@ class _Look:
             keys[part] = self.tables.keys[part][chosen]
         source = np.random.default_rng(self.seed)
         real, new, held = rows["real"], rows["synthetic"], rows.get("holdout")
-        if held is None or len(held) < _FEWEST:
+        if held is None or len(held) < FEWEST:
             held, mixed = None, real[source.permutation(len(real))]
         usual = (mixed[::2], mixed[1::2]) if held is None else (real, held)
         likeness, frames, at_ends = self._likeness(real, new, source)
         usual = self._likeness(*usual, source)[0]
         found = {name: (value, usual[name]) for name, value in likeness.items()}
-        strong = frames["pairs"][frames["pairs"].real.abs() > STRONG]
+        strong = _strong(frames["pairs"])
         sides = strong.synthetic.fillna(0.0), strong.real
         found["strong_pairs"] = tuple(side.abs().mean() for side in sides)
         found["at_ends"] = at_ends[::-1]
@@ -273,6 +276,7 @@ class _Look:
             known = {side: column[~np.isnan(column)] for side, column in sides.items()}
             a, b = known.values()
             values = self.tables.values[place]
+            unit = self.tables.units[place]
             row = {"column": name, "kind": "number" if values is None else "category"}
             row |= dict.fromkeys(("distance", "chance", "std_ratio"))
             for side, column in sides.items():
@@ -280,6 +284,8 @@ class _Look:
             if len(a) and len(b):
                 compare = _compare_numbers if values is None else _compare_categories
                 found, bins = compare(a, b, values)
+                if values is None:
+                    bins["value"] *= unit
                 row |= found
                 bins.insert(0, "column", [name] * len(bins))
                 shares.append(bins)
@@ -296,9 +302,8 @@ class _Look:
                 distinct = np.unique(_some(column, fewest, source))
                 row[f"distinct_{side}"] = len(distinct)
                 if values is None and len(column):
-                    row[f"mean_{side}"] = column.mean()
-                    row[f"std_{side}"] = column.std()
-                    row[f"min_{side}"], row[f"max_{side}"] = column.min(), column.max()
+                    for measure in (np.mean, np.std, np.min, np.max):
+                        row[f"{measure.__name__}_{side}"] = measure(column) * unit
             columns.append(row)
         columns = pd.DataFrame(columns).reindex(columns=COLUMNS)
         numeric = columns.columns.drop(["column", "kind"])
@@ -311,8 +316,8 @@ class _Look:
         names = self.tables.names
         frame = pd.DataFrame(
             {
-                "column": [names[place] for place in first],
-                "other": [names[place] for place in second],
+                "column": pd.Series([names[p] for p in first], dtype=object),
+                "other": pd.Series([names[p] for p in second], dtype=object),
                 "measure": np.array(["pearson", "correlation_ratio", "cramer_v"])[
                     self.is_category[first].astype(int) + self.is_category[second]
                 ],
@@ -327,10 +332,15 @@ class _Look:
         few = len(real) < _PER_CATEGORY * np.maximum(words[first], words[second])
         known = [~np.isnan(rows) * 1.0 for rows in (real, new)]
         known = [(k.T @ k)[first, second] for k in known]
-        few |= known[0] < min(_FEWEST, len(real))
+        few |= known[0] < min(FEWEST, len(real))
         frame.loc[few, "real"] = np.nan
-        with np.errstate(divide="ignore"):  # no row knows both
-            frame["chance"] = 3.3 * _slack(*known)
+        telling = [np.array([_telling(c) for c in rows.T]) for rows in (real, new)]
+        telling = [
+            np.min([both, of[first], of[second]], axis=0)
+            for both, of in zip(known, telling, strict=True)
+        ]
+        frame["chance"] = 3.3 * _slack(*telling)
+        frame["rows_real"], frame["rows_synthetic"] = telling[0], known[1]
         frame.insert(5, "difference", frame.synthetic.fillna(0.0) - frame.real)
         return frame.sort_values("difference", key=np.abs, ascending=False)[PAIRS]
 
@@ -343,7 +353,7 @@ class _Look:
     def _two_sample(self, real, new, source):
         """Area under the curve of telling apart, mean over folds; 0.5; its error."""
         size = min(len(real), len(new), self.max_rows)
-        if size < _FEWEST:
+        if size < FEWEST:
             return np.nan, 0.5, np.nan
         x = np.vstack([_some(real, size, source), _some(new, size, source)])
         y = np.repeat([0, 1], size)
@@ -455,11 +465,11 @@ MEASURES = (
 ).split()
 SIDES = "missing ends top distinct mean std min max".split()
 COLUMNS = ["column", "kind", "distance", "chance", "wasserstein"]
-COLUMNS += ["std_ratio", "std_error"]
+COLUMNS += ["std_ratio", "std_error", "std_chance"]
 COLUMNS += [f"{name}_{side}" for name in SIDES for side in ("real", "synthetic")]
 SHARES = ["column", "value", "real", "synthetic"]
 PAIRS = "column other measure real synthetic difference".split()
-PAIRS += ["spearman_real", "spearman_synthetic", "chance"]
+PAIRS += "spearman_real spearman_synthetic chance rows_real rows_synthetic".split()
 
 
 def _some(rows, most, source):
@@ -474,8 +484,16 @@ def _among(column, ends):
     return np.any(hits, axis=0)
 
 
+def _telling(column):
+    """Number of rows that say with what a column goes: where most are equal, others."""
+    _, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+    known, most = counts.sum(), counts.max(initial=0)
+    return known - most if 2 * most > known else known
+
+
 def _slack(a, b):
-    return np.sqrt(1.0 / a + 1.0 / b)
+    with np.errstate(divide="ignore"):  # no row, no knowledge
+        return np.sqrt(1.0 / a + 1.0 / b)
 
 
 def _compare_numbers(a, b, _):
@@ -483,24 +501,41 @@ def _compare_numbers(a, b, _):
     low, high = np.quantile(a, [0.005, 0.995])
     if low == high:
         low, high = min(a.min(), b.min()), max(a.max(), b.max())
-    edges = np.histogram_bin_edges([], _BINS, (low, high))
+    # From `low`, as large numbers in a narrow range leave no room for edges.
+    edges = np.histogram_bin_edges([], _BINS, (0.0, high - low))
     shares = {
-        side: np.histogram(np.clip(x, edges[0], edges[-1]), edges)[0] / len(x)
+        side: np.histogram(np.clip(x - low, edges[0], edges[-1]), edges)[0] / len(x)
         for side, x in (("real", a), ("synthetic", b))
     }
+    with np.errstate(divide="ignore"):  # its p-value, of one value and another
+        distance = stats.ks_2samp(a, b, method="asymp").statistic
     found = {
-        "distance": stats.ks_2samp(a, b, method="asymp").statistic,
+        "distance": distance,
         "chance": 1.95 * _slack(len(a), len(b)),
     }
     if spread > 0:
         found["wasserstein"] = stats.wasserstein_distance(a, b) / spread
         found["std_ratio"] = b.std() / spread
         # Standard error of the logarithm, from fourth moments.
-        known = [x for x in (a, b) if np.ptp(x) > 0]
+        known = [x - x.mean() for x in (a, b) if np.ptp(x) > 0]
         errors = [(stats.kurtosis(x, fisher=False) - 1) / (4 * len(x)) for x in known]
-        found["std_error"] = np.sqrt(sum(errors))
-    middles = ((edges[:-1] + edges[1:]) / 2).astype(object)
+        found["std_error"] = np.sqrt(max(0.0, sum(errors)))
+        found["std_chance"] = _spread_by_chance(a, b)
+    middles = (low + (edges[:-1] + edges[1:]) / 2).astype(object)
     return found, pd.DataFrame({"value": middles, **shares})
+
+
+def _spread_by_chance(a, b):
+    """Returns the p-value of Brown and Forsythe's test of equal spread (1974).
+
+    It weighs distances from the median, of which a few large ones, as heavy tails
+    have, count for little.
+    """
+    if min(len(a), len(b)) < 3:
+        return 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = stats.levene(a, b, center="median").pvalue
+    return 1.0 if np.isnan(p) else float(p)
 
 
 def _compare_categories(a, b, values):
@@ -524,7 +559,8 @@ def associations(rows, sizes):
 
     Returns:
         Two matrices `(d, d)`: Pearson's r, correlation ratio or Cramér's V (those two
-        corrected for bias), and Spearman's r of numbers. NaN where undefined.
+        corrected for bias), and the first two of the ranks of numbers, which is
+        Spearman's r. NaN where undefined.
     """
     width = len(sizes)
     found, ranked = np.full((2, width, width), np.nan)
@@ -532,13 +568,15 @@ def associations(rows, sizes):
     values = pd.DataFrame(rows[:, numbers])
     grid = np.ix_(numbers, numbers)
     found[grid] = values.corr(min_periods=3)
-    ranked[grid] = values.rank().corr(min_periods=3)
-    values = (values - values.mean()).to_numpy()
+    ranks = values.rank()
+    ranked[grid] = ranks.corr(min_periods=3)
+    values, ranks = ((v - v.mean()).to_numpy() for v in (values, ranks))
     blocks = [one_hot(rows[:, c], sizes[c], missing=False) for c in categories]
     with np.errstate(divide="ignore", invalid="ignore"):
         for place, (category, block) in enumerate(zip(categories, blocks, strict=True)):
-            ratios = _correlation_ratios(block, values)
-            found[category, numbers] = found[numbers, category] = ratios
+            for matrix, numeric in ((found, values), (ranked, ranks)):
+                ratios = _correlation_ratios(block, numeric)
+                matrix[category, numbers] = matrix[numbers, category] = ratios
             for other, before in zip(categories[:place], blocks, strict=False):
                 v = _cramer_v(before.T @ block)
                 found[category, other] = found[other, category] = v
@@ -583,7 +621,7 @@ def manifold(real, new):
         Dict; NaN for fewer than 10 points.
     """
     size = len(real)
-    if size < _FEWEST:
+    if size < FEWEST:
         names = ("precision", "recall", "density", "coverage")
         return dict.fromkeys(names, np.nan)
     (real_3, real_5), (new_3, _) = _radii(real), _radii(new)
@@ -635,7 +673,7 @@ def _findings(summary, frames, num_real, num_new):
         num_real * (1 - columns.missing_real), num_new * (1 - columns.missing_synthetic)
     )
 
-    strong = pairs[pairs.real.abs() > STRONG]
+    strong = _strong(pairs)
     words = "`{column}` and `{other}` {real:.2f} to {synthetic:.2f}"
     lost = usual.strong_pairs - value.strong_pairs
     if lost > 0.15 + 1 / few:
@@ -645,7 +683,9 @@ def _findings(summary, frames, num_real, num_new):
         )
         yield from _named(1.0, text, words, strong, strong.difference.abs(), 0.0)
     else:
-        gap = pairs.difference.abs() - pairs.chance
+        gap = pairs.difference.abs() - pairs.chance * _errors(len(pairs)) / 3.3
+        of_ranks = (pairs.spearman_synthetic - pairs.spearman_real).abs()
+        gap = gap[~(of_ranks <= pairs.chance)]  # that an outlier does not make
         yield from _named(0.0, "pairs of columns differ: ", words, pairs, gap, 0.2)
         yield from _loosened(pairs, words)
 
@@ -693,6 +733,7 @@ def _findings(summary, frames, num_real, num_new):
 
     words = "`{column}` {std_ratio:.2f} times"
     gap = np.log(columns.std_ratio.clip(lower=0.01)).abs() - 3.3 * columns.std_error
+    gap = gap[columns.std_chance < 0.001]
     yield from _named(
         0.0, "standard deviations differ: ", words, columns, gap, np.log(1.25)
     )
@@ -704,18 +745,39 @@ def _findings(summary, frames, num_real, num_new):
     yield from _of_whole_rows(summary, slack)
 
 
+def _errors(count):
+    """Standard errors that the largest of so many differences is off at most."""
+    return max(3.3, stats.norm.isf(0.0005 / max(1, count)))
+
+
+def _strong(pairs):
+    """The pairs that are, by their size and by more than chance, in ranks, too.
+
+    The hyperbolic arctangent of r has a standard error of 1 / sqrt(n - 3) (Fisher,
+    1921), but where an outlier makes r; the largest of many pairs is further off.
+    """
+    error = _slack((pairs.rows_real - 3).clip(0), np.inf)
+    by_chance = np.tanh(_errors(len(pairs)) * error)
+    least = pairs[["real", "spearman_real"]].abs().min(axis=1)
+    can_tell = (least > by_chance) & (pairs.rows_synthetic > 3)
+    return pairs[(pairs.real.abs() > STRONG) & can_tell]
+
+
 def _loosened(pairs, words):
     """Yields which numbers followed from another one, as a total does, and do not now.
 
     The gap is in what one number leaves open of the other, sqrt(1 - r**2) of its
     standard deviation. Chance is judged where its size does not depend on r: the
-    hyperbolic arctangent has a standard error of 1 / sqrt(n) (Fisher, 1921).
+    hyperbolic arctangent has a standard error of 1 / sqrt(n - 3) (Fisher, 1921).
     """
-    tight = pairs[pairs[["real", "spearman_real"]].abs().min(axis=1) > TIGHT]
+    pairs = _strong(pairs)
+    of_ranks = pairs.spearman_real.where(pairs.measure == "pearson", 1.0)
+    tight = pairs[(pairs.real.abs() > TIGHT) & (of_ranks.abs() > TIGHT)]
     real = tight.real.abs().clip(upper=1 - 1e-9)
     new = (tight.synthetic.fillna(0.0) * np.sign(tight.real)).clip(0.0, 1 - 1e-9)
     gap = np.sqrt(1 - new**2) - np.sqrt(1 - real**2)
-    gap = gap[np.arctanh(real) - np.arctanh(new) > tight.chance]
+    slack = _slack(*((tight[f"rows_{s}"] - 3).clip(0) for s in ("real", "synthetic")))
+    gap = gap[np.arctanh(real) - np.arctanh(new) > 3.3 * slack]
     text = "columns that follow from another one no longer do (correlation): "
     yield from _named(0.2, text, words, tight, gap, 0.2)
 

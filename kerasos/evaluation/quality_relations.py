@@ -29,8 +29,9 @@ def relations(real, new, names):
 
     Returns:
         Frame of `RELATIONS`: the column, the `others` of weight (a list of names, the
-        largest first), R squared in real and in generated rows, and how many rows know
-        all columns. First is what small changes of the others change least, as a total
+        largest first), R squared in real and in generated rows, and how many rows of
+        both know all columns (of the generated ones, not far off the real ones). First
+        is what small changes of the others change least, as a total
         before its parts.
     """
     kept, found = _complete(real), []
@@ -42,6 +43,9 @@ def relations(real, new, names):
     real, new = ((x - middle) / scale for x in (real, new))
     alone = _without_doubles(real)
     kept, real, new = kept[alone], real[:, alone], new[:, alone]
+    new = new[_near(new, real)]
+    if len(new) == 0:
+        return _frame(found)
     k = np.linalg.inv(real.T @ real / len(real) + _RIDGE * np.eye(len(kept)))
     own = np.diag(k)
     hat = np.sum(real @ k * real, axis=1, keepdims=True) - (real @ k) ** 2 / own
@@ -88,6 +92,16 @@ def _without_doubles(rows):
         if r[place, place] > 0 and not (r[place, kept] > TIGHT).any():
             kept.append(place)
     return kept
+
+
+def _near(rows, real):
+    """Which rows are off the range of each real number by at most its width.
+
+    Beyond, what the ridge takes from a coefficient is more than what a relation leaves.
+    """
+    low, high = real.min(axis=0), real.max(axis=0)
+    away = np.maximum(low - rows, rows - high)
+    return (away <= high - low).all(axis=1)
 
 
 def _deviation(errors):

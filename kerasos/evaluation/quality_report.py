@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+FEWEST = 10  # rows of both kinds for what looks at whole rows
 _PANELS = 12
 _LABELS = 30  # columns that heat maps name
 _COLOURS = {"real": "#14607a", "synthetic": "#d0722b"}
@@ -109,18 +110,18 @@ class QualityReport:
         upper, lower = figure.subfigures(  # type: ignore[misc]
             2, 1, height_ratios=[2.1 * depth, 4.5]
         )
-        found = found.set_index("column")
+        found = {row.column: row for _, row in found.iterrows()}
         panels = upper.subplots(depth, 4, squeeze=False).ravel()
         for axes, name in zip(panels, columns, strict=False):
-            _draw_column(axes, found.kind[name], shares[shares.column == name])
-            missing = [found.loc[name, f"missing_{side}"] for side in _COLOURS]
+            _draw_column(axes, found[name].kind, _of_column(shares, name))
+            missing = [found[name][f"missing_{side}"] for side in _COLOURS]
             title = f"{name} (missing {missing[0]:.0%}, {missing[1]:.0%})"
             axes.set_title(title if any(missing) else str(name), fontsize=9)
         for axes in panels[len(columns) :]:
             axes.set_axis_off()
         handles, names = panels[0].get_legend_handles_labels()
         upper.legend(handles, names, loc="outside upper right", ncols=2, fontsize=8)
-        names = list(found.index)
+        names = list(found)
         for axes, side in zip(lower.subplots(1, 2), _COLOURS, strict=True):
             picture = _draw_pairs(axes, names, pairs, side)
         lower.colorbar(picture, ax=lower.axes, shrink=0.8, label="association")
@@ -132,7 +133,11 @@ class QualityReport:
         return head + (f", {counts.holdout} held out." if "holdout" in counts else ".")
 
     def _said(self):
-        return self.findings or ["Nothing was found wrong."]
+        if self.findings:
+            return self.findings
+        most = self.counts[["real", "synthetic"]].min(axis=1).max()
+        few = f", but {most} rows of a class show little" if most < FEWEST else ""
+        return [f"Nothing was found wrong{few}."]
 
     def _name(self, label):
         several = len(self.counts) > 1
@@ -169,7 +174,7 @@ def _cell(row, side, shares):
         )
         cell = f"{mean:.4g} ± {std:.3g} [{low:.4g}, {high:.4g}]"
     elif row.kind == "category":
-        found = shares[shares.column == row.column]
+        found = _of_column(shares, row.column)
         found = found[found[side] > 0].sort_values(side, ascending=False, kind="stable")
         frequent = zip(found.value[:4], found[side][:4], strict=True)
         parts = [f"{value} {share:.0%}" for value, share in frequent]
@@ -177,6 +182,11 @@ def _cell(row, side, shares):
     if row[f"missing_{side}"] > 0:
         cell += f" ({row[f'missing_{side}']:.0%} missing)"
     return cell.strip()
+
+
+def _of_column(shares, name):
+    """Rows of one column, whose name may be a tuple, which pandas takes for a list."""
+    return shares[[column == name for column in shares.column]]
 
 
 def _check_among(name, values, known):
@@ -206,9 +216,8 @@ def _draw_column(axes, kind, shares):
 
 
 def _draw_pairs(axes, names, pairs, side):
-    matrix = pd.DataFrame(np.eye(len(names)), names, names)
-    grid = matrix.to_numpy(copy=True)
-    rows, others = (matrix.index.get_indexer(pairs[c]) for c in ("column", "other"))
+    grid, places = np.eye(len(names)), {name: i for i, name in enumerate(names)}
+    rows, others = ([places[name] for name in pairs[c]] for c in ("column", "other"))
     grid[rows, others] = grid[others, rows] = pairs[side]
     axes.set_title(side, fontsize=9)
     if len(names) <= _LABELS:

@@ -12,6 +12,7 @@ from kerasos.data.arrays import as_array
 from kerasos.tables.columns import column_kind, dense
 
 MAX_COLUMNS = 200
+_LARGE = 300  # a power of two: squares beyond, and sums of them, near 2 ** 1024
 MAX_CATEGORIES = 20  # places in one-hot blocks; rarer ones share the last
 
 
@@ -20,10 +21,12 @@ class Tables:
     """The parts "real", "synthetic" and, if there is one, "holdout".
 
     Attributes:
-        rows: Dict of float64 matrices `(n, d)`: numbers as they are, dates in days,
+        rows: Dict of float64 matrices `(n, d)`: numbers in `units`, dates in days,
             categories by their place in `values`; NaN is missing.
         keys: Dict of integer arrays `(n,)`, equal for equal rows, from all columns.
         labels: Dict of integer arrays `(n,)`, places in `classes`.
+        units: Array `(d,)`, 1 but for columns of numbers whose squares are too large
+            or too small for float64.
         names: List of the `d` columns.
         values: List of `pandas.Index`, the categories of a column, the real rows' most
             frequent first; None for a column of numbers.
@@ -34,6 +37,7 @@ class Tables:
     rows: dict
     keys: dict
     labels: dict
+    units: np.ndarray
     names: list
     values: list
     classes: list
@@ -76,7 +80,16 @@ def read_tables(tables, labels, target, seed):
                 f"Column {name!r} of `{part}` must be finite. Received: infinity. "
                 "Set it to missing, or drop those rows."
             )
-    return Tables(rows, keys, labels, names, values, classes, notes)
+    units = _units(list(rows.values()))
+    rows = {part: matrix / units for part, matrix in rows.items()}
+    return Tables(rows, keys, labels, units, names, values, classes, notes)
+
+
+def _units(matrices):
+    """Returns powers of two that bring columns of extreme numbers to a size of 1."""
+    sizes = [np.abs(pd.DataFrame(matrix)).max().fillna(0) for matrix in matrices]
+    _, powers = np.frexp(np.max(sizes, axis=0))
+    return np.where(np.abs(powers) > _LARGE, np.exp2(powers - 1.0), 1.0)
 
 
 class Space:

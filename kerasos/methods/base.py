@@ -12,7 +12,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, Self
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -914,10 +913,11 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             super().save(draft, overwrite, zipped, **kwargs)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads a `.weights.h5` file; `keras.Model.load_weights` with checks.
+        """Loads a file of weights; `keras.Model.load_weights` with checks.
 
         Args:
-            filepath: The file, of `save_weights` or a backup.
+            filepath: The file, of `save_weights` or a backup, or a `.keras` file of
+                `save`, whose weights are loaded.
             skip_mismatch: As in Keras: True leaves out what does not fit.
             **kwargs: The other arguments of `keras.Model.load_weights`.
 
@@ -925,7 +925,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             ValueError: If a variable is not in the file, or of another shape there.
                 Nothing is loaded then.
         """
-        if not skip_mismatch and not kwargs and h5py.is_hdf5(filepath):
+        if not skip_mismatch and not kwargs:
             check_weights(self, filepath)
         super().load_weights(filepath, skip_mismatch, **kwargs)
 

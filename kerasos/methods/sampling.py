@@ -66,8 +66,7 @@ class Sampling:
             ValueError: If another one is not, the model has not been trained, or
                 `labels` are not a vector.
         """
-        with tf.init_scope():
-            self._check_trained()
+        self._check_trained()
         labels = tf.convert_to_tensor(labels)
         _check_one_each(labels.shape)
         if labels.dtype == tf.string:
@@ -103,7 +102,8 @@ class Sampling:
         """
         is_plain = not hasattr(labels, "__iter__") or hasattr(labels, "__array__")
         is_plain |= isinstance(labels, list | tuple | range | str)
-        if not is_plain or tf.is_tensor(labels):
+        of_keras = isinstance(labels, keras.KerasTensor | keras.Variable)
+        if not is_plain or of_keras or tf.is_tensor(labels):
             return labels
         labels = as_array(self.spec.codes_of(labels), "Labels")
         _check_one_each(labels.shape)
@@ -203,7 +203,9 @@ class Sampling:
             )
 
     def _check_trained(self):
-        if not self.allow_untrained and not self.is_trained:
+        with tf.init_scope():  # a counter tells, also while a function is traced
+            may = self.allow_untrained or self.is_trained
+        if not may:
             raise ValueError(
                 f"`{type(self).__name__}` has not been trained, and would generate "
                 "noise. Expected `fit` first, or weights of a trained model. Received: "

@@ -12,6 +12,7 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -97,8 +98,9 @@ class SampleFilter(BaseEstimator):
         check("distance", self.distance, Number(0), 0.1)
         check("border", self.border, AnyOf((Number(above=0, most=1), None)), None)
         check("folds", self.folds, Integer(2), 5)
-        if self.classifier is not None and not (
-            hasattr(self.classifier, "fit") and hasattr(self.classifier, "get_params")
+        needed = ("fit", "get_params", "predict_proba")
+        if self.classifier is not None and not all(
+            hasattr(self.classifier, name) for name in needed
         ):
             raise TypeError(
                 "Invalid `classifier`: expected an unfitted classifier of scikit-learn "
@@ -125,6 +127,12 @@ class SampleFilter(BaseEstimator):
                 "A filter learns from labelled rows of two classes or more. Expected "
                 f"as many labels as rows. Received: {len(rows)} rows, {len(codes)} "
                 f"labels, classes {self.classes_.tolist()}. Pass the training data."
+            )
+        if not rows.shape[1]:
+            raise ValueError(
+                "A filter tells rows by columns whose values differ. Received: "
+                f"{np.shape(X)[1]} columns of one value each. Give columns that say "
+                "something of the classes."
             )
         return self._fit_rows(rows, codes)
 
@@ -222,10 +230,9 @@ class SampleFilter(BaseEstimator):
         """
         check_is_fitted(self, "least_distance_")
         labels = np.asarray(checked_labels(y))
-        codes = np.searchsorted(self.classes_, labels)
-        codes = np.minimum(codes, len(self.classes_) - 1)
-        if (self.classes_[codes] != labels).any():
-            unknown = np.setdiff1d(labels, self.classes_).tolist()
+        codes = pd.Index(self.classes_).get_indexer(labels)
+        if (codes < 0).any():
+            unknown = pd.unique(labels[codes < 0]).tolist()
             raise ValueError(
                 f"Labels must be those of the real rows, {self.classes_.tolist()}. "
                 f"Received: {unknown}. Leave such rows out."

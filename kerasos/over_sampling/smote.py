@@ -20,6 +20,8 @@ from sklearn.utils import gen_batches
 from kerasos.over_sampling.mixed_rows import CHUNK_FLOATS, mixed_rows
 from kerasos.randomness.seeds import derive_seed
 
+_LARGEST = 1e150  # whose square, times a number of columns, is finite
+
 
 @dataclasses.dataclass
 class Parents:
@@ -86,9 +88,8 @@ def _all_parents(numbers, codes, y, labels, neighbours, seed, metric=None):
         own = np.flatnonzero(y == label)
         first, end = np.searchsorted(labels, [label, label + 1])
         if metric is None:
-            near = nearest(
-                with_categories(filled(numbers[own]), codes[own]), neighbours[label]
-            )
+            known = filled(measurable(numbers[own]))
+            near = nearest(with_categories(known, codes[own]), neighbours[label])
         else:
             near = nearest_by_value(codes[own] + 1, metric, neighbours[label])
         parents = draw_parents(
@@ -176,6 +177,13 @@ def with_categories(numbers, codes):
     scale = np.median(numbers.std(axis=0))
     one_hot = OneHotEncoder(dtype="float64").fit_transform(codes)
     return sparse.hstack([numbers, one_hot * (scale / np.sqrt(2))], format="csr")
+
+
+def measurable(numbers):
+    """Returns numbers whose distances are finite: too large ones in another unit."""
+    values = numbers.data if sparse.issparse(numbers) else numbers
+    largest = float(np.fmax.reduce(np.abs(values), axis=None, initial=0.0))
+    return numbers / largest if largest > _LARGEST else numbers
 
 
 def filled(numbers):

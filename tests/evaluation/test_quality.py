@@ -1,5 +1,7 @@
 """`quality` on rows worked by hand, and on generated rows with one planted fault."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -268,6 +270,109 @@ def test_few_rows_that_know_a_number_show_chance():
     assert pairs.chance["b", "c"] == pytest.approx(3.3 * np.sqrt(1 / 400 + 1 / 100))
     error = np.sqrt(1 / 10 + 1 / new["rarely known"].count())
     assert pairs.chance["total", "rarely known"] == pytest.approx(3.3 * error)
+
+
+def odd(seed, size):
+    """Heavy tails, mostly zeros, a total of long-tailed parts, its parts as ratios."""
+    source = np.random.default_rng(seed)
+    frame = pd.DataFrame(source.lognormal(3.0, 1.0, (size, 3)), columns=list("abc"))
+    frame["total"] = frame.sum(axis=1)
+    frame["ratio"] = frame["a"] / frame["total"]
+    frame["rarely"] = (source.random(size) < 0.1) * source.lognormal(2.0, 1.5, size)
+    frame["near it"] = 2 * frame["rarely"] + source.normal(0.0, 0.001, size)
+    frame["tails"], frame["more"] = source.standard_cauchy((2, size))
+    kind = source.integers(0, 5, size)
+    frame = frame.assign(**{f"is {k}": kind == k for k in range(5)})
+    return frame.assign(age=source.integers(18, 90, size))
+
+
+@pytest.mark.parametrize("size", [6, 12, 30, 100, 500])
+def test_nothing_is_found_in_real_rows_of_odd_columns(size):
+    """A few extreme rows make a correlation, a deviation, or a row off a relation."""
+    for seed in range(100, 104):
+        assert quality(odd(seed, size), odd(seed + 10, size)).findings == []
+
+
+def test_nothing_is_found_in_columns_of_a_few_filled_rows():
+    draws = (np.random.default_rng(seed) for seed in (1, 2))
+    real, new = ((d.random((60, 120)) < 0.05) * d.random((60, 120)) for d in draws)
+    report = quality(scipy.sparse.csr_array(real), scipy.sparse.csr_array(new))
+    assert report.findings == []
+    pairs = report.tables["pairs"]
+    assert pairs.real.max() > 0.8  # by chance, of two rows in three
+    pair = pairs.loc[pairs.real.idxmax()]
+    filled = (real != 0).sum(axis=0)
+    assert pair.rows_real == min(filled[pair.column], filled[pair.other]) < 5
+    assert pair.rows_synthetic == 60
+
+
+def test_ranks_and_many_pairs_say_what_is_strong():
+    source = np.random.default_rng(0)
+    real = pd.DataFrame(source.normal(size=(20, 12))).add_prefix("n")
+    real.iloc[0, 1:3] = 100.0  # one row makes a correlation of 1
+    real["n3"] = real["n0"] + source.normal(0.0, 0.1, 20)
+    new = pd.DataFrame(source.normal(size=(40, 12))).add_prefix("n")
+    report = quality(real, new)
+    pairs = report.tables["pairs"].set_index(["column", "other"])
+    assert pairs.real["n1", "n2"] > 0.99 > 0.6 > pairs.spearman_real["n1", "n2"]
+    (lost,) = (text for text in report.findings if "correlations are lost" in text)
+    assert "(strong pairs: 1): `n0` and `n3`" in lost
+    # Ranks of a number in groups: between them 4 of 5 in 1, 2 and 3, 4.
+    rows = np.array([[0.0, 0], [1, 0], [2, 1], [900, 1]])
+    _, ranked = associations(rows, np.array([0, 2]))
+    assert ranked[0, 1] == pytest.approx(np.sqrt(1 - 0.2 * 3 / 2))
+
+
+def test_few_rows_are_said_to_show_little():
+    y = [0, 0, 1] + [1] * 40
+    report = quality(REAL[:43], OTHER[:3], real_y=y, synthetic_y=y[:3])
+    assert report.verdict == (
+        "Nothing was found wrong, but 2 rows of a class show little."
+    )
+
+
+def test_a_spread_is_judged_without_its_largest_values():
+    source = np.random.default_rng(0)
+    real, new = source.normal(size=(2, 50, 1))
+    new[0] = 1000.0
+    column = quality(real, new).tables["columns"].iloc[0]
+    assert column.std_ratio > 100
+    expected = stats.levene(real[:, 0], new[:, 0], center="median").pvalue
+    assert column.std_chance == pytest.approx(expected) and expected > 0.1
+    assert not any("deviations" in text for text in quality(real, new).findings)
+    assert any("deviations" in text for text in quality(real, new[1:] * 3).findings)
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000, 2.0**60])
+def test_units_of_numbers_do_not_matter(unit):
+    """Squares of such numbers overflow, or are 0; or no bin fits between two."""
+    source = np.random.default_rng(0)
+    real, new = (source.integers(1, 9, (40, 2)) * 1.0 for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, scaled = quality(real, 3 * new), quality(real * unit, 3 * new * unit)
+        near = quality(real + 2.0**60, real + 2.0**60)
+        codes = quality(1e17 + 16 * real, 1e17 + 16 * new)  # nearly identical
+    assert codes.tables["columns"].std_error.gt(0).all()
+    both = scaled, plain  # but for folds, which are by the bytes of rows
+    found, expected = ([t for t in r.findings if "AUC" not in t] for r in both)
+    assert found == expected and len(found) > 1
+    for name, powers in (("mean_real", 1), ("max_synthetic", 1), ("std_ratio", 0)):
+        found, expected = (r.tables["columns"][name] for r in both)
+        np.testing.assert_allclose(found / unit**powers, expected, rtol=1e-9)
+    found, expected = (r.tables["shares"].value.astype(float) for r in both)
+    np.testing.assert_allclose(found / unit, expected, rtol=1e-9)
+    assert near.tables["columns"].distance.tolist() == [0.0, 0.0]
+
+
+def test_names_of_columns_may_be_tuples_or_none():
+    names = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+    frame = REAL[["age", "income", "job"]]
+    for index in (names, pd.Index([1.5, None, "x"], dtype=object)):
+        real, new = (f.set_axis(index, axis=1) for f in (frame, OTHER[frame.columns]))
+        report = quality(real, new)
+        assert len(report.figure().axes) >= 3
+        assert "student" in report.to_markdown()
 
 
 LOST = "several others no longer do (R squared)"

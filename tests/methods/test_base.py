@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gc
+import io
 
 import h5py
 import keras
@@ -979,6 +980,58 @@ def test_weights_of_other_networks_are_told_and_not_loaded(toy, data, tmp_path):
     with h5py.File(path) as file:
         expected = file["generator/layers/dense/vars/0"][()]
     np.testing.assert_array_equal(again.generator.layers[0].kernel, expected)
+
+
+class NamedFile(io.BytesIO):
+    def __str__(self):
+        return "memory.weights.h5"
+
+
+def test_weights_in_any_form_of_keras_are_loaded_whole_or_not(toy, tmp_path):
+    def wide(units, seed=0):
+        layers = [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(units)]
+        model = OneStage(keras.Sequential([*layers, keras.layers.Dense(2)]), seed=seed)
+        model.compile()
+        return model
+
+    saved = wide(6)
+    saved.save(tmp_path / "m.keras")
+    saved.save_weights(tmp_path / "m.weights.h5")
+    saved.save_weights(tmp_path / "m.weights.json", max_shard_size=4e-7)
+    assert len(list(tmp_path.glob("m_*.weights.h5"))) > 1
+    in_memory = NamedFile((tmp_path / "m.weights.h5").read_bytes())
+    for source in (
+        tmp_path / "m.keras",
+        str(tmp_path / "m.weights.json"),
+        str(tmp_path / "m.weights.h5"),
+        in_memory,
+    ):
+        other, equal = wide(5), wide(6, seed=1)
+        before = values(other)
+        with pytest.raises(ValueError, match=r"Nothing was loaded\. Build the model"):
+            other.load_weights(source)
+        for left, right in zip(values(other), before, strict=True):
+            np.testing.assert_array_equal(left, right)
+        equal.load_weights(source)
+        for left, right in zip(values(equal), values(saved), strict=True):
+            np.testing.assert_array_equal(left, right)
+    with pytest.raises(FileNotFoundError):
+        saved.load_weights(tmp_path / "none.weights.h5")
+
+
+def test_a_model_is_a_part_of_other_models(toy):
+    """As a layer of a functional model, in a traced function, with labels of Keras."""
+    model, labels = toy(), np.array([1, 0, 2, 2])
+    given = keras.Input((), dtype="int32")
+    for whole in (
+        keras.Model(given, model(given)),
+        keras.Sequential([keras.Input((), dtype="int32"), model]),
+    ):
+        assert whole.predict(labels, verbose=0).shape == (4, 2)
+    variable = keras.Variable(labels, dtype="int32")
+    for call in (lambda: model([1, 0, 2, 2]), lambda: model(variable)):
+        traced = tf.function(call, autograph=False).get_concrete_function()
+        assert traced.output_shapes.as_list()[-1] == 2
 
 
 FORMS = {

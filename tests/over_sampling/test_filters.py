@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_digits, make_moons
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 from kerasos.over_sampling import (
     DeepOverSampler,
@@ -143,6 +144,12 @@ def test_what_cannot_be_judged_is_refused():
         SampleFilter().fit(IMAGES, np.zeros(10, int))
     with pytest.raises(ValueError, match=r"Received: \[5\]"):
         SampleFilter().fit(IMAGES, LABELS).mask(IMAGES[:1], [5])
+    with pytest.raises(ValueError, match=r"Received: \['a'\]"):
+        SampleFilter().fit(IMAGES, LABELS).mask(IMAGES[:2], ["a", "a"])
+    with pytest.raises(TypeError, match="with `predict_proba`. Received: SVC()"):
+        SampleFilter(SVC()).fit(IMAGES, LABELS)
+    with pytest.raises(ValueError, match="Received: 2 columns of one value each"):
+        SampleFilter().fit(np.ones((10, 2)), LABELS)
 
 
 def moons():

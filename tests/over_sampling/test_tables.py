@@ -278,3 +278,15 @@ def test_text_that_is_dates(values, dtype):
 )
 def test_text_that_is_no_date(values):
     refuse_dates_as_text(pd.Series(values, dtype=object), "when")
+
+
+@pytest.mark.parametrize("sparse_too", [False, True])
+def test_smote_finds_neighbours_of_numbers_whose_squares_are_infinite(sparse_too):
+    x = numbers()
+    expected, y = DeepOverSampler("smote", random_state=0).fit_resample(x, Y)
+    unit = 2.0**1000
+    large = sparse.csr_array(x * unit) if sparse_too else x * unit
+    found, y_large = DeepOverSampler("smote", random_state=0).fit_resample(large, Y)
+    found = found.toarray() if sparse_too else found
+    np.testing.assert_allclose(found / unit, expected, rtol=1e-12)
+    np.testing.assert_array_equal(y_large, y)
