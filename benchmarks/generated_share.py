@@ -10,7 +10,8 @@ filled up to the size of the largest one, by copies and by samples of the model,
 which up to 1,000 a class are drawn once. `strong_cnn` with augmentation then trains on
 it. A filling is a share of samples among what is added, 0 to 1, or "alike": half of
 every class, the largest too, are samples, so that being generated tells nothing about
-the class.
+the class. Behind a share `~filtered` stands for samples that
+`kerasos.over_sampling.SampleFilter` keeps.
 
 Scores are recalls on the whole test set, means over the last five evaluations, one
 every 250 steps. `--output` names a CSV file: what is in it is not done again. Samples
@@ -27,6 +28,7 @@ from harness.provenance import provenance, use_threads
 
 import kerasos
 from kerasos.evaluation import augmented, strong_cnn
+from kerasos.over_sampling import SampleFilter
 
 _MODEL = flags.DEFINE_string("model", None, ".keras file of the method.", required=True)
 _SET = flags.DEFINE_string("set", "fashion_mnist", "Name for `kerasos.data.load`.")
@@ -57,6 +59,7 @@ def sampled(labels, seed, path):
 def filled(x, y, filling, folder):
     """Returns images and labels, as many of each class."""
     rng, counts = np.random.default_rng(_SEED.value), np.bincount(y)
+    filling, _, kept = filling.partition("~")
     top = counts.max()
     lacking = np.minimum(POOL, top - counts)
     labels = np.repeat(np.arange(len(counts)), lacking)
@@ -64,6 +67,9 @@ def filled(x, y, filling, folder):
     made, of = x[:0], labels[:0]
     if filling != "0":
         made, of = sampled(labels, 1, folder / f"rest_{end}")
+    if kept:
+        good = SampleFilter(random_state=_SEED.value).fit(x, y).mask(made, of)
+        made, of = made[good], of[good]
     if filling == "alike":
         largest = np.full(POOL, counts.argmax())
         of_largest = sampled(largest, 2, folder / f"largest_{end}")
