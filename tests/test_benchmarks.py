@@ -313,6 +313,31 @@ def test_generated_share_fills_classes_up_and_scores_each_filling_once(
     assert recalls.loc[0].mean() > 0.4  # real digits, a little training
 
 
+def test_generated_share_leaves_out_what_a_filter_does(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def images_of(values):
+        noise = rng.integers(0, 9, (len(values), 8, 8, 1))
+        return (60 * np.asarray(values)[:, None, None, None] + noise).astype("uint8")
+
+    def sampled(labels, *_):  # every third under the label of another class
+        shown = np.where(np.arange(len(labels)) % 3, labels, (labels + 1) % 3)
+        return images_of(shown), labels
+
+    y = np.repeat(np.arange(3), [60, 30, 15])
+    with script_module.loaded(BENCHMARKS / "generated_share.py") as module:
+        monkeypatch.setattr(module, "sampled", sampled)
+        flags.FLAGS(["", "--model=none", f"--output={tmp_path / 'share.csv'}"])
+        x = images_of(y)
+        shown = {}
+        for filling in ("1", "1~filtered"):
+            images, labels = module.filled(x, y, filling, tmp_path)
+            assert np.bincount(labels).tolist() == [60] * 3
+            shown[filling] = images.reshape(180, -1).mean(axis=1) // 60
+    assert (shown["1"] != labels).sum() > 15
+    np.testing.assert_array_equal(shown["1~filtered"], labels)
+
+
 @pytest.mark.slow  # reason: trains in two processes of its own
 def test_same_losses_tells_a_changed_step_from_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", forked.python())
