@@ -30,6 +30,7 @@ from kerasos.tables.encoder import TabularEncoder
 
 # Wider rows, of images above all, are judged by so many principal components.
 WIDTH = 64
+LARGEST = 1e6
 
 
 class SampleFilter(BaseEstimator):
@@ -42,6 +43,10 @@ class SampleFilter(BaseEstimator):
         of what those of the class get from classifiers that have not seen them;
     -   it is no copy: its distance to the nearest real row of its class is at least
         `distance` times the median of the real rows' distances to each other;
+    -   with `nearness`, its distance to the nearest real row of its class, over that to
+        the nearest of the other classes, is at most what real rows of the class reach:
+        what looks like another class is out, where a class has too few rows for a
+        classifier to know them, too;
     -   with `border`, its margin, the probability of its label less the largest of the
         others, is at most that quantile of the real rows' margins.
 
@@ -52,8 +57,10 @@ class SampleFilter(BaseEstimator):
         agreement: Share of the real rows of a class that would fall out as too unlike
             it, in [0, 1). 0.1 by default; None asks for no agreement.
         distance: Float, at least 0. 0.1 by default; 0 lets copies pass.
+        nearness: Share of the real rows of a class that would fall out as too near to
+            other classes, in [0, 1); None (default) asks for no nearness.
         border: Share of the real rows of a class that are near enough to the border, in
-            (0, 1]; None (default) asks for no nearness.
+            (0, 1]; None (default) lets all pass.
         folds: Integer, at least 2: of the classifiers that see real rows as new. Fewer
             where a class has fewer rows; a class of one row is not judged by agreement
             and border.
@@ -64,6 +71,7 @@ class SampleFilter(BaseEstimator):
         classifiers_: List of the fitted classifiers, one a fold.
         least_probability_: Float array `(num_classes,)`.
         least_distance_: Float array `(num_classes,)`.
+        most_ratio_: Float array `(num_classes,)`, of the two distances of `nearness`.
         most_margin_: Float array `(num_classes,)`.
 
     Raises:
@@ -81,6 +89,7 @@ class SampleFilter(BaseEstimator):
         *,
         agreement: float | None = 0.1,
         distance: float = 0.1,
+        nearness: float | None = None,
         border: float | None = None,
         folds: int = 5,
         random_state: int | None = 0,
@@ -88,6 +97,7 @@ class SampleFilter(BaseEstimator):
         self.classifier = classifier
         self.agreement = agreement
         self.distance = distance
+        self.nearness = nearness
         self.border = border
         self.folds = folds
         self.random_state = random_state
@@ -96,6 +106,7 @@ class SampleFilter(BaseEstimator):
         """Raises `ValueError` for an argument that is not what it must be."""
         check("agreement", self.agreement, AnyOf((Number(0, below=1), None)), 0.1)
         check("distance", self.distance, Number(0), 0.1)
+        check("nearness", self.nearness, AnyOf((Number(0, below=1), None)), None)
         check("border", self.border, AnyOf((Number(above=0, most=1), None)), None)
         check("folds", self.folds, Integer(2), 5)
         needed = ("fit", "get_params", "predict_proba")
@@ -172,15 +183,33 @@ class SampleFilter(BaseEstimator):
 
     def _fit_distances(self, rows, codes, fold):
         self.least_distance_ = np.zeros(codes.max() + 1)
-        self._real = {}
+        self._real, distinct = {}, {}
         for label in np.unique(codes):
             chosen = codes == label
             own, first = np.unique(rows[chosen], axis=0, return_index=True)
             found = NearestNeighbors(n_neighbors=1).fit(own)
             self._real[label] = found, fold[chosen][first]
+            distinct[label] = own
             if len(own) > 1:
                 to_next = found.kneighbors()[0][:, 0]
                 self.least_distance_[label] = self.distance * np.median(to_next)
+        # All of the above first: a class is held against the others.
+        self.most_ratio_ = np.full(codes.max() + 1, np.inf)
+        if self.nearness is None:
+            return
+        for label, (found, _) in self._real.items():
+            if len(distinct[label]) > 1:
+                to_own = found.kneighbors()[0][:, 0]
+                ratio = self._ratio(distinct[label], label, to_own)
+                self.most_ratio_[label] = np.quantile(ratio, 1.0 - self.nearness)
+
+    def _ratio(self, rows, label, to_own):
+        """Distance to a class over that to the nearest row of all others."""
+        others = [real for other, (real, _) in self._real.items() if other != label]
+        to_others = np.min([real.kneighbors(rows)[0][:, 0] for real in others], axis=0)
+        equal = (to_own == 0.0) & (to_others == 0.0)  # the same row in two classes
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(equal, 1.0, to_own / to_others)
 
     def _new_classifier(self, rows):
         if self.classifier is not None:
@@ -225,8 +254,8 @@ class SampleFilter(BaseEstimator):
             X, y: As in `mask`.
 
         Returns:
-            Float array `(n,)`: the largest lack, of probability, of margin, or of
-            distance as a share of the least one.
+            Float array `(n,)`: the largest lack, of probability, of margin, or of a
+            distance or ratio of distances as a share of the bound.
         """
         check_is_fitted(self, "least_distance_")
         labels = np.asarray(checked_labels(y))
@@ -247,6 +276,10 @@ class SampleFilter(BaseEstimator):
             if self.least_distance_[label] > 0:
                 share = distances[:, 0] / self.least_distance_[label]
                 amount[chosen] = 1.0 - share
+            if np.isfinite(self.most_ratio_[label]):
+                ratio = self._ratio(rows[chosen], label, distances[:, 0])
+                above = np.minimum(ratio / self.most_ratio_[label] - 1.0, LARGEST)
+                amount[chosen] = np.maximum(amount[chosen], above)
         for number, classifier in enumerate(self.classifiers_):
             asked = np.flatnonzero(fold == number)
             if len(asked):

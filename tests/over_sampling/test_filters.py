@@ -48,6 +48,24 @@ def test_bounds_are_quantiles_of_real_rows():
     np.testing.assert_allclose(found.least_distance_, [0.05, 0.05], rtol=1e-5)
 
 
+def test_a_row_is_left_out_that_is_nearer_to_others_than_real_rows_are():
+    off = {"agreement": None, "distance": 0}
+    found = SampleFilter(nearness=0.25, **off).fit(IMAGES, LABELS)
+    # To the class all are .1 away, but for 1.0 .2; to the other .5 .4 .3 .2 .1 and
+    # .1 .2 .3 .4 .6: ratios .2 .25 .33 .5 1, and 1 .5 .33 .25 .33.
+    np.testing.assert_allclose(found.most_ratio_, [0.5, 0.5], rtol=1e-5)
+    new = images(0.55, 0.45, 0.48, 0.25, 0.2)
+    # .05 over .15; .05 over .05; .02 over .08; .25 over .05; over 0.
+    excess = found.excess(new, np.ones(5, int))
+    np.testing.assert_allclose(excess, [-1, 1, -1, 9, 1e6], rtol=1e-3)
+    every = SampleFilter(**off).fit(IMAGES, LABELS)
+    assert every.mask(new, np.ones(5, int)).all()
+    # A class of one row has none of its own to say how near it is.
+    alone = SampleFilter(nearness=0.25, **off).fit(IMAGES[:6], LABELS[:6])
+    np.testing.assert_allclose(alone.most_ratio_[1], np.inf)
+    assert alone.mask(images(0.3), [1]).all()
+
+
 def test_a_row_is_kept_if_it_is_likely_new_and_near_enough_to_the_border():
     found = SampleFilter(FirstColumn(), agreement=0.25, distance=0.3, border=0.75)
     found.fit(IMAGES, LABELS)
@@ -129,6 +147,7 @@ def test_classes_of_one_row_are_judged_by_distance_alone():
         ({"agreement": True}, "agreement"),
         ({"distance": -0.1}, "distance"),
         ({"border": 0}, "border"),
+        ({"nearness": 1}, "nearness"),
         ({"folds": 1}, "folds"),
     ],
 )
