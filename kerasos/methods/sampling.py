@@ -93,7 +93,8 @@ class Sampling:
         return self._samples(noise, labels)
 
     def __call__(self, labels: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(self._as_labels(labels), *args, **kwargs)
+        labels = self._as_labels(labels)
+        return super().__call__(labels, *args, **kwargs)  # type: ignore[misc]
 
     def _as_labels(self, labels):
         """Returns integers for a list, an array or names; others as they are.
