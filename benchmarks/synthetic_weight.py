@@ -10,7 +10,7 @@ that it tried, on the same real and generated rows, and scored on the test part.
 row of the CSV file is a weight, 0 for none of the generated rows, 1 for an
 oversampler as it is; `found` marks the one of the search. The scores are those of
 `compare`. Tables with a class of fewer than six rows are left out. What is in the file
-is not done again.
+is not done again. At the end it prints what each weight is above 0, over the tables.
 """
 
 import pathlib
@@ -79,6 +79,25 @@ def scores_by_weight(sampler, classifier, train, test):
     return scores
 
 
+def summary(rows):
+    """Returns what each weight, and the one found, is above 0: mean and its error.
+
+    Means over the tables, of a table over its folds.
+    """
+    kinds, lines = ["sampler", "classifier"], []
+    found = rows[rows.found].assign(weight="found")
+    for names, each in pd.concat([rows, found]).groupby(kinds, sort=False):
+        means = each.groupby(["table", "weight"])[[*SCORES]].mean().unstack("weight")
+        for weight in each.weight.unique():
+            line = dict(zip(kinds, names, strict=True)) | {"weight": weight}
+            for score in SCORES:
+                gains = means[score, weight] - means[score, 0.0]
+                error = gains.sem() if weight != 0 else 0.0
+                line[score] = f"{gains.mean():+.3f} +- {error:.3f}"
+            lines.append(line)
+    return pd.DataFrame(lines).to_string(index=False)
+
+
 def main(_):
     logging.set_verbosity(logging.ERROR)
     use_threads(_THREADS.value)
@@ -110,6 +129,9 @@ def main(_):
                     print(new[new.found].to_string(header=False), flush=True)
                     rows = pd.concat([rows, new]) if len(rows) else new
                     rows.round(4).to_csv(output, index=False)
+
+    if len(rows):
+        print(summary(rows.astype({"found": bool})))
 
 
 if __name__ == "__main__":

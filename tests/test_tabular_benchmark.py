@@ -156,12 +156,17 @@ def test_a_row_a_weight_and_the_one_that_the_search_found(tmp_path, capsys):
     with script_module.loaded(ROOT / "benchmarks" / "synthetic_weight.py") as script:
         flags.FLAGS(["", *options])
         script.main([])
-        assert "table" in capsys.readouterr().out
+        first = capsys.readouterr().out
         script.main([])  # all are there
-        assert not capsys.readouterr().out
+        again = capsys.readouterr().out
+    assert "table" in first and first.endswith(again) and "table" not in again
     rows = pd.read_csv(path)
     assert rows.weight.tolist() == [0, 1, 0, 1] and rows.fold.tolist() == [0, 0, 1, 1]
     assert rows.groupby("fold").found.sum().tolist() == [1, 1]
+    gains = rows.groupby("weight").brier.mean().diff()[1.0]
+    *_, all_copies, found = again.splitlines()
+    assert all_copies.endswith(f"{gains:+.3f} +- nan")  # over one table
+    assert found.split()[:3] == ["random", "logistic_regression", "found"]
     # Copies of a sixth of the rows move the border; without them it is scikit-learn's.
     folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0)
     for fold, (train, test) in enumerate(folds.split(frame, rare)):
