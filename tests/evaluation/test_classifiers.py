@@ -27,6 +27,20 @@ def test_least_squares_loss_by_hand():
         np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
 
+def test_the_step_of_the_papers_network_is_traced_once(monkeypatch):
+    """Where an optimizer makes its variables in the step, it is traced twice."""
+    traced, step = [], keras.Model.train_step
+
+    def counted(model, data):
+        traced.append(model)
+        return step(model, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", counted)
+    model = gamo_classifier(IMAGES, variant="conv")
+    model.fit(X, Y, batch_size=12, epochs=2, verbose=0)
+    assert len(traced) == 1
+
+
 def test_compiled_losses_equal_their_formulas():
     for name, expected in (
         ("ls", lambda p, y: np.mean((p - np.eye(3)[y]) ** 2)),
