@@ -13,6 +13,7 @@ oversampler as it is; `found` marks the one of the search. The scores are those 
 is not done again. At the end it prints what each weight is above 0, over the tables.
 """
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -20,7 +21,6 @@ import pandas as pd
 from absl import app, flags, logging
 from harness.provenance import provenance, use_threads
 from harness.tables import read_table
-from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 
@@ -63,12 +63,12 @@ def scores_by_weight(sampler, classifier, train, test):
         random_state=_SEED.value,
     )
     found = search.fit(*train).weight_
-    rows, labels = seeded(clone(sampler), _SEED.value).fit_resample(*train)
+    rows, labels = seeded(sampler, _SEED.value).fit_resample(*train)
     scores, (x_test, y_test) = [], test
     classes, counts = np.unique(train[1], return_counts=True)
     y_test = np.searchsorted(classes, y_test)
     for weight in weights:
-        fitted = clone(search.classifier)
+        fitted = seeded(classifier, _SEED.value)
         each = np.where(np.arange(len(labels)) < len(train[1]), 1.0, weight)
         kept = each > 0
         fitted.fit(rows[kept], labels[kept], **weights_for(fitted, each[kept]))
@@ -115,21 +115,20 @@ def main(_):
         if pd.Series(y).value_counts().min() < 2 * SEARCHED:
             print(f"{path.stem}: left out, for a class has too few rows to search on")
             continue
-        for fold, (train, test) in enumerate(folds.split(frame, y)):
+        splits = enumerate(folds.split(frame, y))
+        cells = itertools.product(splits, _SAMPLERS.value, _CLASSIFIERS.value)
+        for (fold, (train, test)), sampler, name in cells:
+            run = dict(zip(KEY, (path.stem, fold, sampler, name), strict=True))
+            if (rows[KEY] == [*run.values()]).all(axis=1).any():
+                continue
             parts = [(frame.iloc[place], y[place]) for place in (train, test)]
-            for sampler in _SAMPLERS.value:
-                for name in _CLASSIFIERS.value:
-                    run = dict(zip(KEY, (path.stem, fold, sampler, name), strict=True))
-                    if (rows[KEY] == [*run.values()]).all(axis=1).any():
-                        continue
-                    classifier = CLASSIFIERS[name]
-                    whole = make_pipeline(encoder_for(classifier, frame), classifier)
-                    found = scores_by_weight(DeepOverSampler(sampler), whole, *parts)
-                    new = pd.DataFrame([run | each | facts for each in found])
-                    print(new[new.found].to_string(header=False), flush=True)
-                    rows = pd.concat([rows, new]) if len(rows) else new
-                    rows.round(4).to_csv(output, index=False)
-
+            classifier = CLASSIFIERS[name]
+            whole = make_pipeline(encoder_for(classifier, frame), classifier)
+            found = scores_by_weight(DeepOverSampler(sampler), whole, *parts)
+            new = pd.DataFrame([run | each | facts for each in found])
+            print(new[new.found].to_string(header=False), flush=True)
+            rows = pd.concat([rows, new]) if len(rows) else new
+            rows.round(4).to_csv(output, index=False)
     if len(rows):
         print(summary(rows.astype({"found": bool})))
 

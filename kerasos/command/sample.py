@@ -52,8 +52,8 @@ def run(options):
     else:
         write_pictures(samples, labels, model, out)
     classes = f"each of {len(codes)} classes" if len(codes) > 1 else "one class"
-    samples = "1 sample" if options.n == 1 else f"{options.n} samples"
-    print(f"{samples} of {classes} in {out}")
+    many = "1 sample" if options.n == 1 else f"{options.n} samples"
+    print(f"{many} of {classes} in {out}")
 
 
 def check_output(out, is_table):

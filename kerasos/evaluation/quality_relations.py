@@ -31,8 +31,7 @@ def relations(real, new, names):
         Frame of `RELATIONS`: the column, the `others` of weight (a list of names, the
         largest first), R squared in real and in generated rows, and how many rows of
         both know all columns (of the generated ones, not far off the real ones). First
-        is what small changes of the others change least, as a total
-        before its parts.
+        is what small changes of the others change least, as a total before its parts.
     """
     kept, found = _complete(real), []
     real, new = (x[:, kept][~np.isnan(x[:, kept]).any(axis=1)] for x in (real, new))

@@ -30,7 +30,6 @@ from kerasos.tables.encoder import TabularEncoder
 
 # Wider rows, of images above all, are judged by so many principal components.
 WIDTH = 64
-LARGEST = 1e6
 
 
 class SampleFilter(BaseEstimator):
@@ -278,7 +277,7 @@ class SampleFilter(BaseEstimator):
                 amount[chosen] = 1.0 - share
             if np.isfinite(self.most_ratio_[label]):
                 ratio = self._ratio(rows[chosen], label, distances[:, 0])
-                above = np.minimum(ratio / self.most_ratio_[label] - 1.0, LARGEST)
+                above = ratio / self.most_ratio_[label] - 1.0
                 amount[chosen] = np.maximum(amount[chosen], above)
         for number, classifier in enumerate(self.classifiers_):
             asked = np.flatnonzero(fold == number)
