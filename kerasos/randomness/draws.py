@@ -8,6 +8,9 @@ import tensorflow as tf
 from kerasos.randomness import lockstep
 from kerasos.randomness.seeds import derive_seed
 
+PHILOX = 1  # TensorFlow's number of the algorithm
+SCRAMBLING_KEY = 0x02461E293EC8F720  # of its `alg="philox"`: a seed's own first draw
+
 
 def replica_context():
     """Returns (number of replicas, number of this replica)."""
@@ -23,11 +26,26 @@ def portable_uniform(shape, seed):
 
     TensorFlow's two kernels draw the same bits and turn them into different floats.
     """
-    bits = tf.random.stateless_uniform(
-        shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
-    )
-    bits = tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 9)
+    bits = tf.bitwise.right_shift(_philox_bits(shape, seed), 9)
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-23
+
+
+def _philox_bits(shape, seed):
+    """The bits of `tf.random.stateless_uniform(..., alg="philox")`, as uint32.
+
+    That function takes 35 operations to make a key and a counter of the seed: it
+    draws four words of 32 bits and puts them together. Words of 64 bits are the same.
+    """
+
+    def draw(shape, key, counter, dtype):
+        return tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=shape, key=key, counter=counter, dtype=dtype, alg=PHILOX
+        )
+
+    key = tf.constant([SCRAMBLING_KEY], tf.uint64)
+    words = draw([2], key, tf.cast(seed, tf.uint64), tf.uint64)
+    counter = words * tf.constant([0, 1], tf.uint64)
+    return draw(shape, words[:1], counter, tf.uint32)
 
 
 def replica_uniform(shape, seed):
