@@ -28,7 +28,7 @@ from kerasos.evaluation.compare.contenders import CLASSIFIERS
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.scores import score_all
 from kerasos.over_sampling import DeepOverSampler, SyntheticWeightClassifier
-from kerasos.over_sampling.estimators import seeded, weights_for
+from kerasos.over_sampling.estimators import seeded, synthetic_weights, weights_for
 
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of CSV files.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file.", required=True)
@@ -69,7 +69,7 @@ def scores_by_weight(sampler, classifier, train, test):
     y_test = np.searchsorted(classes, y_test)
     for weight in weights:
         fitted = seeded(classifier, _SEED.value)
-        each = np.where(np.arange(len(labels)) < len(train[1]), 1.0, weight)
+        each = synthetic_weights(len(labels), len(train[1]), weight)
         kept = each > 0
         fitted.fit(rows[kept], labels[kept], **weights_for(fitted, each[kept]))
         chance = fitted.predict_proba(x_test)

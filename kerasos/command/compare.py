@@ -48,7 +48,8 @@ def define(to):
     flags.DEFINE_list(
         "methods",
         "class_weights,threshold,random,smote,cvae,gamo",
-        "As in `kerasos.evaluation.compare`: smote, or smote+isotonic.",
+        "As in `kerasos.evaluation.compare`: smote, smote+isotonic, or "
+        "smote+weight=0.1.",
         to,
     )
     flags.DEFINE_list(

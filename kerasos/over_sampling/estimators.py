@@ -1,5 +1,6 @@
 """What is done to estimators of scikit-learn from outside: a seed, and weights."""
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -26,6 +27,11 @@ def last_step(classifier):
 def takes_weights(classifier):
     """Whether `fit` takes a weight for each row."""
     return has_fit_parameter(last_step(classifier), "sample_weight")
+
+
+def synthetic_weights(num_rows, num_real, weight):
+    """Returns weights `(num_rows,)`: 1 of the real rows, the first, else `weight`."""
+    return np.where(np.arange(num_rows) < num_real, 1.0, weight)
 
 
 def weights_for(classifier, weights):

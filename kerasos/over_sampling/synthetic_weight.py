@@ -14,7 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from kerasos.checks import Number, check
-from kerasos.over_sampling.estimators import seeded, takes_weights, weights_for
+from kerasos.over_sampling.estimators import (
+    seeded,
+    synthetic_weights,
+    takes_weights,
+    weights_for,
+)
 from kerasos.over_sampling.inputs import check_containers, checked_labels
 from kerasos.randomness.seeds import derive_seed
 
@@ -156,8 +161,7 @@ class SyntheticWeightClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             classifier = seeded(classifier, self._seed("classifier"))
         if weight == 0:  # some refuse rows without weight
             return classifier.fit(rows_of(X, np.arange(num_real)), y[:num_real])
-        weights = np.ones(len(y))
-        weights[num_real:] = weight
+        weights = synthetic_weights(len(y), num_real, weight)
         return classifier.fit(X, y, **weights_for(classifier, weights))
 
     def predict(self, X: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What `compare` refuses before it trains anything."""
+"""What `compare` refuses before it trains a classifier on it."""
 
 import numpy as np
 
@@ -50,3 +50,34 @@ def check_classes(X, y):
             f"`y` must hold two classes at least. Received: {classes.tolist()} only."
         )
     return classes, codes
+
+
+def check_real_first(X, y, X_res, y_res):
+    """Refuses resampled rows or images of which the first are not the real ones.
+
+    Args:
+        X, y: Frame, or array of images, and labels that a sampler got.
+        X_res, y_res: What it gave back, of the same columns or shape.
+
+    Raises:
+        ValueError: If real rows are missing, changed, or elsewhere.
+    """
+    size = len(y)
+    kept = len(y_res) >= size and np.array_equal(np.asarray(y_res)[:size], y)
+    if kept and hasattr(X, "iloc"):
+        first = X_res.iloc[:size]
+        kept = all(np.array_equal(_cells(first[n]), _cells(X[n])) for n in X)
+    elif kept:
+        kept = np.array_equal(X_res[:size], X)
+    if not kept:
+        raise ValueError(
+            "A weight is of the rows that a sampler adds after the real ones. Expected "
+            f"the {size} real ones first, unchanged and in their order, as the "
+            f"over-samplers of imbalanced-learn do. Received: {len(y_res)} which begin "
+            "with others. Leave '+weight' out for this sampler."
+        )
+
+
+def _cells(column):
+    """The values, whatever their type; all that is missing is alike."""
+    return column.astype(object).where(column.notna(), None).to_numpy()

@@ -138,7 +138,7 @@ class Comparison:
             raise ValueError(
                 "`estimator` is for tables. Received: a comparison on images. Train a "
                 "network of your own as `verdict` says, with `kerasos.losses` or "
-                "`kerasos.DeepOverSampler`."
+                "`kerasos.DeepOverSampler`, weights as the `sample_weight` of `fit`."
             )
         names = classifier or self.shipped[0], method or self.shipped[1]
         if names not in self.models:
@@ -262,6 +262,11 @@ def _tested(test, adjusted_p, more, worth):
     }
 
 
+def _is_weighed(name):
+    """Whether a name, or what is behind one, ends in a weight."""
+    return name.rpartition("+")[2].startswith("weight=")
+
+
 class _Words:
     """The sentences of `Comparison.verdict`."""
 
@@ -349,14 +354,32 @@ class _Words:
             f"{spoken(row.metric)} ({written(row.metric, row.difference, '+')})"
             for row in mine.itertuples()
         )
-        mended = [
-            name for name in self.adds_rows.index if name.startswith(f"{method}+")
-        ]
         sentences = [f"The price: worse {told}."]
-        if set(mine.metric) & set(PROBABILITIES) and "+" not in method and not mended:
+        worse = set(part[part.outcome == "worse"].method)
+        spared = [name for name in self.better[classifier] if name not in worse]
+        if spared:
+            named = self._named(self.main[classifier], spared)
+            sentences.append(f"Better, and in nothing found worse: {named}.")
+        if set(mine.metric) & set(PROBABILITIES):
+            sentences += self._untried(method)
+        return sentences
+
+    def _untried(self, method):
+        """What else might cost the probabilities less, behind the same name."""
+        start = f"{method}+"
+        names = [name for name in self.adds_rows.index if name.startswith(start)]
+        tails = [name.removeprefix(start) for name in names]
+        sentences = []
+        if ("+" not in method or _is_weighed(method)) and all(map(_is_weighed, tails)):
             sentences.append(
                 f"`{method}+isotonic` among the methods would say whether mended "
                 "probabilities are worth it."
+            )
+        weighed = any(tail.startswith("weight=") for tail in tails)
+        if self.adds_rows[method] and "+" not in method and not weighed:
+            sentences.append(
+                f"`{method}+weight=0.1` would say what is left of gain and price where "
+                "added rows weigh less."
             )
         return sentences
 

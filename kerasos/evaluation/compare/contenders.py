@@ -13,13 +13,14 @@ from imblearn.under_sampling import (
     NearMiss,
     RandomUnderSampler,
 )
+from imblearn.under_sampling.base import BaseCleaningSampler, BaseUnderSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
-from kerasos.checks import check_choice, unknown_name_message
+from kerasos.checks import Number, check_choice, unknown_name_message
 from kerasos.evaluation.compare.encoding import encoder_for
 from kerasos.evaluation.compare.rebalanced import PRIOR_CORRECTED, RECALIBRATIONS
 from kerasos.over_sampling.dates import refuse_dates_as_text
@@ -35,6 +36,7 @@ BAGGING = "balanced_bagging"
 # Without new rows: nothing, weights, another threshold, bags.
 UNSAMPLED = (REFERENCE, *WEIGHTS, THRESHOLD, BAGGING)
 AFTERWARDS = (PRIOR_CORRECTED, *RECALIBRATIONS)
+WEIGHT = "weight="
 # What networks are trained with, see `networks` and `images`.
 FOR_IMAGES = (
     "augment",
@@ -86,6 +88,7 @@ class Contender:
         sampler: Object with `fit_resample`, or None.
         recalibration: As in `Rebalanced`.
         loss: Function from class counts to a Keras loss, for networks, or None.
+        synthetic_weight: As in `Rebalanced`.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Contender:
     sampler: object = None
     recalibration: str | None = None
     loss: object = None
+    synthetic_weight: float | None = None
 
 
 def make_contenders(methods, costs=None, contender_of=None):
@@ -105,7 +109,8 @@ def make_contenders(methods, costs=None, contender_of=None):
             string or an object) to a contender. Default: the one for tables.
 
     Raises:
-        ValueError: If a name is unknown, needs costs, or there is nothing to compare.
+        ValueError: If a name is unknown or needs costs, what is behind its + does not
+            fit, or there is nothing to compare.
         TypeError: If an object has no `fit_resample`.
     """
     if isinstance(methods, str):
@@ -138,20 +143,34 @@ def make_contenders(methods, costs=None, contender_of=None):
 
 
 def _named(name, value, methods, contender_of):
-    """Makes a contender, also of a name with + and a recalibration."""
-    if not isinstance(value, str) or "+" not in value:
-        return contender_of(name, value)
-    base, _, afterwards = value.rpartition("+")
-    check_choice("recalibration", afterwards, AFTERWARDS)
-    # A name of the user's, or of ours: {"smote": "smote+platt"} means our smote.
-    value = base if base == name else methods.get(base, base)
-    if isinstance(value, str) and "+" in value:
-        raise ValueError(
-            "Probabilities are recalibrated once. Expected a name, +, and one of "
-            f"{', '.join(AFTERWARDS)}. Received: {methods[name]!r}."
-        )
+    """Makes a contender, also of a name with + and a weight, or a recalibration."""
+    base, seen, weight, afterwards = value, {name}, None, None
+    while isinstance(value, str) and "+" in value:
+        base, _, last = value.rpartition("+")
+        is_weight = last.startswith(WEIGHT)
+        if not is_weight:
+            check_choice("recalibration", last, (*AFTERWARDS, f"{WEIGHT}W"))
+        if weight is not None or (afterwards is not None and not is_weight):
+            raise ValueError(
+                "Added rows are weighed once, and then probabilities recalibrated once."
+                f" Expected a name, '+{WEIGHT}0.1' or nothing, and '+', one of "
+                f"{', '.join(AFTERWARDS)}, or nothing. Received: {methods[name]!r}."
+            )
+        if is_weight:
+            weight = _weight_of(last.removeprefix(WEIGHT), methods[name])
+        else:
+            afterwards = last
+        # A name of the user's, or of ours: {"smote": "smote+platt"} means our smote.
+        value = base if base in seen else methods.get(base, base)
+        seen.add(base)
     contender = contender_of(name, value)
     is_sampled = contender.sampler is not None
+    if weight is not None and (not is_sampled or _takes_away(value)):
+        raise ValueError(
+            f"{base!r} adds no rows, which the weight is of. Expected what adds some "
+            "after the real ones: 'smote', 'flow', or another over-sampler. Received: "
+            f"{methods[name]!r}. Leave '+{WEIGHT}{weight:g}' out."
+        )
     weighs = is_sampled or contender.kind in (*WEIGHTS, BAGGING)
     if afterwards == PRIOR_CORRECTED and not weighs:
         raise ValueError(
@@ -159,7 +178,32 @@ def _named(name, value, methods, contender_of):
             f"correct. Received: {methods[name]!r}. Use '{base}+isotonic' or "
             f"'{base}+platt'."
         )
-    return dataclasses.replace(contender, recalibration=afterwards)
+    weight = None if weight == 1 else weight  # as real rows: then none is needed
+    return dataclasses.replace(
+        contender, recalibration=afterwards, synthetic_weight=weight
+    )
+
+
+def _weight_of(text, given):
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = text
+    kind = Number(above=0)
+    if not kind.fits(weight):
+        raise ValueError(
+            f"The weight of added rows must be {kind}, where real rows weigh 1. "
+            f"Received: {given!r}. A tenth is '+{WEIGHT}0.1'; 0 is `none`, which is "
+            "always compared with."
+        )
+    return weight
+
+
+def _takes_away(value):
+    """Whether a method takes rows away, as far as its name or class tells."""
+    if isinstance(value, str):
+        return value in UNDER_SAMPLERS
+    return isinstance(value, BaseUnderSampler | BaseCleaningSampler)
 
 
 def _contender(name, value):
@@ -182,7 +226,7 @@ def _contender(name, value):
         message = unknown_name_message("method", value, known)
         raise ValueError(
             f"{message} One of {', '.join(f'+{each}' for each in AFTERWARDS)} behind a "
-            "name mends its probabilities."
+            f"name mends its probabilities, '+{WEIGHT}0.1' weighs the rows it adds."
         )
     if value in UNSAMPLED:
         return Contender(name, value)
@@ -226,7 +270,11 @@ def make_classifiers(classifiers, contenders):
         classifiers = {name: CLASSIFIERS[name] for name in names}
     if not classifiers:
         raise ValueError("There is no classifier. Expected one at least.")
-    weighted = [each.name for each in contenders if each.kind in WEIGHTS]
+    weighted = [
+        each.name
+        for each in contenders
+        if each.kind in WEIGHTS or each.synthetic_weight is not None
+    ]
     bagged = [each.name for each in contenders if each.kind == BAGGING]
     for name, classifier in classifiers.items():
         refuse_class("classifier", name, classifier)

@@ -21,7 +21,7 @@ from kerasos.data.arrays import (
 )
 from kerasos.data.sources import as_pairs, check_form, is_dataset, read_dataset
 from kerasos.data.spec import DataSpec, range_seen
-from kerasos.evaluation.compare.checks import check_classes
+from kerasos.evaluation.compare.checks import check_classes, check_real_first
 from kerasos.evaluation.compare.contenders import (
     FOR_IMAGES,
     Contender,
@@ -42,7 +42,7 @@ from kerasos.evaluation.compare.rebalanced import (
 )
 from kerasos.files import whole_file
 from kerasos.over_sampling.deep import DeepOverSampler
-from kerasos.over_sampling.estimators import seeded
+from kerasos.over_sampling.estimators import seeded, synthetic_weights
 from kerasos.over_sampling.prior_correction import shift_priors
 from kerasos.randomness.seeds import derive_seed
 from kerasos.registry import get_method, list_methods
@@ -211,7 +211,12 @@ class Images:
         loss = contender.loss_of(counts)
         decided, probabilities = decide(contender.kind, loss, logits, counts)
         corrected = None
-        shares = np.ones(size) if contender.kind == "class_weights" else counts
+        shares, weight = counts, contender.synthetic_weight
+        if contender.kind == "class_weights":
+            shares = np.ones(size)
+        elif weight is not None:
+            weights = synthetic_weights(len(codes), len(real_codes), weight)
+            shares = np.bincount(codes, weights, size)
         if contender.kind in ("class_weights", "sampler", "augment"):
             shares, real = shares / shares.sum(), real / real.sum()
             corrected = shift_priors(probabilities, shares, real)
@@ -272,7 +277,7 @@ class Images:
         return ImageContender(name, "sampler", sampler)
 
     def _path(self, contender):
-        name = urllib.parse.quote(contender.name, safe=" ,+")
+        name = urllib.parse.quote(contender.name, safe=" ,+=")
         return self.folder / f"{name}.png"
 
     def _kept_pictures(self):
@@ -307,6 +312,8 @@ class ImageContender(Contender):
                 f"Received: shape {X_res.shape}, dtype {X_res.dtype}. Scaling goes "
                 "into the network, as `keras.layers.Rescaling`."
             )
+        if self.synthetic_weight is not None:
+            check_real_first(X, y, X_res, y_res)
         return X_res, y_res
 
     def loss_of(self, counts):

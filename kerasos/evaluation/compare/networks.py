@@ -10,6 +10,8 @@ A network ends in logits z. With n_k the training images of class k, pi_k their 
     ldam                              its loss, cosines c, weights   softmax(30 c)
                                       after four fifths of the steps
 
+Images that a method adds have its weight in the mean of the loss, real ones 1.
+
 The class of the largest z, or c, is predicted; by "threshold" that of the largest
 z - log pi. Of the second line the probabilities are those for the data as they are,
 which is what the loss fits; those of the last two are none in the strict sense.
@@ -20,10 +22,12 @@ import functools
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasos.callbacks.deferred_reweighting import DeferredReweighting
 from kerasos.checks import check_count
-from kerasos.data.pipeline import batches
+from kerasos.data.host import as_written
+from kerasos.data.pipeline import batches, overloaded
 from kerasos.evaluation.augmentation import augmented
 from kerasos.evaluation.classifiers import small_cnn
 from kerasos.layers import NormalizedDense
@@ -148,7 +152,8 @@ class ImageClassifier:
         Args:
             contender: `images.ImageContender`.
             spec: `kerasos.data.DataSpec` of all images.
-            x, y: Images `(n, height, width, channels)` and integers, to fit on.
+            x, y: Images `(n, height, width, channels)` and integers, to fit on, the
+                real ones first where added ones have a weight.
             num_images: Integer, training images before any was added.
             seed: Integer, of weights, order and augmentation.
         """
@@ -187,6 +192,8 @@ class ImageClassifier:
             seed=derive_seed(seed, "batches"),
             steps_per_epoch=steps // EPOCHS,
         )
+        if contender.synthetic_weight is not None:
+            data = _weighing(data, num_images, contender.synthetic_weight)
         callbacks = [DeferredReweighting()] if isinstance(loss, LDAM) else []
         # Made while it is traced, its variables would have the step traced again.
         fitted.optimizer.build(fitted.trainable_variables)
@@ -225,6 +232,19 @@ def decide(kind, loss, logits, counts):
     elif isinstance(loss, LDAM):
         scores = loss.scale * scores
     return predicted, softmax(scores, axis=1)
+
+
+def _weighing(dataset, num_real, weight):
+    """Batches of `(x, y, weight)`: 1 for the first, real images, or else `weight`."""
+
+    def plan(y):
+        return np.ones(len(y), int), np.arange(len(y)) >= num_real
+
+    @as_written
+    def weighed(x, y, is_new):
+        return x, y, tf.where(is_new == 1, weight, 1.0)
+
+    return overloaded(dataset, plan).map(weighed)
 
 
 def _around(model, spec, cls=keras.Model, **settings):

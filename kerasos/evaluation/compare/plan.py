@@ -91,6 +91,10 @@ def compare(
             also behind one of yours) mends its probabilities: by the classes' shares,
             or on real rows left out, for which it is trained five times more. The
             decision is then for the likeliest class, or for the least expected cost.
+            "+weight=0.1" behind the name of what adds rows ("flow+weight=0.1", before a
+            recalibration: "flow+weight=0.1+isotonic") trains classifiers with these
+            rows at a tenth of the weight of a real one; any number above 0, 1 is the
+            name without it. Samplers of yours must leave the real rows in front.
             For images also the losses "balanced_softmax", "logit_adjusted" (the same at
             its default tau), "class_balanced_focal" and "ldam" (with
             `NormalizedDense` and `DeferredReweighting`); "mixup"; and "augment",
@@ -156,7 +160,8 @@ def compare(
     Raises:
         TypeError: If a method or a classifier lacks what is needed, or a column
             cannot be encoded.
-        ValueError: If a name is unknown, or the data cannot be split.
+        ValueError: If a name is unknown, the data cannot be split, or a sampler whose
+            rows are weighed has not left the real ones in front.
         RuntimeError: If workers of a cluster died with a part of it again and again,
             when all other parts are done; or if a worker has other versions.
 
@@ -349,6 +354,9 @@ class _Plan:
             split = joblib.hash(rows)
             for contender in data.contenders:
                 aims = f"{metrics.costs} {metrics.others}"
+                mended = str(contender.recalibration)
+                if contender.synthetic_weight is not None:
+                    mended += f" {contender.synthetic_weight!r}"
                 if contender.kind == "threshold":
                     aims += metrics.names[0]
                 for name, classifier in data.classifiers.items():
@@ -359,7 +367,7 @@ class _Plan:
                         contender.name,
                         contender.kind,
                         _settings(contender.sampler) + _settings(contender.loss),
-                        str(contender.recalibration),
+                        mended,
                         aims,
                         name,
                         _settings(classifier),

@@ -10,9 +10,10 @@ from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.validation import check_is_fitted
 
+from kerasos.evaluation.compare.checks import check_real_first
 from kerasos.evaluation.compare.encoding import as_frame, encoder_for
 from kerasos.evaluation.compare.scores import logit
-from kerasos.over_sampling.estimators import seeded, weights_for
+from kerasos.over_sampling.estimators import seeded, synthetic_weights, weights_for
 from kerasos.over_sampling.prior_correction import shift_priors
 from kerasos.randomness.seeds import derive_seed
 
@@ -35,12 +36,16 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
             decision is then that of the least expected cost (Elkan, 2001, eq. 1).
         tuned_for: Name of a metric, see `best_threshold`.
         random_state: Integer behind folds, sampler and classifier.
+        synthetic_weight: What a row that the sampler adds weighs in training, a number
+            above 0, where a real row weighs 1; None for no weights. The sampler must
+            leave the real rows in front.
 
     Attributes:
         classes_: Labels in order.
         classifier_: The fitted classifier, on encoded rows and places of labels.
         threshold_: Probability from which on the second class is decided for, or None.
-        shares_, trained_shares_: Of the classes, in the data and as trained on.
+        shares_, trained_shares_: Of the classes, in the data and as trained on, rows
+            counted by their weights.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         costs=None,
         tuned_for="balanced_accuracy",
         random_state=0,
+        synthetic_weight=None,
     ):
         self.classifier = classifier
         self.kind = kind
@@ -60,6 +66,7 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         self.costs = costs
         self.tuned_for = tuned_for
         self.random_state = random_state
+        self.synthetic_weight = synthetic_weight
 
     def fit(self, X, y):
         """Resamples `X` (frame or array of a table), `y` and trains; returns self."""
@@ -82,6 +89,8 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
                 f"{list(X)}. Received: {received}. Scaling and encoding go into the "
                 "classifier, `make_pipeline(StandardScaler(), classifier)`."
             )
+        if self.synthetic_weight is not None:
+            check_real_first(X, y, X_res, y_res)
         return X_res, np.asarray(y_res)
 
     def resample_inner(self, X, y, seed=None):
@@ -110,12 +119,12 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         if inner:
             held_out = np.zeros((len(codes), len(self.classes_)))
             for X_part, y_part, test in inner:
-                self._fit_classifier(X, X_part, y_part)
+                self._fit_classifier(X, X_part, y_part, len(codes) - len(test))
                 held_out[test] = self._trained_probabilities(X.iloc[test])
             self.calibrator_ = calibrator(
                 held_out, codes, RECALIBRATIONS[self.recalibration]
             )
-        self._fit_classifier(X, X_res, y_res)
+        self._fit_classifier(X, X_res, y_res, len(codes))
         self.threshold_ = None
         counts = np.bincount(codes)
         if self.kind == "threshold" and len(counts) == 2 and counts.min() > 1:
@@ -132,26 +141,30 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
     def _new_classifier(self):
         return seeded(self.classifier, self.random_state)
 
-    def _fit_classifier(self, X, X_res, y_res):
-        """Encodings come from the real rows."""
+    def _fit_classifier(self, X, X_res, y_res, num_real):
+        """Encodings come from the real rows, of which so many are the first ones."""
         self.encoder_ = encoder_for(self.classifier, X).fit(X)
         codes = np.searchsorted(self.classes_, y_res)
         classifier, fit_params = self._new_classifier(), {}
-        of_class = np.ones(len(self.classes_))
-        counts = np.bincount(codes, minlength=len(of_class))
+        of_class, weights = np.ones(len(self.classes_)), np.ones(len(codes))
+        if self.synthetic_weight is not None:
+            weights = synthetic_weights(len(codes), num_real, self.synthetic_weight)
+        counts = np.bincount(codes, weights, minlength=len(of_class))
         if self.kind in ("class_weights", "balanced_bagging"):
             of_class = len(codes) / (len(counts) * counts)
         elif self.kind == "cost_weights":
             costs = np.asarray(self.costs, "float64")
             of_class = costs.sum(axis=1) - costs.diagonal()
             of_class *= len(codes) / (counts @ of_class)
+        weighs = self.kind in ("class_weights", "cost_weights")
+        weighs = weighs or self.synthetic_weight is not None
         self.trained_shares_ = counts * of_class / (counts @ of_class)
         if self.kind == "balanced_bagging":
             classifier = BalancedBaggingClassifier(
                 classifier, random_state=self.random_state
             )
-        elif self.kind in ("class_weights", "cost_weights"):
-            fit_params = weights_for(classifier, of_class[codes])
+        elif weighs:
+            fit_params = weights_for(classifier, weights * of_class[codes])
         self.classifier_ = classifier.fit(
             self.encoder_.transform(X_res), codes, **fit_params
         )

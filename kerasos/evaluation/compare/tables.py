@@ -85,6 +85,7 @@ class Tables:
             self.metrics.costs,
             self.metrics.names[0],
             derive_seed(self.random_state, "compare", "classifier"),
+            contender.synthetic_weight,
         )
 
     def training(self, fold, contender, train, seed):

@@ -265,6 +265,34 @@ def test_the_price_of_what_is_shipped_is_said_first(mended):
     assert re.fullmatch(r"The price: worse brier \(\+0\.0\d+\)", price)
     assert ("`cvae+isotonic` among the methods" in rest) != mended
     assert "Brier gets worse" not in rest  # not twice
+    assert "`cvae+weight=0.1` would say" in rest
+
+
+def test_weights_are_proposed_for_added_rows_and_once():
+    """What was tried behind a name is not proposed again."""
+    shifts = {"cvae": 0.06, "cvae+weight=0.1": 0.03, "cvae+weight=0.3": 0.04}
+    prices = {"cvae": 0.05, "cvae+weight=0.3": 0.02}
+    verdict = made_up(shifts, classifiers=["mlp"], **prices).verdict
+    assert verdict.startswith("Ship `cvae` with mlp: ")
+    assert re.search(
+        r"worse brier .*\. Better, and in nothing found worse: `cvae[+]weight=0\.1` "
+        r"\(\+0\.0\d+\)\. `cvae[+]isotonic` among",
+        verdict,
+    )
+    assert "Brier gets worse with `cvae+weight=0.3` (+0.02" in verdict
+    worse = {"class_weights": 0.05, "cvae": 0.05, "cvae+weight=0.1": 0.05}
+    for shifts, isotonic, weight in (
+        ({"class_weights": 0.06}, "class_weights", None),
+        ({"cvae": 0.06, "cvae+weight=0.1": 0.0}, "cvae", None),
+        ({"cvae": 0.06, "cvae+platt": 0.0}, None, "cvae"),
+        ({"cvae+weight=0.1": 0.06}, "cvae+weight=0.1", None),
+        ({"cvae+weight=0.1": 0.06, "cvae+weight=0.1+platt": 0.0}, None, None),
+    ):
+        verdict = made_up(shifts, classifiers=["mlp"], **worse).verdict
+        assert "The price: worse brier" in verdict
+        for name, what in ((isotonic, "isotonic"), (weight, "weight=0.1")):
+            proposed = re.findall(rf"`([^`]*)[+]{what}` (?:among|would)", verdict)
+            assert proposed == ([] if name is None else [name])
 
 
 def test_distances_are_tested_where_neither_more_nor_less_is_better():

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.under_sampling import TomekLinks
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from kerasos import get_method, list_methods
@@ -64,6 +66,26 @@ def test_names_with_a_plus_mend_probabilities():
     assert (weights.kind, weights.recalibration) == ("class_weights", "prior_corrected")
 
 
+def test_names_with_a_plus_weigh_added_rows():
+    mine = type("Mine", (), {"fit_resample": lambda self, X, y: None})()
+    methods = {"a": mine, "b": "a+weight=.25", "c": "b+isotonic", "smote": "smote"}
+    methods |= {"d": "smote+weight=0.1+platt", "random": "random+weight=2"}
+    _, a, b, c, smote, d, random = make_contenders(methods)
+    weights = [each.synthetic_weight for each in (a, b, c, smote, d, random)]
+    assert weights == [None, 0.25, 0.25, None, 0.1, 2.0]
+    assert [each.recalibration for each in (b, c, d)] == [None, "isotonic", "platt"]
+    assert a.sampler is b.sampler is c.sampler is mine
+    assert (d.sampler.method, random.sampler.method) == ("smote", "random")
+    _, ours = make_contenders({"smote": "smote+weight=0.1+platt"})
+    assert (ours.sampler.method, ours.synthetic_weight) == ("smote", 0.1)
+    listed = ["flow+weight=0.1+prior_corrected", "flow", "flow+weight=0.1"]
+    _, mended, plain, weighed = make_contenders(listed)
+    assert [each.name for each in (mended, plain, weighed)] == listed
+    assert mended.recalibration == "prior_corrected" and weighed.recalibration is None
+    assert mended.synthetic_weight == weighed.synthetic_weight == 0.1
+    assert {each.sampler.method for each in (mended, plain, weighed)} == {"flow"}
+
+
 @pytest.mark.parametrize(
     "methods, words",
     [
@@ -74,6 +96,25 @@ def test_names_with_a_plus_mend_probabilities():
         (["threshold+prior_corrected"], "nothing to correct"),
         (["smote+platt+isotonic"], "recalibrated once"),
         ({"a": "smote+platt", "b": "a+platt"}, "recalibrated once"),
+        (["smote+platt+weight=0.1"], "weighed once, and then .*recalibrated once"),
+        (["smote+weight=0.1+weight=0.1"], "weighed once"),
+        ({"a": "b+weight=0.1", "b": "a+weight=0.1"}, "weighed once"),
+        ({"a": "b+platt", "b": "a+weight=0.1"}, "Unknown method 'a'"),
+        (["smote+weight=0"], "finite number above 0.*'smote[+]weight=0'.*`none`"),
+        (["smote+weight=-0.1"], "finite number above 0.*-0.1"),
+        (["smote+weight=nan"], "finite number above 0"),
+        (["smote+weight=inf+platt"], "finite number above 0"),
+        (["smote+weight=a"], "finite number above 0.*'smote[+]weight=a'"),
+        (["smote+weight="], "finite number above 0"),
+        (["smote+weigth=0.1"], "weigth=0.1'. Did you mean 'weight=W'"),
+        (["smot+weight=0.1"], "Unknown method 'smot'.*Did you mean 'smote'"),
+        (["none+weight=0.1"], "'none' adds no rows.*Leave '[+]weight=0.1' out"),
+        (["class_weights+weight=0.1"], "'class_weights' adds no rows"),
+        (["threshold+weight=0.1+platt"], "'threshold' adds no rows"),
+        (["balanced_bagging+weight=1"], "'balanced_bagging' adds no rows"),
+        (["under_sampling+weight=0.1"], "'under_sampling' adds no rows.*'smote'"),
+        (["near_miss+weight=0.1"], "'near_miss' adds no rows"),
+        ({"a": TomekLinks(), "b": "a+weight=0.1"}, "'a' adds no rows"),
         (["cost_weights"], "needs costs.*'miss': 100"),
         (["cost_weights+platt"], "needs costs"),
     ],
@@ -96,3 +137,9 @@ def test_bags_take_no_pipeline():
     contenders = make_contenders(["balanced_bagging"])
     with pytest.raises(TypeError, match="'balanced_bagging'.*'mine', a Pipeline"):
         make_classifiers({"mine": pipeline}, contenders)
+
+
+def test_a_weight_needs_classifiers_that_take_one():
+    contenders = make_contenders(["smote+weight=0.1"])
+    with pytest.raises(TypeError, match="'smote[+]weight=0.1' needs .*: 'k', a KNeigh"):
+        make_classifiers({"k": make_pipeline(KNeighborsClassifier())}, contenders)

@@ -487,6 +487,13 @@ TABLE = {"X": X.reshape(len(X), -1).astype(float), "classifiers": None}
         ),
         ({"methods": ["ldam+prior_corrected"]}, ValueError, "nothing to correct"),
         ({"methods": ["smote+isoton"]}, ValueError, "'isotonic'"),
+        ({"methods": ["ldam+weight=0.1"]}, ValueError, "'ldam' adds no rows"),
+        ({"methods": ["mixup+weight=0.1"]}, ValueError, "'mixup' adds no rows"),
+        (
+            {"methods": ["under_sampling+weight=0.1"]},
+            ValueError,
+            "'under_sampling' adds no rows",
+        ),
         ({"n_jobs": 2}, ValueError, "n_jobs=None for images"),
         ({"X": np.where(X, np.nan, 0.0)}, ValueError, "must be finite"),
         ({"y": Y[:-1]}, ValueError, "one label a row"),
@@ -519,6 +526,79 @@ def test_bad_input_is_refused_before_training(change, error, words, monkeypatch)
 def images_of(*methods, **options):
     networks = {"net": ImageClassifier(watched, 5, batch_size=16)}
     return Images(X, Y, list(methods), networks, None, "log_loss", 0, **options)
+
+
+class Scale(keras.layers.Layer):
+    """Logits of two classes: 0, and the only pixel times the only weight, first 1."""
+
+    batches = []
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, images, training=False):
+        pixel = keras.ops.reshape(images, (-1, 1))
+        if training and hasattr(pixel, "numpy"):
+            self.batches.append(pixel.numpy().ravel().tolist())
+        return self.scale * keras.ops.concatenate([0.0 * pixel, pixel], axis=1)
+
+
+def scale_network(input_shape, num_classes):
+    model = keras.Sequential([keras.Input(input_shape), Scale()])
+    model.compile(keras.optimizers.SGD(1.0))
+    return model
+
+
+@pytest.mark.parametrize("weight", [0.25, None, 1.0])
+def test_added_images_have_their_weight_in_the_loss(weight):
+    """Against steps of plain gradient descent by hand, on the same batches."""
+    labels = {-1.0: 0, 0.5: 0, 2.0: 0, 1.0: 1, 3.0: 1, -0.5: 1}  # the last two added
+    weights = dict.fromkeys(labels, 1.0) | dict.fromkeys((3.0, -0.5), weight or 1.0)
+    x = np.array(list(labels), "float32").reshape(-1, 1, 1, 1)
+    spec = DataSpec((1, 1, 1), "float32", (-1, 3), (3, 1))
+    contender = ImageContender("a", "sampler", synthetic_weight=weight)
+    Scale.batches = []
+    network = ImageClassifier(scale_network, 3, batch_size=4)
+    logits = network.trained(contender, spec, x, np.array([*labels.values()]), 4, 0)
+    assert len(Scale.batches) == 3 and {3.0, -0.5} & set(sum(Scale.batches, []))
+    scale = 1.0
+    for batch in Scale.batches:
+        errors = [1 / (1 + np.exp(-scale * v)) - labels[v] for v in batch]
+        scale -= sum(weights[v] * e * v for v, e in zip(batch, errors, strict=True)) / 4
+    assert logits(np.ones((1, 1, 1, 1)), [0])[0, 1] == pytest.approx(scale, rel=1e-5)
+
+
+def test_a_weight_of_1_is_none_and_others_count_in_the_shares(short):
+    methods = ["random", "random+weight=1", "random+weight=0.1"]
+    result = run(methods)
+    rows = result.rows.set_index("method")
+    assert rows[list(METRICS)].notna().all(axis=None)
+    scores = [*METRICS, "n_added"]
+    plain, one, tenth = (rows.loc[name, scores].to_numpy() for name in methods)
+    np.testing.assert_array_equal(plain, one)
+    np.testing.assert_array_equal(plain[:, -1], tenth[:, -1])
+    assert not np.allclose(plain, tenth, rtol=1e-4)
+    data = images_of("augment+weight=0.1", "augment+weight=0.1+prior_corrected")
+    (train, test), told = PAIRS[0], []
+    for contender in data.contenders[1:]:
+        training = data.training(0, contender, train, 1)
+        told.append(data.evaluate("net", contender, training, test))
+    plain, mended = told
+    counts = np.bincount(Y[train])
+    odds = plain.probabilities * counts / (counts + 0.1 * (counts.max() - counts))
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(mended.probabilities, expected, rtol=1e-6)
+    np.testing.assert_allclose(plain.corrected, expected, rtol=1e-6)
+
+
+def test_weights_need_the_real_images_in_front():
+    class Turned:
+        def fit_resample(self, images, labels):
+            return images[::-1], labels[::-1]
+
+    with pytest.raises(ValueError, match="real ones first") as caught:
+        run({"turned": Turned(), "weighed": "turned+weight=0.1"})
+    assert caught.value.__notes__ == ["In fold 0 of `compare`, method 'weighed'."]
 
 
 def test_prior_correction_is_by_the_shares_of_the_classes(short):

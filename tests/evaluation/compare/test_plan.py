@@ -323,6 +323,33 @@ def test_other_settings_are_other_rows(tmp_path, change):
     assert len(read_rows(tmp_path / ROWS_FILE, COLUMNS)) == 12 - len(same)
 
 
+def test_another_weight_is_other_rows_and_a_weight_of_1_is_no_weight(tmp_path):
+    """Resumed under the same name; what is shipped trains with the weight."""
+    settings = {"data": numbers(), "output_dir": tmp_path}
+    results = [
+        run({"plain": "random", "a": f"random+weight={weight}"}, **settings)
+        for weight in ("0.1", "0.1", "1", "0.3")
+    ]
+    first, same, one, other = (result.rows.set_index("method") for result in results)
+    pd.testing.assert_frame_equal(first, same)
+    config = [rows.config["a"].tolist() for rows in (first, one, other)]
+    assert len(set(sum(config, []))) == 9
+    assert (one.config["plain"] == first.config["plain"]).all()
+    assert len(read_rows(tmp_path / ROWS_FILE, COLUMNS)) == 6 + 9
+    scores = [*METRICS, "n_added"]
+    plain = one.loc["plain", scores]
+    np.testing.assert_array_equal(one.loc["a", scores], plain)
+    assert (first.log_loss["a"] != one.log_loss["a"]).all()
+    assert (first.log_loss["a"] != other.log_loss["a"]).all()
+    # As trained, and for the shares that the weighted rows have.
+    assert (first.reliability_corrected["a"] != "").all()
+    model = results[0].estimator("logistic_regression", "a")
+    assert model.synthetic_weight == 0.1
+    X, y = numbers()
+    counts = np.array([72, 18 + 0.1 * 54])
+    np.testing.assert_allclose(model.fit(X, y).trained_shares_, counts / counts.sum())
+
+
 def test_a_file_of_another_table_is_refused(tmp_path):
     (tmp_path / ROWS_FILE).write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="Give another file"):
@@ -375,6 +402,7 @@ def test_a_classifier_that_fails_is_named():
     "change, error, words",
     [
         ({"methods": ["smoted"]}, ValueError, "Did you mean 'smote'"),
+        ({"methods": ["smote+weight=0"]}, ValueError, "0 is `none`"),
         ({"methods": []}, ValueError, "nothing to compare"),
         ({"methods": ["none"]}, ValueError, "nothing to compare"),
         ({"methods": [RandomOverSampler()]}, TypeError, "need a name"),

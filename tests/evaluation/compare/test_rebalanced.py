@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerasos.evaluation import compare
+from kerasos.evaluation.compare.checks import check_real_first
 from kerasos.evaluation.compare.rebalanced import Rebalanced, best_threshold
 from kerasos.over_sampling import prior_corrected
 
@@ -151,6 +152,124 @@ def test_recalibration_sees_real_rows_that_were_left_out(data):
 
     fitted(data, sampler=Watching(), recalibration="isotonic")
     assert seen == [600, *[480] * 5]
+
+
+class Weighing(ClassifierMixin, BaseEstimator):
+    """Keeps rows, labels and weights; says half for each of two classes."""
+
+    fitted = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        self.fitted.append((X["a"].tolist(), y.tolist(), sample_weight))
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+
+class Adding(BaseEstimator):
+    """Adds two rows of the rare class behind the others."""
+
+    def fit_resample(self, X, y):
+        new = pd.DataFrame({"a": [-1.0, -2.0]})
+        rows = pd.concat([X, new], ignore_index=True)
+        return rows, np.append(y, ["worn", "worn"])
+
+
+FEW = pd.DataFrame({"a": np.arange(10.0)}), np.repeat(["good", "worn"], [8, 2])
+
+
+@pytest.mark.parametrize("how", [None, "isotonic", "prior_corrected"])
+def test_added_rows_have_their_weight_and_real_ones_1(how):
+    Weighing.fitted = []
+    model = Rebalanced(
+        make_pipeline(Weighing()),
+        sampler=Adding(),
+        recalibration=how,
+        synthetic_weight=0.25,
+    )
+    model.fit(*FEW)
+    *inner, (rows, codes, weights) = Weighing.fitted
+    assert rows == [*range(10), -1, -2] and codes == [0] * 8 + [1] * 4
+    assert weights.tolist() == [1.0] * 10 + [0.25] * 2
+    # 8 of the one class; 2 and two quarters of the other.
+    np.testing.assert_allclose(model.trained_shares_, [8 / 10.5, 2.5 / 10.5])
+    # Two folds, since two rows are worn; in each half of the rows, and the same two.
+    assert len(inner) == (2 if how == "isotonic" else 0)
+    for rows, codes, weights in inner:
+        assert len(rows) == 7 and rows[5:] == [-1, -2] and codes[5:] == [1, 1]
+        assert weights.tolist() == [1.0] * 5 + [0.25] * 2
+    if how == "prior_corrected":
+        # Odds of 1 to 1 where 8 to 2.5 was trained on are 2 to 2.5 where it is 8 to 2.
+        p = model.predict_proba(FEW[0])
+        np.testing.assert_allclose(p, np.tile([2.5 / 4.5, 2 / 4.5], (10, 1)))
+
+
+def test_copies_of_a_weight_are_rows_of_more_weight(data):
+    X, y, test, _ = data
+    sampler = RandomOverSampler(random_state=0)
+    sampler.fit_resample(X, y)
+    copies = np.bincount(sampler.sample_indices_[len(y) :], minlength=len(y))
+    assert copies.sum() > 400
+    scaler, found = StandardScaler().fit(X), {}
+    for weight in (None, 1.0, 0.1):
+        model = fitted(data, sampler=sampler, synthetic_weight=weight)
+        found[weight] = model.predict_proba(test)
+        weights = 1 + (1.0 if weight is None else weight) * copies
+        own = LogisticRegression().fit(scaler.transform(X), y, weights)
+        expected = own.predict_proba(scaler.transform(test))
+        np.testing.assert_allclose(found[weight], expected, atol=1e-3)
+    np.testing.assert_array_equal(found[None], found[1.0])
+    assert found[0.1][:, 1].mean() < found[1.0][:, 1].mean() - 0.1
+
+
+class Rearranging(Adding):
+    """Adds rows, but not behind the real ones as they were."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def fit_resample(self, X, y):
+        X_res, y_res = super().fit_resample(X, y)
+        if self.how == "in front":
+            return X_res[::-1], y_res[::-1]
+        if self.how == "fewer":
+            return X_res[:5], y_res[:5]
+        if self.how == "other labels":
+            return X_res, np.roll(y_res, 1)
+        return X_res.assign(a=X_res.a.replace(3.0, 3.5)), y_res
+
+
+@pytest.mark.parametrize("how", ["in front", "fewer", "other labels", "other values"])
+def test_weights_need_the_real_rows_in_front(how):
+    model = Rebalanced(LOGISTIC, sampler=Rearranging(how))
+    model.resample(*FEW)
+    model.set_params(synthetic_weight=0.1)
+    with pytest.raises(ValueError, match="the 10 real ones first, unchanged.*weight"):
+        model.resample(*FEW)
+
+
+def test_rows_of_any_columns_are_known_again_in_front():
+    frame = pd.DataFrame(
+        {
+            "number": [1.5, np.nan, 3.0, 4.0],
+            "whole": pd.array([1, None, 3, 4], "Int64"),
+            "kind": pd.Categorical(["x", None, "y", "x"]),
+            "text": ["p", None, "q", "r"],
+            "day": pd.to_datetime(["2024-01-01", None, "2024-01-03", "2024-01-04"]),
+        }
+    )
+    y = np.array(["good", "worn", "good", "good"])
+    sampler = RandomOverSampler()
+    rows, labels = Rebalanced(LOGISTIC, sampler=sampler, synthetic_weight=2.0).resample(
+        frame, y
+    )
+    assert len(rows) == len(labels) == 6
+    check_real_first(frame, y, rows.astype(object), labels)  # as values, not as types
+    rows.loc[1, "number"] = 0.0
+    with pytest.raises(ValueError, match="Received: 6 which begin with others"):
+        check_real_first(frame, y, rows, labels)
 
 
 def test_three_classes():
