@@ -6,10 +6,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from pandas.api import types
 
 from kerasos.data.arrays import as_array
 from kerasos.tables.columns import column_kind, dense
+from kerasos.tables.date_counts import days_of, is_date_column
 
 MAX_COLUMNS = 200
 _LARGE = 300  # a power of two: squares beyond, and sums of them, near 2 ** 1024
@@ -21,8 +21,8 @@ class Tables:
     """The parts "real", "synthetic" and, if there is one, "holdout".
 
     Attributes:
-        rows: Dict of float64 matrices `(n, d)`: numbers in `units`, dates in days,
-            categories by their place in `values`; NaN is missing.
+        rows: Dict of float64 matrices `(n, d)`: numbers in `units`, dates in days
+            and hours of the day, categories by their place in `values`; NaN is missing.
         keys: Dict of integer arrays `(n,)`, equal for equal rows, from all columns.
         labels: Dict of integer arrays `(n,)`, places in `classes`.
         units: Array `(d,)`, 1 but for columns of numbers whose squares are too large
@@ -240,12 +240,13 @@ def _of_sparse(tables):
 
 def _of_frames(tables):
     frames = {part: pd.DataFrame(table) for part, table in tables.items()}
-    names = _check_columns({part: list(frame) for part, frame in frames.items()})
+    _check_columns({part: list(frame) for part, frame in frames.items()})
+    frames = _without_dates(frames)
+    names = list(frames["real"])
     rows = {part: np.empty((len(f), len(names))) for part, f in frames.items()}
     values = []
     for place, name in enumerate(names):
         columns = {part: dense(frame[name]) for part, frame in frames.items()}
-        columns = {part: _days(column) for part, column in columns.items()}
         categories = None
         if column_kind(columns["real"], name) == "categorical":
             columns = {part: column.astype(object) for part, column in columns.items()}
@@ -283,13 +284,25 @@ def _check_columns(found):
     return names
 
 
-def _days(column):
-    """Dates and durations as days, others as they are."""
-    if types.is_datetime64_any_dtype(column.dtype):
-        column = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
-    if types.is_timedelta64_dtype(column.dtype):
-        return column / pd.Timedelta(days=1)
-    return column
+def _without_dates(frames):
+    """Returns frames with days, and hours where the times of day differ, for dates."""
+    found = {part: {} for part in frames}
+    for name, real in frames["real"].items():
+        columns = {part: frame[name] for part, frame in frames.items()}
+        hours, by_clock = {}, f"{name} time of day"
+        if all(is_date_column(c) or c.isna().all() for c in columns.values()):
+            columns = {p: pd.Series(days_of(c), c.index) for p, c in columns.items()}
+            if not pd.api.types.is_timedelta64_dtype(real.dtype):
+                hours = {part: 24.0 * (days % 1.0) for part, days in columns.items()}
+        if hours and hours["real"].nunique() > 1 and by_clock not in frames["real"]:
+            columns = {part: days // 1.0 for part, days in columns.items()}
+        else:
+            hours = {}
+        for part in found:
+            found[part][name] = columns[part]
+            if hours:
+                found[part][by_clock] = hours[part]
+    return {part: pd.DataFrame(columns) for part, columns in found.items()}
 
 
 def _numbers(column, name, part):

@@ -178,7 +178,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
         numeric: How `DeepOverSampler` hands over numeric columns: "normal", or
             "linear" for a method whose samples lie between real ones.
         takes_tables: False: tables come as the matrix of a `TabularEncoder`.
-        takes_any_column: Whether columns may hold what no method can mix, dates say.
+        takes_any_column: Whether columns may hold what no method can mix, lists say.
         default_steps, default_passes: How long `DeepOverSampler` trains: so many passes
             over the data, within these bounds of steps; `default_row_steps` are the
             bounds for tables, where they are others.

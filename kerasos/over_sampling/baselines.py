@@ -60,7 +60,7 @@ class Baseline:
         options: `{name: Option}` of `from_data`, with default and what it may be.
         takes_tables: True: `DeepOverSampler` hands over the user's own table, and no
             matrix that stands for it.
-        takes_any_column: Whether columns may hold what no method can mix, dates say.
+        takes_any_column: Whether columns may hold what no method can mix, lists say.
         label_names: Names of the labels; None for the integers.
     """
 
@@ -297,7 +297,7 @@ class RandomOversampler(Baseline):
     """Adds copies of samples of the same class, drawn with replacement.
 
     Draws as imbalanced-learn's `RandomOverSampler` does. Any column of a table is
-    copied as it is, dates, lists and missing values, too.
+    copied as it is, times, lists and missing values, too.
 
     Example:
 
@@ -349,7 +349,7 @@ class SMOTEOversampler(Baseline):
             copies of them, together this many.
 
     Raises:
-        TypeError: If a column of a table holds dates or objects.
+        TypeError: If a column of a table holds times, dates as text, or objects.
         ValueError: If a value is infinite, or missing in a sparse matrix.
 
     Reference:
@@ -433,7 +433,7 @@ class ConvexOversampler(Baseline):
         min_anchors: As of `SMOTEOversampler`.
 
     Raises:
-        TypeError: If a column of a table holds dates or objects.
+        TypeError: If a column of a table holds times, dates as text, or objects.
         ValueError: If a value is infinite, or missing in a sparse matrix.
 
     Reference:

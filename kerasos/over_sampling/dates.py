@@ -52,11 +52,11 @@ def refuse_dates_as_text(series, name):
         return
     raise TypeError(
         f"Column {name!r} holds dates or times as text, which would become "
-        f"{len(values)} unrelated categories. Expected numbers, booleans, words or "
-        f"categories. Received: {values[0]!r} and the like. Replace it by numbers that "
-        f"matter, such as `pd.to_datetime(column).dt.month` or the days since a day, "
-        "drop it, make it a category, `astype('category')`, if its values are kinds, "
-        "or use `random`, which copies rows."
+        f"{len(values)} unrelated categories. Expected numbers, booleans, words, "
+        f"categories or dates. Received: {values[0]!r} and the like. Make them dates, "
+        "`pd.to_datetime(column)`, times alone a number, such as the hour, or a "
+        "category, `astype('category')`, if its values are kinds; drop it, or use "
+        "`random`, which copies rows."
     )
 
 

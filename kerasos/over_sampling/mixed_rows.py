@@ -19,6 +19,7 @@ from kerasos.data.resample import to_dtype
 from kerasos.over_sampling.dates import refuse_dates_as_text
 from kerasos.over_sampling.rows import take
 from kerasos.tables.columns import GRID_ROWS, Grid, column_kind, dense
+from kerasos.tables.date_counts import DateCounts, is_date_column
 
 CHUNK_FLOATS = 2**23  # values worked on at once: 64 MiB per float64 copy
 
@@ -64,7 +65,7 @@ def mixed_rows(x, y, labels, draw):
         `m` rows in the container and dtypes of `x`.
 
     Raises:
-        TypeError: If a column holds dates or objects.
+        TypeError: If a column holds times, dates as text, or objects.
         ValueError: If a number is infinite, or missing in a sparse matrix.
     """
     if isinstance(x, pd.DataFrame):
@@ -114,6 +115,11 @@ def mixed_rows(x, y, labels, draw):
 
 
 def _frame(x, y, labels, draw):
+    series = [dense(x.iloc[:, place]) for place in range(x.shape[1])]
+    dates = [DateCounts(one) if _has_dates(one) else None for one in series]
+    if any(dates):
+        plain = _without_dates(x, dates)
+        return _with_dates(_frame(plain, y, labels, draw), x, dates)
     columns = Columns.of(x)
     rows = np.flatnonzero(np.isin(y, labels))
     numbers, codes = columns.matrix(rows), columns.codes(rows)
@@ -125,6 +131,36 @@ def _frame(x, y, labels, draw):
     made = np.empty((len(labels), numbers.shape[1]))
     made = _fill(made, numbers, mixture, columns.grids, np.array(columns.paired, bool))
     return columns.decode(made, rows[mixture.sources])
+
+
+def _has_dates(series):
+    return is_date_column(series) and not series.isna().all()
+
+
+def _without_dates(x, dates):
+    """Returns a frame with days, and times of day, in place of dates."""
+    columns, names = [], []
+    for place, counts in enumerate(dates):
+        series = x.iloc[:, place].reset_index(drop=True)
+        parts = [series] if counts is None else counts.parts(series)
+        columns += parts
+        names += [x.columns[place]] * len(parts)
+    return pd.DataFrame(dict(enumerate(columns))).set_axis(names, axis=1)
+
+
+def _with_dates(made, x, dates):
+    """Undoes `_without_dates` of new rows."""
+    columns, start = {}, 0
+    for place, counts in enumerate(dates):
+        stop = start + 1 + (counts is not None and counts.has_times)
+        parts = [made.iloc[:, part] for part in range(start, stop)]
+        if counts is None:
+            columns[place] = parts[0]
+        else:
+            parts = [part.to_numpy() for part in parts]
+            columns[place] = pd.Series(counts.restored(parts), dtype=counts.dtype)
+        start = stop
+    return pd.DataFrame(columns).set_axis(x.columns, axis=1)
 
 
 def _fill(made, numbers, mixture, grids, paired):
@@ -206,7 +242,7 @@ class Columns:
         """Reads kinds off all rows.
 
         Raises:
-            TypeError: If a column holds dates or objects.
+            TypeError: If a column holds times, dates as text, or objects.
         """
         found = cls(frame, [], [], [], [])
         for place, name in enumerate(frame.columns):

@@ -1,5 +1,7 @@
 """One column of a table, as numbers in [-1, 1] and back."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
@@ -8,6 +10,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from kerasos.data.resample import to_dtype
 from kerasos.randomness.seeds import derive_seed
+from kerasos.tables.date_counts import DateCounts, is_date_column
 
 QUANTILES = 1000  # knots of a column's distribution function, at most
 SCORES = 5000  # the same for normal scores
@@ -15,7 +18,7 @@ DECIMALS = 6  # of a grid that a column's values may lie on, at most
 GRID_ROWS = 10  # that tell a grid from chance; whole numbers always count
 TAIL_SHARE = 0.01  # of the range that the middle 90 % of the values must fill
 FLOAT32_ERROR = 1e-6  # of a value in [-1, 1] that a network has scaled and mixed
-_DATES = ("date", "datetime", "timedelta", "time", "period", "interval")
+_SPANS = ("time", "period", "interval")
 
 
 def column_coder(series, name, position, settings):
@@ -45,11 +48,13 @@ def column_coder(series, name, position, settings):
     no_number = kind == "categorical" or series.isna().all()
     if no_number or name in settings.categorical:
         return CategoricalColumn(series, name, settings.max_categories, seed)
+    if kind == "date":
+        return DateColumn(series, name, settings.numeric, seed)
     return NumericColumn(series, name, settings.numeric, kind == "integer", seed)
 
 
 def column_kind(series, name):
-    """Returns "float", "integer" or "categorical"; refuses other values."""
+    """Returns "float", "integer", "date" or "categorical"; refuses other values."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
         return "categorical"
@@ -57,14 +62,15 @@ def column_kind(series, name):
         return "integer"
     if types.is_float_dtype(dtype):
         return "float"
+    if is_date_column(series):
+        return "date"
     inferred = types.infer_dtype(series, skipna=True)
-    if inferred.startswith(_DATES):
+    if inferred.startswith(_SPANS):
         raise TypeError(
-            f"Column {name!r} holds dates or times, which no oversampler can make up. "
-            f"Expected numbers, booleans, strings or categories. Received: {inferred}. "
-            "Replace it by numbers that matter, such as `.dt.month`, `.dt.dayofweek` "
-            "or the days since a day, `(column - day).dt.days`, drop it, or use "
-            "`random`, which copies rows."
+            f"Column {name!r} holds times alone or spans of time. Expected numbers, "
+            f"booleans, strings, categories or dates. Received: {inferred}. Replace it "
+            "by numbers that matter, such as the hour, or the first day of a period, "
+            "`.dt.start_time`, drop it, or use `random`, which copies rows."
         )
     if inferred in ("integer", "empty"):
         return "integer" if inferred == "integer" else "categorical"
@@ -96,10 +102,15 @@ class Column:
         series: `pandas.Series`, the observed values.
         name: Name or position of the column, for errors.
         seed: Integer behind the draws of a smooth code; None for none.
+
+    Attributes:
+        blocks: List of (kind, width) of the matrix that it takes.
+        number_names: List of what its numeric blocks are called.
     """
 
     def __init__(self, series, name, seed=None):
         self.name, self.dtype, self.seed = name, series.dtype, seed
+        self.number_names = [f"{name}"]
         missing = series.isna().to_numpy()
         self.has_missing = bool(missing.any())
         self.missing_value = series[missing].iloc[0] if self.has_missing else None
@@ -323,6 +334,51 @@ class NumericColumn(Column):
         return column.astype(self.dtype)
 
 
+class DateColumn(Column):
+    """The day as a number, the time of day as another where it differs.
+
+    So hours are learnt whatever the day. Decoded dates lie between the first and the
+    last one, in their unit.
+    """
+
+    def __init__(self, series, name, numeric, seed):
+        super().__init__(series, name, seed)
+        self.dates = DateCounts(series)
+        self.parts = []
+        for place, values in enumerate(self._values(series)):
+            own = None if seed is None else derive_seed(seed, "date", place)
+            part = NumericColumn(pd.Series(values), name, numeric, True, own)
+            self.parts.append(part)
+        self.blocks = [block for part in self.parts for block in part.blocks]
+        names = [f"{name}", f"{name} time of day"]
+        moving = [part.half > 0 for part in self.parts]
+        self.number_names = list(itertools.compress(names, moving))
+
+    def _values(self, series):
+        days, *times = self.dates.parts(series)
+        missing = np.isnan(days)
+        for values in times:  # no spike where nothing is meant
+            known = values[~missing]
+            values[missing] = np.resize(known if len(known) else 0.0, missing.sum())
+        return [days, *times]
+
+    def encode(self, series):
+        self.check_missing(series)
+        return [
+            code
+            for part, values in zip(self.parts, self._values(series), strict=True)
+            for code in part.encode(pd.Series(values))
+        ]
+
+    def decode(self, z):
+        values, start = [], 0
+        for part in self.parts:
+            stop = start + sum(width for _, width in part.blocks)
+            values.append(part.decode(z[:, start:stop]))
+            start = stop
+        return self.dates.restored(values)
+
+
 class CategoricalColumn(Column):
     """One place for each value that occurs, the last one for a missing value."""
 
@@ -377,7 +433,7 @@ class CategoricalColumn(Column):
         table = np.empty(len(self.values) + 1, dtype=object)
         table[:-1], table[-1] = self.values, self.missing_value
         values = table[places]
-        if isinstance(self.dtype, np.dtype):
+        if isinstance(self.dtype, np.dtype) and self.dtype.kind not in "mM":
             if missing.any() and self.dtype.kind == "f":
                 values[missing] = np.nan
             return values.astype(self.dtype)

@@ -51,6 +51,9 @@ class TabularEncoder(BaseEstimator):
     - Booleans, strings and categories become a one-hot block each, decoded by the
       largest entry: a mixture of rows, as convex methods make it, gets the category
       with most weight among its parents.
+    - Dates become the number of the day, and that of the time of day where it differs;
+      durations one number. Decoded ones lie between the first and the last, as whole
+      days, minutes or whatever unit all values share.
     - A column with missing values tells them apart in a block of its own (numbers) or
       by one more place (the others), and are missing again where that is the largest
       entry: as often as in the observed rows, if the method keeps their distribution.
@@ -95,7 +98,7 @@ class TabularEncoder(BaseEstimator):
         width_: Columns of the matrix.
 
     Raises:
-        TypeError: If a column holds dates, complex numbers or objects.
+        TypeError: If a column holds times without a day, complex numbers or objects.
         ValueError: If a value is infinite, missing where none may be, not seen by
             `fit`, or a column has too many categories.
 
@@ -259,9 +262,10 @@ class TabularEncoder(BaseEstimator):
         check_is_fitted(self)
         names = []
         for coder in self.coders_:
+            numbers = iter(coder.number_names)
             for kind, _ in coder.blocks:
                 if kind == "numeric":
-                    names.append(f"{coder.name}")
+                    names.append(next(numbers))
                 elif kind == "missing":
                     names += [f"{coder.name} present", f"{coder.name} missing"]
                 else:

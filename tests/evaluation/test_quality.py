@@ -646,6 +646,7 @@ def test_odd_columns_are_looked_at():
             "empty": np.full(size, np.nan),
             "huge": np.append(source.normal(size=size - 1), 1e12),
             "day": pd.date_range("2024-01-01", periods=size).insert(0, pd.NaT)[:size],
+            "when": pd.date_range("2024-01-01 06:00", periods=size, freq="30h"),
             "word": [f"w{i}" for i in range(size)],
             "count": pd.array(source.integers(0, 5, size), dtype="Int64"),
             "half empty": pd.Series([None, "x"] * (size // 2)),
@@ -659,4 +660,7 @@ def test_odd_columns_are_looked_at():
     assert np.isnan(columns.distance["empty"])
     assert report.to_frame().set_index("measure").synthetic["copies"] == 1.0
     assert columns.loc["day", "max_real"] == 19751.0  # days since 1970
+    hours = columns.loc["when time of day", ["min_real", "max_real"]]
+    assert hours.tolist() == [0.0, 18.0]
+    assert "day time of day" not in columns.index
     assert report.figure() is not None and "| empty |" in report.to_markdown()

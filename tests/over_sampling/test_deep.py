@@ -423,7 +423,7 @@ def test_features_are_no_samples():
 @pytest.mark.parametrize(
     "spoil, error, words",
     [
-        (lambda X: X.assign(when=pd.Timestamp(0)), TypeError, "'when' holds dates"),
+        (lambda X: X.assign(when=pd.Period("2024")), TypeError, "'when' holds times"),
         (lambda X: X.assign(income=np.inf), ValueError, "'income' must be finite"),
         (
             lambda X: X.assign(when=[f"{d % 28 + 1}.3.2024" for d in range(60)]),

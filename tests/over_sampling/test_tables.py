@@ -54,11 +54,8 @@ def odd_columns():
     days = pd.date_range("2024-01-01", periods=N)
     return pd.DataFrame(
         {
-            "day": days,
-            "zone": days.tz_localize("Europe/Oslo"),
-            "span": days - days[0],
             "month": days.to_period("M"),
-            "date": [datetime.date(2024, 1, 1 + i % 28) for i in range(N)],
+            "time": [datetime.time(i % 24, 30) for i in range(N)],
             "written": days.strftime("%d.%m.%Y"),
             "list": [[i, i] for i in range(N)],
             "complex": np.arange(N) + 1j,
@@ -200,6 +197,45 @@ def test_missing_values_keep_their_rate():
     made = DeepOverSampler("smote", random_state=0).fit_resample(array, y)[0][n:]
     gaps = np.isnan(made).mean(axis=0) - np.isnan(array[y == 1]).mean(axis=0)
     assert np.abs(gaps).max() < 0.06
+
+
+@pytest.mark.parametrize("method", ["smote", "convex"])
+def test_dates_are_mixed_as_days_and_times_of_day(method):
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 60, N), "D")
+    hours = np.where(rng.random(N) < 0.5, 2, 22) + rng.integers(0, 60, N) / 60
+    X = pd.DataFrame(
+        {
+            "when": days + pd.to_timedelta(hours, "h"),
+            "zone": days.tz_localize("Europe/Oslo"),
+            "span": days - days[0],
+            "born": [datetime.date(1990, 1, 1 + i % 28) for i in range(N)],
+            "gap": pd.Series(days).where(rng.random(N) < 0.7),
+            "x": 100 * hours + rng.normal(0, 0.1, N),
+            "none": pd.Series([pd.NaT] * N),
+        }
+    )
+    X_res, _ = DeepOverSampler(method, random_state=0).fit_resample(X, Y)
+    assert (X_res.dtypes == X.dtypes).all()
+    pd.testing.assert_frame_equal(X_res[:N], X)
+    made, own = X_res[N:], X[Y == 1]
+    for name in ("when", "zone", "span", "born"):
+        assert made[name].between(own[name].min(), own[name].max()).all(), name
+    assert (made.zone.dt.hour == 0).all() and made.none.isna().all()
+    assert all(isinstance(day, datetime.date) for day in made.born)
+    assert 0 < made.gap.isna().sum() < len(made)
+    # A new row's time of day lies between its parents', as `x` does, whatever the days.
+    hour = (made.when - made.when.dt.normalize()) / pd.Timedelta(hours=1)
+    np.testing.assert_allclose(made.x, 100 * hour, atol=2)  # a minute is 1.7
+    assert len(made.when.dt.date.unique()) > 20
+
+
+def test_an_array_of_dates_stays_one():
+    days = np.datetime64("2024-01-01", "D") + np.arange(2 * N).reshape(N, 2) % 50
+    X = days.astype("datetime64[s]")
+    made, _ = DeepOverSampler("smote", random_state=0).fit_resample(X, Y)
+    assert made.dtype == X.dtype and len(made) > N
+    assert (made[N:] >= X[Y == 1].min()).all() and (made[N:] <= X[Y == 1].max()).all()
 
 
 @pytest.mark.parametrize("name", odd_columns())

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from kerasos.tables.columns import column_kind
+from kerasos.tables.date_counts import days_of
 
 LARGEST = 1e150  # of a number, so that its variance is one
 
@@ -17,15 +18,15 @@ def encoder_for(classifier, X):
     """Returns an unfitted transformer from the frame to what the classifier takes.
 
     One-hot for categories. Numbers are standardised, and medians put where they are
-    missing, except for gradient boosting, which does not ask for it. A pipeline gets
-    the frame as it is.
+    missing, except for gradient boosting, which does not ask for it. Dates are two
+    numbers, the day and the time of day. A pipeline gets the frame as it is.
     """
     if isinstance(classifier, Pipeline):
         return FunctionTransformer()
-    kinds = [column_kind(X[name], name) for name in X]
-    categories = [place for place, kind in enumerate(kinds) if kind == "categorical"]
-    numbers = [place for place, kind in enumerate(kinds) if kind != "categorical"]
-    steps = [FunctionTransformer(_to_float)]
+    kinds = np.array([column_kind(X[name], name) for name in X])
+    numbers = np.flatnonzero(np.isin(kinds, ("integer", "float")))
+    dates, categories = (np.flatnonzero(kinds == k) for k in ("date", "categorical"))
+    steps = []
     if not isinstance(classifier, HistGradientBoostingClassifier):
         imputer = SimpleImputer(
             strategy=_median,
@@ -38,7 +39,12 @@ def encoder_for(classifier, X):
     text = FunctionTransformer(_to_text)
     return ColumnTransformer(
         [
-            ("numbers", make_pipeline(*steps), numbers),
+            ("numbers", make_pipeline(FunctionTransformer(_to_float), *steps), numbers),
+            (
+                "dates",
+                make_pipeline(FunctionTransformer(_days_and_times), *steps),
+                dates,
+            ),
             ("categories", make_pipeline(text, one_hot), categories),
         ],
         sparse_threshold=0.0,
@@ -53,7 +59,7 @@ def check_columns(X, classifiers):
         classifiers: Dict of name to classifier; a pipeline takes what it takes.
 
     Raises:
-        TypeError: If a column holds dates or objects.
+        TypeError: If a column holds times, spans or objects.
         ValueError: If a number is infinite, or its square is.
     """
     if all(isinstance(classifier, Pipeline) for classifier in classifiers.values()):
@@ -65,11 +71,12 @@ def check_columns(X, classifiers):
             received = pd.api.types.infer_dtype(X[name], skipna=True)
             raise TypeError(
                 f"The classifiers cannot take column {name!r}. Expected numbers, "
-                f"booleans, strings or categories. Received: {received}. Replace dates "
-                "by numbers that matter, such as `.dt.month`, drop the column, or give "
-                "classifiers that are pipelines with an encoder of their own."
+                f"booleans, strings, categories or dates. Received: {received}. "
+                "Replace times by numbers that matter, such as the hour, drop the "
+                "column, or give classifiers that are pipelines with an encoder of "
+                "their own."
             ) from error
-        if kind != "categorical":
+        if kind in ("integer", "float"):
             values = _to_float(X[[name]])
             far = values[np.abs(values) > LARGEST]
             if len(far):
@@ -89,6 +96,12 @@ def _to_float(frame):
     for place, name in enumerate(frame):
         values[:, place] = frame[name].to_numpy("float64", na_value=np.nan)
     return values
+
+
+def _days_and_times(frame):
+    """Days since 1970, with their fraction, and the fraction alone."""
+    days = np.array([days_of(frame[name]) for name in frame]).reshape(-1, len(frame))
+    return np.concatenate([days, days % 1.0]).T
 
 
 def _to_text(frame):

@@ -68,8 +68,8 @@ def compare(
     every method, so that copies and generated images get it no more training.
 
     Args:
-        X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories.
-            Or images, an array `(n, height, width)` or `(n, height, width, channels)`
+        X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories,
+            dates. Or images, an array `(n, height, width)` or `(n, height, width, channels)`
             of any numbers, or a finite `tf.data.Dataset` of images and labels, such as
             `keras.utils.image_dataset_from_directory` gives, which is read into memory;
             its names of classes are the labels.

@@ -1,0 +1,119 @@
+"""Columns of dates and durations as whole numbers, and back."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+PER_DAY = (1, 24, 1440, 86_400, 86_400 * 10**3, 86_400 * 10**6, 86_400 * 10**9)
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # a second
+_OBJECTS = {"date": "date", "datetime": "to_pydatetime", "timedelta": "to_pytimedelta"}
+
+
+def is_date_column(series):
+    """Whether a column is dates, with or without a time, or durations.
+
+    They may be of pandas' dtypes, or Python's objects of one type.
+    """
+    dtype = series.dtype
+    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        return True
+    is_object = types.is_object_dtype(dtype)
+    return is_object and types.infer_dtype(series, skipna=True) in _OBJECTS
+
+
+def days_of(series):
+    """Returns days since 1970, or of a duration, float64 with NaN where missing."""
+    if series.isna().all():
+        return np.full(len(series), np.nan)
+    index = _index_of(series)
+    ticks = np.where(index.isna(), 0, index.asi8)
+    return np.where(index.isna(), np.nan, ticks / _ticks_of_a_day(index))
+
+
+class DateCounts:
+    """The dates of a column as whole numbers of a unit, counted from its first day.
+
+    The unit is a day, an hour, a minute, a second or a part of one: the longest of
+    which all values are multiples. Dates with a time zone are those of its clocks.
+
+    Args:
+        series: `pandas.Series` for which `is_date_column`, not all missing.
+
+    Attributes:
+        per_day: Integer, units of a day.
+        has_times: Whether the column has times of day that differ.
+        low, high: Integers, the first and the last value.
+    """
+
+    def __init__(self, series):
+        self.dtype = series.dtype
+        self.kind = types.infer_dtype(series, skipna=True)
+        self.time_zone = getattr(series.dtype, "tz", None)
+        self.missing_value = next(iter(series[series.isna()]), pd.NaT)
+        index = _index_of(series)
+        self.is_duration = isinstance(index, pd.TimedeltaIndex)
+        self.unit, day = index.unit, _ticks_of_a_day(index)
+        ticks = index.asi8[~index.isna()]
+        self.origin = int(ticks.min()) // day * day
+        steps = [day // count for count in PER_DAY if day % count == 0]
+        longest = int(np.gcd.reduce(ticks - self.origin))
+        self.step = next(step for step in steps if longest % step == 0)
+        self.per_day = day // self.step
+        times = (ticks - self.origin) % day
+        self.has_times = not self.is_duration and bool((times != times[0]).any())
+        counts = (ticks - self.origin) // self.step
+        self.low, self.high = int(counts.min()), int(counts.max())
+
+    def counts(self, series):
+        """Returns the numbers of a column like the fitted, float64, NaN for missing."""
+        index = _index_of(series).as_unit(self.unit)
+        ticks = np.where(index.isna(), self.origin, index.asi8) - self.origin
+        return np.where(index.isna(), np.nan, ticks / self.step)
+
+    def parts(self, series):
+        """Returns the numbers of the days and, if times differ, those of the times.
+
+        So a time of day is learnt, or mixed, whatever the day.
+        """
+        counts = self.counts(series)
+        if not self.has_times:
+            return [counts]
+        return [counts // self.per_day, counts % self.per_day]
+
+    def restored(self, parts):
+        """Returns a column of the fitted dtype from `parts`, NaN for missing."""
+        counts = parts[0] * self.per_day + parts[1] if self.has_times else parts[0]
+        missing = np.isnan(counts)
+        units = np.rint(np.where(missing, 0, counts)).clip(self.low, self.high)
+        ticks = self.origin + units.astype("int64") * self.step
+        kind = "timedelta64" if self.is_duration else "datetime64"
+        index = pd.Index(ticks.astype(f"{kind}[{self.unit}]")).where(~missing)
+        if self.time_zone is not None:  # of an hour that comes twice, the first
+            index = index.tz_localize(
+                self.time_zone,
+                ambiguous=np.ones(len(index), bool),
+                nonexistent="shift_forward",
+            )
+        if self.dtype != object:
+            return index.astype(self.dtype).array
+        column = np.empty(len(index), dtype=object)
+        objects = getattr(index, _OBJECTS[self.kind])
+        column[:] = objects() if callable(objects) else objects
+        column[missing] = self.missing_value
+        return column
+
+
+def _index_of(series):
+    """The dates by the clocks of their time zone, or the durations, as an index."""
+    values = series
+    if types.is_object_dtype(series.dtype):
+        kind = types.infer_dtype(series, skipna=True)
+        values = (pd.to_timedelta if kind == "timedelta" else pd.to_datetime)(series)
+    elif isinstance(series.dtype, pd.ArrowDtype):
+        values = series.astype(series.dtype.numpy_dtype)
+    index = pd.Index(values)
+    return index.tz_localize(None) if getattr(index, "tz", None) else index
+
+
+def _ticks_of_a_day(index):
+    return 86_400 * _TICKS[index.unit]

@@ -1,0 +1,120 @@
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasos.tables.date_counts import DateCounts, days_of, is_date_column
+from kerasos.tables.encoder import TabularEncoder
+
+DAYS = pd.DatetimeIndex(["2024-03-31", "2024-02-28", "2024-10-27"])  # two clock changes
+
+
+def column(*values, dtype=None):
+    return pd.Series([*values], dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "series, per_day, counts",
+    [
+        (column("2024-02-28", "2024-03-01", dtype="datetime64[ns]"), 1, [0, 2]),
+        (column("2024-01-01 06:00", "2024-01-02", dtype="datetime64[s]"), 24, [6, 24]),
+        (column("2024-01-01 00:30", None, dtype="datetime64[us]"), 1440, [30, None]),
+        (
+            column("1066-10-14 00:00:05", "1066-10-14", dtype="datetime64[s]"),
+            86_400,
+            [5, 0],
+        ),
+        (
+            column("2024-01-01 00:00:00.25", dtype="datetime64[ms]"),
+            86_400_000,
+            [250],
+        ),
+        (pd.to_timedelta(column("36h", "-12h")), 24, [60, 12]),
+        (column(datetime.date(2024, 1, 3), datetime.date(2024, 1, 1)), 1, [2, 0]),
+        (column(datetime.datetime(2024, 1, 1, 1), None, dtype=object), 24, [1, None]),
+        (column(datetime.timedelta(days=2), datetime.timedelta(0)), 1, [2, 0]),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "")),
+)
+def test_dates_are_counted_from_the_first_day_and_come_back(series, per_day, counts):
+    assert is_date_column(series)
+    dates = DateCounts(series)
+    assert dates.per_day == per_day
+    expected = np.array(counts, "float64")
+    np.testing.assert_array_equal(dates.counts(series), expected)
+    back = pd.Series(dates.restored(dates.parts(series)), dtype=series.dtype)
+    pd.testing.assert_series_equal(back, series)
+
+
+def test_dates_of_a_zone_are_those_of_its_clocks():
+    series = pd.Series(DAYS.tz_localize("Europe/Berlin"))
+    dates = DateCounts(series)
+    assert dates.per_day == 1 and not dates.has_times  # not 23 and 25 hours
+    np.testing.assert_array_equal(dates.counts(series), [32, 0, 242])
+    pd.testing.assert_series_equal(pd.Series(dates.restored([[32, 0, 242.0]])), series)
+    # 02:30 is left out on the one day, and comes twice on the other.
+    times = pd.Series(pd.DatetimeIndex(["2024-03-30 02:30", "2024-10-28 02:00"]))
+    dates = DateCounts(times.dt.tz_localize("Europe/Berlin"))
+    made = pd.Series(dates.restored([np.array([1.0, 211.0]), np.full(2, 150.0)]))
+    written = made.dt.strftime("%F %R %z").tolist()
+    assert written == ["2024-03-31 03:00 +0200", "2024-10-27 02:30 +0200"]
+
+
+def test_made_dates_stay_between_the_first_and_the_last():
+    dates = DateCounts(column("2024-01-01 06:00", "2024-01-09 18:00", dtype="M8[s]"))
+    assert (dates.per_day, dates.low, dates.high) == (24, 6, 210)
+    days, hours = np.array([0.0, 8.0, 4.2]), np.array([0.0, 23.0, 7.0])
+    made = pd.Series(dates.restored([days, hours])).astype(str).tolist()
+    # 4.2 days and 7 hours are 107.8 hours.
+    assert made == ["2024-01-01 06:00:00", "2024-01-09 18:00:00", "2024-01-05 12:00:00"]
+
+
+def test_what_is_no_date():
+    for values in ([1, 2], ["2024-01-01"], [datetime.time(1)], [None], [True]):
+        assert not is_date_column(pd.Series(values))
+    assert not is_date_column(pd.Series(pd.period_range("2024", periods=2)))
+
+
+def test_days_are_those_since_1970():
+    series = column("1970-01-02 12:00", None, dtype="datetime64[us]")
+    np.testing.assert_array_equal(days_of(series), [1.5, np.nan])
+    np.testing.assert_array_equal(days_of(column("12h", dtype="m8[ns]")), [0.5])
+    assert np.isnan(days_of(column(None, None))).all()
+
+
+@pytest.mark.parametrize("numeric", ["linear", "quantile", "normal"])
+def test_an_encoder_makes_numbers_of_them(numeric):
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 90), "D")
+    frame = pd.DataFrame(
+        {
+            "when": days + pd.to_timedelta(rng.integers(0, 86_400, 90), "s"),
+            "day": days,
+            "same_day": days[0] + pd.to_timedelta(rng.integers(0, 24, 90), "h"),
+            "known": pd.Series(days).where(rng.random(90) < 0.7),
+            "never": pd.Series([pd.NaT] * 90),
+            "once": days[0],
+        }
+    )
+    encoder = TabularEncoder(numeric=numeric).fit(frame)
+    names = ["when", "when time of day", "day", "same_day time of day", "known"]
+    names += ["known present", "known missing"]
+    assert encoder.get_feature_names_out().tolist() == names
+    z = encoder.transform(frame)
+    assert np.isfinite(z).all() and np.abs(z).max() <= 1
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+    # By the day alone, a second would be lost in the rounding of float32.
+    place = names.index("when time of day")
+    order = np.argsort(frame.when - frame.when.dt.normalize())
+    assert (np.diff(z[order, place]) >= 0).all()
+    with pytest.raises(ValueError, match="'day' had no missing value"):
+        encoder.transform(frame.assign(day=pd.NaT))
+
+
+def test_dates_may_be_categories():
+    frame = pd.DataFrame({"term": pd.DatetimeIndex(["2024-04-01", "2024-10-01"] * 3)})
+    encoder = TabularEncoder(categorical=["term"]).fit(frame)
+    z = encoder.transform(frame)
+    assert z.shape == (6, 2)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
