@@ -36,7 +36,7 @@ def read(path, target, separator=",", decimal=".", encoding="utf-8"):
         raise ValueError(
             f"{str(path)!r} has no column {target!r}. Expected one of {header}.{hint}"
         )
-    frame = typed(text, decimal)
+    frame = typed(text, decimal, labels=target)
     refuse_other_numbers(text.drop(columns=target), frame.drop(columns=target), decimal)
     frame[target] = checked_labels(frame[target], lines, path)
     return text, frame, target

@@ -72,7 +72,7 @@ def read(options):
         hint = f" Did you mean {nearest!r}?" if nearest else ""
         raise ValueError(f"No column {target!r}. Expected one of {columns}.{hint}")
     text = pd.concat([text[columns] for text in texts], keys=range(len(texts)))
-    whole = typed(text, options.decimal)
+    whole = typed(text, options.decimal, labels=options.target)
     refuse_other_numbers(text, whole, options.decimal)
     parts = (whole.loc[part] for part in range(len(texts)))
     return [part.reset_index(drop=True) for part in parts]

@@ -219,7 +219,7 @@ def _read_csv(path):
             f"{path!r} must have a header, a row, and a column beside the labels. "
             f"Received: {len(text)} rows of {list(text.columns)}. Give another file."
         )
-    frame = features.join(typed(text[[target]]))
+    frame = features.join(typed(text[[target]], labels=target))
     missing = [name for name in text if frame[name].isna().any()]
     if missing:
         raise ValueError(

@@ -4,30 +4,34 @@ import re
 
 from pandas.api import types
 
-_DAY, _MONTH, _YEAR = (
-    r"(0?[1-9]|[12]\d|3[01])",
-    r"(0?[1-9]|1[0-2])",
-    r"(1[5-9]|2\d)\d\d",
+from kerasos.tables.date_text import (
+    CLOCK,
+    DAY,
+    FIRST_CELLS,
+    FORMS,
+    SECOND,
+    SHORT_NAME,
+    YEAR,
 )
-_NAME = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_CLOCK = r"([01]?\d|2[0-3]):[0-5]\d"
+
 _ZONE = r"( ?(z|utc|gmt|[+-]\d\d:?\d\d))?"
-_TIME = rf"{_CLOCK}(:[0-5]\d([.,]\d+)?)?( ?[ap]\.?m\.?)?{_ZONE}"
+_FRACTION = r"([.,]\d+)?"
+_TIME = rf"{CLOCK}({SECOND}{_FRACTION})?( ?[ap]\.?m\.?)?{_ZONE}"
 _FORMS = (
-    rf"{_YEAR}(?P<a>[-/.]){_MONTH}(?P=a){_DAY}",  # 2024-03-01
-    rf"{_DAY}(?P<b>[-/.]){_MONTH}(?P=b){_YEAR}",  # 1.3.2024
-    rf"{_MONTH}(?P<c>[-/.]){_DAY}(?P=c){_YEAR}",  # 3/31/2024
-    r"\d\d(?P<d>[-/.])\d\d(?P=d)\d\d",  # 01/03/24
-    rf"{_YEAR}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",  # 20240301
-    rf"{_YEAR}-(0[1-9]|1[0-2])",  # 2024-03
-    rf"{_DAY}[-. ]+{_NAME}[-., ]*(\d\d)?\d\d",  # 1 Mar 2024
-    rf"{_NAME} {_DAY}(st|nd|rd|th)?,? +{_YEAR}",  # March 1, 2024
+    *FORMS,
+    r"\d\d(?P<mark>[-/.])\d\d(?P=mark)\d\d",  # 01/03/24
+    rf"{YEAR}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",  # 20240301
+    rf"{YEAR}-(0[1-9]|1[0-2])",  # 2024-03
+    rf"{DAY}[-. ]+{SHORT_NAME}[a-z]*\.?[-., ]*(\d\d)?\d\d",  # 1 Mar 2024
+    rf"{SHORT_NAME}[a-z]*\.? {DAY}(st|nd|rd|th)?,? +{YEAR}",  # March 1, 2024
 )
 _WEEKDAY = r"((mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +)?"
-_DATE_OR_TIME = re.compile(
-    rf"{_WEEKDAY}({'|'.join(_FORMS)})((t|,? +){_TIME})?"
-    r"|([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?",  # 08:30
-    re.IGNORECASE,
+_DATES_OR_TIMES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        *(rf"{_WEEKDAY}{form}((t|,? +){_TIME})?" for form in _FORMS),
+        rf"(?=\d\d:){CLOCK}({SECOND}{_FRACTION})?",  # 08:30
+    )
 )
 
 
@@ -43,9 +47,7 @@ def refuse_dates_as_text(series, name):
     if not types.is_string_dtype(series.dtype):
         return
     known = series.dropna()
-    if not all(
-        map(_matches, known[:20])
-    ):  # most columns are told by their first values
+    if not all(map(_matches, known[:FIRST_CELLS])):
         return
     values = known.unique() if types.infer_dtype(known) == "string" else []
     if len(values) < 2 or not all(map(_matches, values)):
@@ -61,4 +63,6 @@ def refuse_dates_as_text(series, name):
 
 
 def _matches(value):
-    return isinstance(value, str) and bool(_DATE_OR_TIME.fullmatch(value.strip()))
+    if not isinstance(value, str):
+        return False
+    return any(form.fullmatch(value.strip()) for form in _DATES_OR_TIMES)

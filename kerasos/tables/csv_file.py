@@ -1,15 +1,18 @@
 """CSV files as text, as typed columns, and values as the file would spell them.
 
 pandas takes "NA", "None" or "null" for missing wherever they stand. Here they are words
-like others in a column of words, and missing among numbers.
+like others in a column of words, and missing among numbers and dates.
 """
 
 import codecs
 import csv
+import datetime
 import numbers
 import os
 
 import pandas as pd
+
+from kerasos.tables.date_text import read_dates
 
 # What pandas takes for missing, beside empty cells.
 MISSING_WORDS = frozenset(
@@ -29,6 +32,12 @@ _OTHER_NUMBER = (
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = 4000  # Python converts 4,300
 _CASES = str, str.title, str.upper  # of "true" and "false"
+# The first tells the day from the month and the year, the second whether figures are
+# padded.
+_MADE_UP_DATES = (
+    datetime.datetime(1999, 11, 21, 13, 10, 10, 111111),
+    datetime.datetime(1999, 1, 1, 1, 1, 1, 111111),
+)
 
 
 def read_text(path, separator=",", encoding="utf-8"):
@@ -147,25 +156,33 @@ def _undecodable(path, encoding):
     return place
 
 
-def typed(text, decimal=".", codes=True):
+def typed(text, decimal=".", codes=True, labels=None):
     """Gives each column of text its type.
 
     A column is numeric if all its cells are numbers but for empty ones and words such
-    as "NA", which are missing there, and boolean if they are true and false. In any
-    other column of text a word is a word, and empty cells alone are missing.
+    as "NA", which are missing there, and boolean if they are true and false. It holds
+    dates if its cells are dates in one form, with or without a time of day, and two of
+    them differ; the same words are missing. In any other column of text a word is a
+    word, and empty cells alone are missing.
 
     Args:
         text: Frame of `read_text`.
         decimal: Character before the decimals.
         codes: Whether whole numbers with leading zeros are text.
+        labels: Name of a column in which a date is a word, or None.
 
     Returns:
-        Frame of `Int64`, `Float64`, `boolean` and `string` columns.
+        Frame of `Int64`, `Float64`, `boolean`, `string`, `datetime64[s]` and, where
+        seconds have fractions, `datetime64[us]` columns.
     """
-    return text.apply(_typed_column, args=(decimal, codes))
+
+    def column(cells):
+        return _typed_column(cells, decimal, codes, cells.name != labels)
+
+    return text.apply(column)
 
 
-def _typed_column(cells, decimal, codes):
+def _typed_column(cells, decimal, codes=True, dates=True):
     bare = cells.str.strip()
     known = bare[~((bare == "") | bare.isin(MISSING_WORDS))]
     figures = known
@@ -187,6 +204,8 @@ def _typed_column(cells, decimal, codes):
     words = {f(w): w == "true" for w in ("true", "false") for f in _CASES}
     if len(given) and given.isin(words).all():
         return given.map(words).astype("boolean").reindex(cells.index)
+    if dates and (found := read_dates(known)) is not None:
+        return pd.Series(found[0], known.index).reindex(cells.index)
     return cells.mask(bare == "").astype("string")
 
 
@@ -220,7 +239,8 @@ def spelt(new, real, text, decimal="."):
     """Spells new values as the file spells its own.
 
     A value that the file holds is written as there, most often; others have as many
-    decimals, the same point, exponent and signs; missing ones are the same word.
+    decimals, the same point, exponent and signs, dates the same form; missing ones are
+    the same word.
 
     Args:
         new: Frame of new rows, with the types of `real`.
@@ -247,7 +267,8 @@ def examples(text, frame):
 
     Returns:
         `{column: cells}`, a series for `spelt_like`: the word for what is missing,
-        true and false, and the forms of numbers, whose digits are all 0 and 1.
+        true and false, the forms of numbers, whose digits are all 0 and 1, and two
+        dates of 1999 in the file's form.
     """
     found = {}
     for name in text:
@@ -256,6 +277,9 @@ def examples(text, frame):
         cells = cells[known]
         if pd.api.types.is_string_dtype(frame[name]):
             cells = cells[:0]
+        elif pd.api.types.is_datetime64_any_dtype(frame[name]):
+            form = read_dates(cells)[1]
+            cells = pd.Series([form.write(date) for date in _MADE_UP_DATES])
         elif not pd.api.types.is_bool_dtype(frame[name]):
             cells = cells.str.replace("[2-9]", "1", regex=True).drop_duplicates()
         else:
@@ -269,18 +293,22 @@ def spelt_like(new, cells, decimal="."):
 
     def column(new):
         own = cells[new.name].astype(object)
-        return _spelt_column(new, _typed_column(own, decimal, True), own, decimal)
+        return _spelt_column(new, _typed_column(own, decimal), own, decimal)
 
     return new.apply(column)
 
 
 def _spelt_column(new, real, cells, decimal):
-    counts = pd.DataFrame({"value": real.astype(object), "cell": cells})
+    has_dates = pd.api.types.is_datetime64_any_dtype(real)
+    # Whole numbers, as pandas 2 has no index of dates before 1677.
+    kind = "int64" if has_dates else object
+    new = new.astype(real.dtype) if has_dates else new
+    counts = pd.DataFrame({"value": real.astype(kind), "cell": cells})
     empty = counts["cell"][real.isna()]
     missing = empty.mode()[0] if len(empty) else ""
     counts = counts[real.notna()].value_counts().reset_index()
     known = counts.drop_duplicates("value").set_index("value")["cell"]
-    result = new.astype(object).map(known).astype(object)
+    result = new.astype(kind).map(known).astype(object)
     rest = result.isna() & new.notna()
     if rest.any():
         if pd.api.types.is_bool_dtype(real):
@@ -290,6 +318,9 @@ def _spelt_column(new, real, cells, decimal):
             style = cells[real.notna()].str.strip().str.replace(decimal, ".")
             written = new[rest].map(_number_style(style))
             written = written.str.replace(".", decimal)
+        elif has_dates:
+            form = read_dates(cells[real.notna()].str.strip())[1]
+            written = new[rest].map(form.write)
         else:
             written = new[rest].astype(str)
         result[rest] = written
