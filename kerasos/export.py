@@ -24,6 +24,7 @@ import tensorflow as tf
 from kerasos import plots
 from kerasos.annotations import PathLike
 from kerasos.files import work_folder, writing
+from kerasos.traced import traced
 from kerasos.version import __version__
 
 CARD = "card.json"
@@ -113,7 +114,7 @@ def export_classifier(
     """
     parent, version = _version_folder(path)
     (raw,) = network.inputs
-    classify = _signature(_classify(network), _raw_inputs(raw.shape[1:], raw.dtype))
+    classify = traced(_classify(network), _raw_inputs(raw.shape[1:], raw.dtype))
     signatures = {"serving_default": classify, "classify": classify}
     described = {
         "method": network.name,
@@ -283,7 +284,7 @@ def _signatures(model):
     if model.classifier is not None:
         endpoints["classify"] = (_classify(model.classifier), [inputs])
     return {
-        name: _signature(function, *arguments)
+        name: traced(function, *arguments)
         for name, (function, arguments) in endpoints.items()
     }
 
@@ -299,11 +300,6 @@ def _classify(network):
 
 def _raw_inputs(shape, dtype):
     return tf.TensorSpec([None, *shape], tf.as_dtype(dtype), name="inputs")
-
-
-def _signature(function, *arguments):
-    function = tf.function(function, input_signature=arguments, autograph=False)
-    return function.get_concrete_function()
 
 
 def row_noise(seed, noise_dim):

@@ -135,6 +135,12 @@ def judge(frame, new, target, seed):
     return report.verdict, f"\n{explained}\n\n{report.to_markdown()}"
 
 
+def is_measured(column):
+    """Whether a column is decimals or dates, which differ from row to row."""
+    types = pd.api.types
+    return types.is_float_dtype(column) or types.is_datetime64_any_dtype(column)
+
+
 def markdown(frame, new, target, source, options):
     """Returns the beginning of the report."""
     from kerasos.version import __version__
@@ -152,7 +158,7 @@ def markdown(frame, new, target, source, options):
     identifiers = [
         name
         for name in frame.columns.drop(target)
-        if not pd.api.types.is_float_dtype(frame[name]) and frame[name].is_unique
+        if not is_measured(frame[name]) and frame[name].is_unique
     ]
     if identifiers and len(frame) > 20:
         lines += [

@@ -277,7 +277,9 @@ class _Look:
             a, b = known.values()
             values = self.tables.values[place]
             unit = self.tables.units[place]
-            row = {"column": name, "kind": "number" if values is None else "category"}
+            kind = "number" if values is None else "category"
+            kind = "date" if name in self.tables.dates else kind
+            row = {"column": name, "kind": kind}
             row |= dict.fromkeys(("distance", "chance", "std_ratio"))
             for side, column in sides.items():
                 row[f"missing_{side}"] = float(np.isnan(column).mean())
@@ -708,7 +710,7 @@ def _findings(summary, frames, num_real, num_new):
     words = "`{column}` {top_real:.0%} to {top_synthetic:.0%}"
     gap = columns.top_synthetic - columns.top_real
     gap -= _noise(columns.top_real, columns.top_synthetic, known)
-    gap = gap[columns.kind == "number"]
+    gap = gap[columns.kind != "category"]
     text = "one value is too frequent: "
     yield from _named(0.4, text, words, columns, gap, 0.03)
 

@@ -168,11 +168,15 @@ def _markdown(frame):
 def _cell(row, side, shares):
     """Mean, deviation and range, or the most frequent values; the missing share."""
     cell = ""
-    if row.kind == "number" and row[f"missing_{side}"] < 1:
+    if row.kind != "category" and row[f"missing_{side}"] < 1:
         mean, std, low, high = (
             row[f"{name}_{side}"] for name in ("mean", "std", "min", "max")
         )
-        cell = f"{mean:.4g} ± {std:.3g} [{low:.4g}, {high:.4g}]"
+        if row.kind == "date":
+            days = (np.datetime64(int(day // 1), "D") for day in (mean, low, high))
+            cell = "{} ± {:.3g} days [{}, {}]".format(next(days), std, *days)
+        else:
+            cell = f"{mean:.4g} ± {std:.3g} [{low:.4g}, {high:.4g}]"
     elif row.kind == "category":
         found = _of_column(shares, row.column)
         found = found[found[side] > 0].sort_values(side, ascending=False, kind="stable")

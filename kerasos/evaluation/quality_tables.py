@@ -9,7 +9,7 @@ import scipy.sparse
 
 from kerasos.data.arrays import as_array
 from kerasos.tables.columns import column_kind, dense
-from kerasos.tables.date_counts import days_of, is_date_column
+from kerasos.tables.date_counts import days_of, is_date_column, is_duration_column
 
 MAX_COLUMNS = 200
 _LARGE = 300  # a power of two: squares beyond, and sums of them, near 2 ** 1024
@@ -30,6 +30,7 @@ class Tables:
         names: List of the `d` columns.
         values: List of `pandas.Index`, the categories of a column, the real rows' most
             frequent first; None for a column of numbers.
+        dates: Set of the columns that are days since 1970.
         classes: List of the real labels; `["all"]` where none were given.
         notes: List of sentences on what was left out.
     """
@@ -40,6 +41,7 @@ class Tables:
     units: np.ndarray
     names: list
     values: list
+    dates: set
     classes: list
     notes: list
 
@@ -59,12 +61,12 @@ def read_tables(tables, labels, target, seed):
     if target is not None:
         tables, labels = _split_target(tables, labels, target)
     classes, labels = _codes(tables, labels)
-    notes = []
+    notes, dates = [], set()
     if any(scipy.sparse.issparse(table) for table in tables.values()):
         rows, keys, names, notes = _of_sparse(tables)
         values = [None] * len(names)
     else:
-        rows, names, values = _of_frames(tables)
+        rows, names, values, dates = _of_frames(tables)
         keys = {part: _dense_keys(matrix) for part, matrix in rows.items()}
         if len(names) > MAX_COLUMNS:
             source = np.random.default_rng(seed)
@@ -82,7 +84,7 @@ def read_tables(tables, labels, target, seed):
             )
     units = _units(list(rows.values()))
     rows = {part: matrix / units for part, matrix in rows.items()}
-    return Tables(rows, keys, labels, units, names, values, classes, notes)
+    return Tables(rows, keys, labels, units, names, values, dates, classes, notes)
 
 
 def _units(matrices):
@@ -241,7 +243,7 @@ def _of_sparse(tables):
 def _of_frames(tables):
     frames = {part: pd.DataFrame(table) for part, table in tables.items()}
     _check_columns({part: list(frame) for part, frame in frames.items()})
-    frames = _without_dates(frames)
+    frames, dates = _without_dates(frames)
     names = list(frames["real"])
     rows = {part: np.empty((len(f), len(names))) for part, f in frames.items()}
     values = []
@@ -261,7 +263,7 @@ def _of_frames(tables):
             else:
                 codes = categories.get_indexer(column)
                 rows[part][:, place] = np.where(column.isna(), np.nan, codes)
-    return rows, names, values
+    return rows, names, values, dates
 
 
 def _check_columns(found):
@@ -285,14 +287,17 @@ def _check_columns(found):
 
 
 def _without_dates(frames):
-    """Returns frames with days, and hours where the times of day differ, for dates."""
-    found = {part: {} for part in frames}
+    """Returns frames with days for dates, and hours where they differ; and whose."""
+    found, dates = {part: {} for part in frames}, set()
     for name, real in frames["real"].items():
         columns = {part: frame[name] for part, frame in frames.items()}
         hours, by_clock = {}, f"{name} time of day"
-        if all(is_date_column(c) or c.isna().all() for c in columns.values()):
+        has_dates = [is_date_column(c) for c in columns.values()]
+        empty = [c.isna().all() for c in columns.values()]
+        if any(has_dates) and all(map(max, has_dates, empty)):
             columns = {p: pd.Series(days_of(c), c.index) for p, c in columns.items()}
-            if not pd.api.types.is_timedelta64_dtype(real.dtype):
+            if not is_duration_column(real):
+                dates.add(name)
                 hours = {part: 24.0 * (days % 1.0) for part, days in columns.items()}
         if hours and hours["real"].nunique() > 1 and by_clock not in frames["real"]:
             columns = {part: days // 1.0 for part, days in columns.items()}
@@ -302,7 +307,7 @@ def _without_dates(frames):
             found[part][name] = columns[part]
             if hours:
                 found[part][by_clock] = hours[part]
-    return {part: pd.DataFrame(columns) for part, columns in found.items()}
+    return {part: pd.DataFrame(columns) for part, columns in found.items()}, dates
 
 
 def _numbers(column, name, part):

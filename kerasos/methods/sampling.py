@@ -18,6 +18,7 @@ from kerasos.data.sources import check_form, is_dataset
 from kerasos.data.stream import Maker, balanced_stream, filled_up
 from kerasos.randomness.draws import replica_context
 from kerasos.randomness.seeds import derive_seed, fresh_seed
+from kerasos.traced import traced
 
 _VALUES_AT_ONCE = 1 << 22  # of samples, in a chunk of the default size
 # What a user of other generators may write.
@@ -189,11 +190,9 @@ class Sampling:
             ]
             if self.num_codes:
                 signature.append(tf.TensorSpec((None, self.num_codes), tf.float32))
-            function = tf.function(
-                self._samples, input_signature=signature, autograph=False
-            )
+            function = traced(self._samples, *signature)
             self.__dict__["_compiled_samples"] = (function, settings)
-        return lambda *inputs: function(*inputs).numpy()
+        return lambda *inputs: function(*map(tf.convert_to_tensor, inputs)).numpy()
 
     def _check_makes_samples(self, name):
         if not self.produces_samples:

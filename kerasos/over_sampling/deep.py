@@ -97,8 +97,8 @@ class DeepOverSampler(BaseOverSampler):
     columns as they are: `random` copies rows of any content, `SMOTEOversampler` says
     what it takes. For the others `kerasos.data.TabularEncoder` makes a matrix in
     [-1, 1] of numbers, booleans, strings, categories and dates, missing values allowed,
-    of 5,000 columns at most; sparse matrices are made dense for it. Numbers that are codes
-    belong into a categorical column: `frame.astype({"zip": "category"})`. One-hot
+    of 5,000 columns at most; sparse matrices are made dense for it. Numbers that are
+    codes belong into a categorical column: `frame.astype({"zip": "category"})`. One-hot
     columns, as of `pandas.get_dummies`, stay one-hot.
     Methods with the option `pre_oversample` learn tables with it: their batches hold as
     many rows of each class (R- variants of Fajardo et al.). "flow" does so with images.

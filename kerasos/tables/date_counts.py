@@ -21,6 +21,11 @@ def is_date_column(series):
     return is_object and types.infer_dtype(series, skipna=True) in _OBJECTS
 
 
+def is_duration_column(series):
+    """Whether a column for which `is_date_column` is durations, not dates."""
+    return isinstance(_index_of(series), pd.TimedeltaIndex)
+
+
 def days_of(series):
     """Returns days since 1970, or of a duration, float64 with NaN where missing."""
     if series.isna().all():

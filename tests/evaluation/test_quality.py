@@ -655,12 +655,14 @@ def test_odd_columns_are_looked_at():
     new = real.sample(frac=1.0, random_state=0)
     report = quality(real, new[list(real)[::-1]], real.copy())
     columns = report.tables["columns"].set_index("column")
-    assert columns.kind["word"] == "category" and columns.kind["day"] == "number"
+    assert columns.kind["word"] == "category" and columns.kind["day"] == "date"
     assert columns.distance.drop("empty").max() == 0.0
     assert np.isnan(columns.distance["empty"])
     assert report.to_frame().set_index("measure").synthetic["copies"] == 1.0
     assert columns.loc["day", "max_real"] == 19751.0  # days since 1970
     hours = columns.loc["when time of day", ["min_real", "max_real"]]
-    assert hours.tolist() == [0.0, 18.0]
+    assert hours.tolist() == [0.0, 18.0] and columns.kind["when"] == "date"
+    assert columns.kind["when time of day"] == "number"
+    assert "[2024-01-01, 2024-01-29]" in report.to_markdown()
     assert "day time of day" not in columns.index
     assert report.figure() is not None and "| empty |" in report.to_markdown()

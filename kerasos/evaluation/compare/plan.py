@@ -69,10 +69,10 @@ def compare(
 
     Args:
         X: Frame or array `(n, num_features)`: numbers, booleans, strings, categories,
-            dates. Or images, an array `(n, height, width)` or `(n, height, width, channels)`
-            of any numbers, or a finite `tf.data.Dataset` of images and labels, such as
-            `keras.utils.image_dataset_from_directory` gives, which is read into memory;
-            its names of classes are the labels.
+            dates. Or images, an array `(n, height, width)` or `(n, height, width,
+            channels)` of any numbers, or a finite `tf.data.Dataset` of images and
+            labels, such as `keras.utils.image_dataset_from_directory` gives, which is
+            read into memory; its names of classes are the labels.
         y: Labels `(n,)` or a frame or array of one column, two classes or more, each in
             every training and test part. None for a dataset.
         methods: List of names, or dict of a name of yours to a name or to a sampler

@@ -15,6 +15,7 @@ from kerasos.data.host import weakly
 from kerasos.layers.float32_layer import Float32Layer
 from kerasos.layers.resting_weight import resting_weight
 from kerasos.randomness.draws import mean_over_replicas
+from kerasos.traced import traced_by_rows
 
 WEIGHTS = ("mean", "scale", "support", "dual", "intercept", "slope", "offset", "gamma")
 ENTROPIES = ("paper", "normalised")
@@ -240,11 +241,7 @@ class Scorer:
             for layer in classifier.layers
             if isinstance(layer, EstimatorProbabilities)
         ]
-        self._probabilities = tf.function(
-            lambda x: classifier(x, training=False),
-            input_signature=[tf.TensorSpec((None, *spec.shape), spec.dtype)],
-            autograph=False,
-        )
+        self._probabilities = traced_by_rows(lambda x: classifier(x, training=False))
         self._features = None
 
     @property

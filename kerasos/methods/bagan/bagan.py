@@ -48,6 +48,7 @@ from kerasos.methods.base import Adam, OversamplingModel, num_rows, read_data, w
 from kerasos.networks.image_size import Size, size_of
 from kerasos.randomness.draws import replica_context
 from kerasos.registry import register_method
+from kerasos.traced import traced_by_rows
 
 RATE = 5e-5
 
@@ -276,13 +277,11 @@ class BAGAN(OversamplingModel):
             self.spec.check_compatible(x, y)
             parts = ((x[rows], y[rows]) for rows in gen_batches(len(y), 512))
         moments = ClassMoments(self.spec.num_classes, self.latent_dim)
-        encode = tf.function(
-            lambda x: self.encoder(self.to_model(x), training=False),
-            reduce_retracing=True,
-            autograph=False,
+        encode = traced_by_rows(
+            lambda x: self.encoder(self.to_model(x), training=False)
         )
         for x_part, y_part in parts:
-            moments.update(encode(tf.convert_to_tensor(x_part)).numpy(), y_part)
+            moments.update(encode(x_part).numpy(), y_part)
         self._check_counts(moments.counts)
         covariances = moments.covariances(self.shrinkage)
         self.gaussians.set_moments(moments.means, covariances)

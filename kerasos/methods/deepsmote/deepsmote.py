@@ -45,6 +45,7 @@ from kerasos.networks.image_size import WIDEST, Size, size_of
 from kerasos.networks.mlp import leaky_mlp
 from kerasos.randomness.draws import portable_uniform, replica_context
 from kerasos.registry import register_method
+from kerasos.traced import traced_by_rows
 
 PENALTY_SIZE = 100
 ROWS_PER_CLASS = 2000
@@ -344,8 +345,7 @@ class DeepSMOTE(ConditionalModel):
             x = tf.reshape(self.to_model(rows), (-1, *self.decoder_shape))
             return tf.cast(self.encoder(x, training=False), tf.float32)
 
-        signature = tf.TensorSpec((None, *self.spec.shape), self.bank.rows.dtype)
-        return tf.function(encode, input_signature=[signature], autograph=False)
+        return traced_by_rows(encode)
 
     def sample(self, *args: Any, **kwargs: Any) -> np.ndarray:
         self.refresh()

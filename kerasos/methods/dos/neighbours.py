@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasos.layers.resting_weight import resting_weight
+from kerasos.traced import traced_by_rows
 
 
 class NeighbourBank:
@@ -32,7 +33,7 @@ class NeighbourBank:
         counts = self.spec.class_counts
         sizes = [n if k in self.labels else 0 for k, n in enumerate(counts)]
         self._first_slots = np.cumsum([0, *sizes[:-1]]).astype("int32")
-        self._embed = tf.function(embed, reduce_retracing=True, autograph=False)
+        self._embed = traced_by_rows(embed)
         slots, num_classes = sum(sizes), self.spec.num_classes
         self.rows = resting_weight(model, "bank", (slots, width), "float32")
         self.nearest = resting_weight(model, "nearest", (slots, neighbors), "int32")
@@ -73,7 +74,7 @@ class NeighbourBank:
         for x, _, slots in parts:
             kept = slots >= 0
             if kept.any():
-                bank[slots[kept]] = self._embed(tf.convert_to_tensor(x[kept])).numpy()
+                bank[slots[kept]] = self._embed(x[kept]).numpy()
                 filled[slots[kept]] = True
         counts = np.zeros(self.counts.shape, "int32")
         for label in self.labels:

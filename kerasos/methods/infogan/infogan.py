@@ -65,6 +65,7 @@ from kerasos.methods.sampling import SAMPLE_HINTS
 from kerasos.networks.image_size import Size
 from kerasos.randomness.seeds import fresh_seed
 from kerasos.registry import register_method
+from kerasos.traced import traced_by_rows
 
 # A class whose code has less, by D's class head on its samples, is likely to be lost.
 LEAST_AGREEMENT = 0.5
@@ -596,7 +597,7 @@ class InfoGAN(ConditionalModel):
             names = ("code_head", "classifier_head")
             return {n: tf.cast(getattr(self, n)(features), tf.float32) for n in names}
 
-        return tf.function(read, reduce_retracing=True, autograph=False)
+        return traced_by_rows(read)
 
     def oversample(
         self,

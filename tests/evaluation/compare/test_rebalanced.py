@@ -272,6 +272,22 @@ def test_rows_of_any_columns_are_known_again_in_front():
         check_real_first(frame, y, rows, labels)
 
 
+@pytest.mark.parametrize("classifier", [LOGISTIC, ExtraTreesClassifier()])
+def test_dates_are_told_by_the_day_and_by_the_hour(classifier):
+    rng = np.random.default_rng(0)
+    day, hour = rng.integers(0, 100, 400), rng.integers(0, 24, 400)
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta(24 * day + hour, "h")
+    known = rng.random(400) < 0.95
+    X = pd.DataFrame({"when": pd.Series(when).where(known), "x": rng.normal(size=400)})
+    X["zone"] = X.when.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    for y in (day > 60, hour > 15):
+        model = Rebalanced(classifier).fit(X[:200], y[:200])
+        found = (model.predict(X[200:]) == y[200:])[known[200:]]
+        assert found.mean() > 0.85
+    with pytest.raises(TypeError, match="'week' holds times alone or spans"):
+        Rebalanced(classifier).fit(X.assign(week=X.when.dt.to_period("W")), y)
+
+
 def test_three_classes():
     rng = np.random.default_rng(0)
     codes = np.repeat([0, 1, 2], [300, 60, 30])
