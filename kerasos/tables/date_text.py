@@ -57,7 +57,7 @@ FORMS = (
 )
 _CELLS = tuple(re.compile(form + _TIME, re.IGNORECASE) for form in FORMS)
 _PARTS = {
-    re.match(r"\(\?P<(\w+)>", part)[1]: part
+    next(iter(re.compile(part).groupindex)): part
     for part in (DAY, MONTH, YEAR, _NAME, _SHORT_YEAR, *CLOCK.split(":"), SECOND[1:])
 } | {"fraction": _FRACTION}
 
