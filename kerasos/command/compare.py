@@ -47,7 +47,7 @@ def define(to):
     )
     flags.DEFINE_list(
         "methods",
-        "class_weights,threshold,random,smote,cvae,gamo",
+        "class_weights,threshold,random,smote,cvae,flow",
         "As in `kerasos.evaluation.compare`: smote, smote+isotonic, or "
         "smote+weight=0.1.",
         to,

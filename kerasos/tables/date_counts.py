@@ -28,8 +28,6 @@ def is_duration_column(series):
 
 def days_of(series):
     """Returns days since 1970, or of a duration, float64 with NaN where missing."""
-    if series.isna().all():
-        return np.full(len(series), np.nan)
     index = _index_of(series)
     ticks = np.where(index.isna(), 0, index.asi8)
     return np.where(index.isna(), np.nan, ticks / _ticks_of_a_day(index))
@@ -109,15 +107,39 @@ class DateCounts:
 
 
 def _index_of(series):
-    """The dates by the clocks of their time zone, or the durations, as an index."""
+    """The dates by the clocks of their time zone, or the durations, as an index.
+
+    Raises:
+        TypeError: If they are neither, nor text in the form of ISO 8601.
+    """
     values = series
-    if types.is_object_dtype(series.dtype):
+    if series.isna().all():
+        return pd.DatetimeIndex([pd.NaT] * len(series))
+    if not is_date_column(series):
+        values = _of_text(series)
+    elif types.is_object_dtype(series.dtype):
         kind = types.infer_dtype(series, skipna=True)
         values = (pd.to_timedelta if kind == "timedelta" else pd.to_datetime)(series)
     elif isinstance(series.dtype, pd.ArrowDtype):
         values = series.astype(series.dtype.numpy_dtype)
     index = pd.Index(values)
     return index.tz_localize(None) if getattr(index, "tz", None) else index
+
+
+def _of_text(series):
+    """A file that is read without its dates has them as text."""
+    if types.infer_dtype(series, skipna=True) == "string":
+        try:
+            return pd.to_datetime(series, format="ISO8601")
+        except ValueError:
+            pass
+    raise TypeError(
+        f"Column {series.name!r} must hold dates, as the rows that were fitted do. "
+        f"Expected datetime64 or text such as '2024-03-31 08:15'. Received: "
+        f"{series.dtype}, such as {series.dropna().iloc[0]!r}. Make them dates, "
+        "`pd.to_datetime(column, dayfirst=True)`, or read them as such, "
+        "`pd.read_csv(path, parse_dates=[name])`."
+    )
 
 
 def _ticks_of_a_day(index):

@@ -70,6 +70,17 @@ def test_made_dates_stay_between_the_first_and_the_last():
     assert made == ["2024-01-01 06:00:00", "2024-01-09 18:00:00", "2024-01-05 12:00:00"]
 
 
+def test_text_is_read_where_it_has_one_meaning():
+    dates = DateCounts(column("2024-01-01", "2024-01-09", dtype="M8[s]"))
+    text = pd.Series(["2024-01-03", None, "2024-01-04T12:00"], name="when")
+    np.testing.assert_array_equal(dates.counts(text), [2, np.nan, 3.5])
+    np.testing.assert_array_equal(days_of(text) - days_of(text)[0], [0, np.nan, 1.5])
+    for values in (["1.3.2024"], [20240301], [3.5]):
+        words = f"'when' must hold dates.*{values[0]}.*dayfirst"
+        with pytest.raises(TypeError, match=words):
+            dates.counts(pd.Series(values, name="when"))
+
+
 def test_what_is_no_date():
     for values in ([1, 2], ["2024-01-01"], [datetime.time(1)], [None], [True]):
         assert not is_date_column(pd.Series(values))
@@ -108,6 +119,8 @@ def test_an_encoder_makes_numbers_of_them(numeric):
     place = names.index("when time of day")
     order = np.argsort(frame.when - frame.when.dt.normalize())
     assert (np.diff(z[order, place]) >= 0).all()
+    text = frame.assign(day=frame.day.astype(str))
+    np.testing.assert_array_equal(encoder.transform(text), z)
     with pytest.raises(ValueError, match="'day' had no missing value"):
         encoder.transform(frame.assign(day=pd.NaT))
 
