@@ -7,9 +7,10 @@
 writes `comparison/report.html` (opens without a network), `report.md`, `rows.csv` and
 `model.joblib`, what the verdict recommends, trained on all rows, and prints the
 verdict. `joblib.load("comparison/model.joblib").predict(frame)` takes frames with the
-same columns; loading runs code, so load no `.joblib` file of a stranger's. Without a
-file it takes scikit-learn's breast cancer data with 30 of the malignant cases. A run
-that was stopped goes on where it was, if started with the same flags.
+same columns, dates as pandas' dates (`pd.to_datetime`); loading runs code, so load no
+`.joblib` file of a stranger's. Without a file it takes scikit-learn's breast cancer
+data with 30 of the malignant cases. A run that was stopped goes on where it was, if
+started with the same flags.
 """
 
 import pathlib

@@ -293,6 +293,8 @@ def _without_dates(frames):
         columns = {part: frame[name] for part, frame in frames.items()}
         hours, by_clock = {}, f"{name} time of day"
         has_dates = [is_date_column(c) for c in columns.values()]
+        if any(has_dates):
+            _check_alike(columns, name)
         empty = [c.isna().all() for c in columns.values()]
         if any(has_dates) and all(map(max, has_dates, empty)):
             columns = {p: pd.Series(days_of(c), c.index) for p, c in columns.items()}
@@ -308,6 +310,24 @@ def _without_dates(frames):
             if hours:
                 found[part][by_clock] = hours[part]
     return {part: pd.DataFrame(columns) for part, columns in found.items()}, dates
+
+
+def _check_alike(columns, name):
+    """Refuses dates in one table beside durations, text or numbers in another."""
+    kinds = {}
+    for part, column in columns.items():
+        kind = pd.api.types.infer_dtype(column, skipna=True)
+        if is_date_column(column):
+            kinds[part] = "durations" if is_duration_column(column) else "dates"
+        elif kind != "categorical" and "mixed" not in kind and column.notna().any():
+            kinds[part] = kind
+    if len(set(kinds.values())) > 1:
+        raise TypeError(
+            f"Column {name!r} must hold dates, or durations, in all tables or in none. "
+            f"Expected one kind. Received: "
+            + ", ".join(f"{kind} in `{part}`" for part, kind in kinds.items())
+            + ". Convert it, `pd.to_datetime(column)`."
+        )
 
 
 def _numbers(column, name, part):

@@ -15,7 +15,7 @@ def is_date_column(series):
     They may be of pandas' dtypes, or Python's objects of one type.
     """
     dtype = series.dtype
-    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+    if types.is_datetime64_any_dtype(dtype) or getattr(dtype, "kind", "O") == "m":
         return True
     is_object = types.is_object_dtype(dtype)
     return is_object and types.infer_dtype(series, skipna=True) in _OBJECTS
@@ -28,7 +28,7 @@ def is_duration_column(series):
 
 def days_of(series):
     """Returns days since 1970, or of a duration, float64 with NaN where missing."""
-    index = _index_of(series)
+    index = _by_clocks(_index_of(series))
     ticks = np.where(index.isna(), 0, index.asi8)
     return np.where(index.isna(), np.nan, ticks / _ticks_of_a_day(index))
 
@@ -51,9 +51,12 @@ class DateCounts:
     def __init__(self, series):
         self.dtype = series.dtype
         self.kind = types.infer_dtype(series, skipna=True)
-        self.time_zone = getattr(series.dtype, "tz", None)
+        known = series[series.notna()]
+        self.has_stamps = isinstance(known.iloc[0], pd.Timestamp | pd.Timedelta)
         self.missing_value = next(iter(series[series.isna()]), pd.NaT)
         index = _index_of(series)
+        self.time_zone = getattr(index, "tz", None)
+        index = _by_clocks(index)
         self.is_duration = isinstance(index, pd.TimedeltaIndex)
         self.unit, day = index.unit, _ticks_of_a_day(index)
         ticks = index.asi8[~index.isna()]
@@ -69,7 +72,11 @@ class DateCounts:
 
     def counts(self, series):
         """Returns the numbers of a column like the fitted, float64, NaN for missing."""
-        index = _index_of(series).as_unit(self.unit)
+        index = _index_of(series)
+        if isinstance(index, pd.TimedeltaIndex) != self.is_duration:
+            if not index.isna().all():
+                raise _no_dates(series, "durations" if self.is_duration else "dates")
+        index = _by_clocks(index, self.time_zone).as_unit(self.unit)
         ticks = np.where(index.isna(), self.origin, index.asi8) - self.origin
         return np.where(index.isna(), np.nan, ticks / self.step)
 
@@ -100,30 +107,51 @@ class DateCounts:
         if self.dtype != object:
             return index.astype(self.dtype).array
         column = np.empty(len(index), dtype=object)
-        objects = getattr(index, _OBJECTS[self.kind])
-        column[:] = objects() if callable(objects) else objects
+        if self.has_stamps:
+            column[:] = index.astype(object)
+        else:
+            objects = getattr(index, _OBJECTS[self.kind])
+            column[:] = objects() if callable(objects) else objects
         column[missing] = self.missing_value
         return column
 
 
 def _index_of(series):
-    """The dates by the clocks of their time zone, or the durations, as an index.
+    """The dates, with their time zone, or the durations, as an index.
 
     Raises:
         TypeError: If they are neither, nor text in the form of ISO 8601.
     """
-    values = series
+    values, dtype = series, series.dtype
     if series.isna().all():
-        return pd.DatetimeIndex([pd.NaT] * len(series))
+        return pd.DatetimeIndex(np.full(len(series), "NaT", "datetime64[s]"))
     if not is_date_column(series):
         values = _of_text(series)
-    elif types.is_object_dtype(series.dtype):
+    elif types.is_object_dtype(dtype):
         kind = types.infer_dtype(series, skipna=True)
         values = (pd.to_timedelta if kind == "timedelta" else pd.to_datetime)(series)
-    elif isinstance(series.dtype, pd.ArrowDtype):
-        values = series.astype(series.dtype.numpy_dtype)
-    index = pd.Index(values)
-    return index.tz_localize(None) if getattr(index, "tz", None) else index
+    elif isinstance(dtype, pd.ArrowDtype):
+        like, zone = dtype.numpy_dtype, getattr(dtype.pyarrow_dtype, "tz", None)
+        if zone is not None:
+            like = pd.DatetimeTZDtype(np.datetime_data(like)[0], zone)
+        values = series.astype(like)
+    return pd.Index(values)
+
+
+def _by_clocks(index, zone=None):
+    """Dates without a time zone, by the clocks of theirs or of `zone`."""
+    if getattr(index, "tz", None) is None:
+        return index
+    return index.tz_convert(zone or index.tz).tz_localize(None)
+
+
+def _no_dates(series, expected):
+    received = types.infer_dtype(series, skipna=True)
+    return TypeError(
+        f"Column {series.name!r} holds {expected} in the rows that were learnt from, "
+        f"and must here. Expected {expected}. Received: {received}. Convert it, "
+        "`pd.to_datetime(column)` or `pd.to_timedelta(column)`."
+    )
 
 
 def _of_text(series):
@@ -136,7 +164,7 @@ def _of_text(series):
     raise TypeError(
         f"Column {series.name!r} must hold dates, as the rows that were fitted do. "
         f"Expected datetime64 or text such as '2024-03-31 08:15'. Received: "
-        f"{series.dtype}, such as {series.dropna().iloc[0]!r}. Make them dates, "
+        f"{series.dtype}, such as {str(series.dropna().iloc[0])!r}. Make them dates, "
         "`pd.to_datetime(column, dayfirst=True)`, or read them as such, "
         "`pd.read_csv(path, parse_dates=[name])`."
     )

@@ -297,4 +297,4 @@ def _columns(X):
     if isinstance(X, pd.DataFrame):
         return (X.iloc[:, position] for position in range(X.shape[1]))
     X = np.asarray(X)
-    return (pd.Series(X[:, position]) for position in range(X.shape[1]))
+    return (pd.Series(X[:, place], name=place) for place in range(X.shape[1]))

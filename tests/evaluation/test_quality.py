@@ -666,3 +666,20 @@ def test_odd_columns_are_looked_at():
     assert "[2024-01-01, 2024-01-29]" in report.to_markdown()
     assert "day time of day" not in columns.index
     assert report.figure() is not None and "| empty |" in report.to_markdown()
+
+
+def test_dates_beside_what_is_none_are_refused():
+    days = pd.Series(pd.date_range("2024-01-01", periods=20))
+    kinds = {"dates": days, "string": days.astype(str), "durations": days - days[0]}
+    for real, column in kinds.items():
+        for synthetic, other in kinds.items():
+            tables = pd.DataFrame({"day": column}), pd.DataFrame({"day": other})
+            if real == synthetic:
+                assert "distance" in quality(*tables).tables["columns"]
+                continue
+            message = f"'day' must .* {real} in `real`, {synthetic} in `synthetic`"
+            with pytest.raises(TypeError, match=message):
+                quality(*tables)
+    # What is a category, or a word among dates, may be a date alone elsewhere.
+    for real in (days.astype("category"), days.astype(object).replace(days[0], "new")):
+        assert quality(real.to_frame("day"), days[5:].to_frame("day")).counts.size

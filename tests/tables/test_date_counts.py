@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasos.tables.date_counts import DateCounts, days_of, is_date_column
+from kerasos.tables.date_counts import (
+    DateCounts,
+    days_of,
+    is_date_column,
+    is_duration_column,
+)
 from kerasos.tables.encoder import TabularEncoder
 
 DAYS = pd.DatetimeIndex(["2024-03-31", "2024-02-28", "2024-10-27"])  # two clock changes
@@ -59,6 +64,52 @@ def test_dates_of_a_zone_are_those_of_its_clocks():
     made = pd.Series(dates.restored([np.array([1.0, 211.0]), np.full(2, 150.0)]))
     written = made.dt.strftime("%F %R %z").tolist()
     assert written == ["2024-03-31 03:00 +0200", "2024-10-27 02:30 +0200"]
+
+
+@pytest.mark.parametrize("kind", ["objects", "stamps", "arrow"])
+def test_a_zone_comes_back_however_it_is_held(kind):
+    known = pd.DatetimeIndex(["2024-01-31 09:30", "2024-07-01 10:00"])
+    stamps = known.tz_localize("Europe/Berlin")
+    if kind == "arrow":
+        pyarrow = pytest.importorskip("pyarrow")
+        dtype = pd.ArrowDtype(pyarrow.timestamp("us", tz="Europe/Berlin"))
+        series = pd.Series(stamps).astype(dtype)
+    else:
+        objects = stamps.to_pydatetime() if kind == "objects" else list(stamps)
+        series = pd.Series(objects, dtype=object)
+    assert is_date_column(series)
+    dates = DateCounts(series)
+    # Minutes from the first midnight: 9.5 hours; 152 days and 10 hours.
+    assert dates.per_day == 1440
+    np.testing.assert_array_equal(dates.counts(series), [570, 152 * 1440 + 600])
+    back = pd.Series(dates.restored(dates.parts(series)), dtype=series.dtype)
+    pd.testing.assert_series_equal(back, series)
+    assert type(back[0]) is type(series[0])
+    elsewhere = pd.Series(stamps.tz_convert("UTC"))  # the same moments
+    np.testing.assert_array_equal(dates.counts(elsewhere), dates.counts(series))
+
+
+def test_durations_of_arrow_come_back():
+    pyarrow = pytest.importorskip("pyarrow")
+    series = pd.Series(pd.to_timedelta(["90s", None, "-1h"]))
+    series = series.astype(pd.ArrowDtype(pyarrow.duration("s")))
+    assert is_date_column(series) and is_duration_column(series)
+    dates = DateCounts(series)  # in seconds, from a day before 0
+    np.testing.assert_array_equal(dates.counts(series), [86_490, np.nan, 82_800])
+    back = pd.Series(dates.restored(dates.parts(series)), dtype=series.dtype)
+    pd.testing.assert_series_equal(back, series)
+
+
+def test_what_was_dates_must_be_dates_again():
+    days = pd.Series(DAYS, name="day")
+    encoder = TabularEncoder().fit(days.to_frame())
+    with pytest.raises(TypeError, match="'day' must hold dates.*Received: str.*31.03"):
+        encoder.transform(days.dt.strftime("%d.%m.%Y").to_frame())
+    with pytest.raises(TypeError, match="Expected dates. Received: timedelta"):
+        encoder.transform((days - days[0]).to_frame())
+    with pytest.raises(TypeError, match="'day'.*Received: int64, such as '1'"):
+        days_of(pd.Series([1, 2], name="day"))
+    assert np.isnan(days_of(column(np.nan, np.nan))).all()
 
 
 def test_made_dates_stay_between_the_first_and_the_last():
