@@ -68,7 +68,7 @@ class GlobalBatchNormalization(keras.layers.Layer):
         name = f"the batch normalisation {self.path!r}"
         mean = mean_over_replicas(tf.reduce_mean(x, axes), name)
         centred = x - mean
-        variance = mean_over_replicas(tf.reduce_mean(tf.square(centred), axes), name)
+        variance = mean_over_replicas(tf.reduce_mean(centred**2, axes), name)
         return mean, centred, variance
 
     def _follow(self, average, value):
