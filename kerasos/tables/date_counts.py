@@ -129,7 +129,18 @@ def _index_of(series):
         values = _of_text(series)
     elif types.is_object_dtype(dtype):
         kind = types.infer_dtype(series, skipna=True)
-        values = (pd.to_timedelta if kind == "timedelta" else pd.to_datetime)(series)
+        convert = pd.to_timedelta if kind == "timedelta" else pd.to_datetime
+        try:
+            values = convert(series)
+        except pd.errors.OutOfBoundsDatetime:
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f"Column {series.name!r} must be dates of one time zone, or all "
+                "without one. Expected for example Europe/Berlin. Received: several, "
+                "or some dates without one. Convert them, `pd.to_datetime(column, "
+                "utc=True)`, and then perhaps `.dt.tz_convert('Europe/Berlin')`."
+            ) from error
     elif isinstance(dtype, pd.ArrowDtype):
         like, zone = dtype.numpy_dtype, getattr(dtype.pyarrow_dtype, "tz", None)
         if zone is not None:

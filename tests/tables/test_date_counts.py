@@ -3,7 +3,9 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from kerasos.evaluation.compare.encoding import check_columns
 from kerasos.tables.date_counts import (
     DateCounts,
     days_of,
@@ -110,6 +112,17 @@ def test_what_was_dates_must_be_dates_again():
     with pytest.raises(TypeError, match="'day'.*Received: int64, such as '1'"):
         days_of(pd.Series([1, 2], name="day"))
     assert np.isnan(days_of(column(np.nan, np.nan))).all()
+
+
+def test_several_zones_in_a_column_are_refused():
+    zones = [datetime.timezone(datetime.timedelta(hours=hours)) for hours in (1, 2)]
+    for others in (zones, [zones[0], None]):
+        objects = [datetime.datetime(2024, 1, 1, tzinfo=zone) for zone in others]
+        frame = pd.DataFrame({"when": objects * 3}, dtype=object)
+        with pytest.raises(ValueError, match="'when' must be dates of one time zone"):
+            TabularEncoder().fit(frame)
+        with pytest.raises(ValueError, match="'when' must be dates of one time zone"):
+            check_columns(frame, {"any": LogisticRegression()})
 
 
 def test_made_dates_stay_between_the_first_and_the_last():

@@ -60,7 +60,8 @@ def check_columns(X, classifiers):
 
     Raises:
         TypeError: If a column holds times, spans or objects.
-        ValueError: If a number is infinite, or its square is.
+        ValueError: If a number is infinite, or its square is, or dates are of several
+            time zones.
     """
     if all(isinstance(classifier, Pipeline) for classifier in classifiers.values()):
         return
@@ -76,6 +77,8 @@ def check_columns(X, classifiers):
                 "column, or give classifiers that are pipelines with an encoder of "
                 "their own."
             ) from error
+        if kind == "date":
+            days_of(X[name])
         if kind in ("integer", "float"):
             values = _to_float(X[[name]])
             far = values[np.abs(values) > LARGEST]
