@@ -6,7 +6,12 @@ from absl import flags
 
 from kerasos.checks import nearest_name
 from kerasos.files import whole_file
-from kerasos.tables.csv_file import read_text, refuse_other_numbers, typed
+from kerasos.tables.csv_file import (
+    read_text,
+    refuse_other_dates,
+    refuse_other_numbers,
+    typed,
+)
 
 
 def define(to):
@@ -37,7 +42,9 @@ def read(path, target, separator=",", decimal=".", encoding="utf-8"):
             f"{str(path)!r} has no column {target!r}. Expected one of {header}.{hint}"
         )
     frame = typed(text, decimal, labels=target)
-    refuse_other_numbers(text.drop(columns=target), frame.drop(columns=target), decimal)
+    features = text.drop(columns=target), frame.drop(columns=target)
+    refuse_other_numbers(*features, decimal)
+    refuse_other_dates(*features)
     frame[target] = checked_labels(frame[target], lines, path)
     return text, frame, target
 

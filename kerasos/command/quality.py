@@ -18,7 +18,12 @@ from kerasos.checks import nearest_name
 from kerasos.command import csv_table, package
 from kerasos.command.balance import MARK
 from kerasos.files import whole_file
-from kerasos.tables.csv_file import read_text, refuse_other_numbers, typed
+from kerasos.tables.csv_file import (
+    read_text,
+    refuse_other_dates,
+    refuse_other_numbers,
+    typed,
+)
 
 ARGUMENTS = {"real": True, "generated": True}
 
@@ -74,5 +79,6 @@ def read(options):
     text = pd.concat([text[columns] for text in texts], keys=range(len(texts)))
     whole = typed(text, options.decimal, labels=options.target)
     refuse_other_numbers(text, whole, options.decimal)
+    refuse_other_dates(text, whole)
     parts = (whole.loc[part] for part in range(len(texts)))
     return [part.reset_index(drop=True) for part in parts]

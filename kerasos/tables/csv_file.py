@@ -12,7 +12,7 @@ import os
 
 import pandas as pd
 
-from kerasos.tables.date_text import read_dates
+from kerasos.tables.date_text import FIRST_CELLS, look_like_dates, read_dates
 
 # What pandas takes for missing, beside empty cells.
 MISSING_WORDS = frozenset(
@@ -232,6 +232,34 @@ def refuse_other_numbers(text, frame, decimal="."):
                 f"Received: {marked.iloc[0]!r} and the like. Set the decimal mark to "
                 f"{other!r}, take marks out from between thousands, or put a letter "
                 "before the values if they are codes."
+            )
+
+
+def refuse_other_dates(text, frame):
+    """Raises `ValueError` if a column is dates but for a few words.
+
+    Left as text, each date would be a category of its own.
+
+    Args:
+        text: Frame of `read_text`.
+        frame: Frame of `typed`, from it.
+    """
+    for name in frame.columns[frame.dtypes == "string"]:
+        cells = text[name].str.strip()
+        cells = cells[~((cells == "") | cells.isin(MISSING_WORDS))]
+        some = cells.iloc[:: max(1, len(cells) // FIRST_CELLS)]
+        if 2 * look_like_dates(some).sum() <= len(some):
+            continue
+        different = cells.drop_duplicates().to_numpy()
+        fits = look_like_dates(different)
+        if fits.sum() > FIRST_CELLS and 0 < 2 * (~fits).sum() <= fits.sum():
+            word = different[~fits][0]
+            raise ValueError(
+                f"Column {name!r} holds dates, but for {(~fits).sum()} words, so that "
+                f"each of {fits.sum()} dates would become a category. Expected dates "
+                f"in one form, and empty cells where there is none. Received: {word!r} "
+                f"in {(cells == word).sum()} rows. Empty such cells, or put a letter "
+                "before all values if they are codes."
             )
 
 

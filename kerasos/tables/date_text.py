@@ -86,6 +86,11 @@ def read_dates(cells):
     return None
 
 
+def look_like_dates(cells):
+    """Returns which of `n` strings have one of the forms, a boolean array `(n,)`."""
+    return np.array([any(f.fullmatch(cell) for f in _CELLS) for cell in cells], bool)
+
+
 class DateForm:
     """How the dates of a column are spelt: order, marks, padding, names, fractions.
 

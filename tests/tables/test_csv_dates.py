@@ -10,6 +10,7 @@ from kerasos.over_sampling.dates import refuse_dates_as_text
 from kerasos.tables import date_text
 from kerasos.tables.csv_file import (
     examples,
+    refuse_other_dates,
     refuse_other_numbers,
     spelt,
     spelt_like,
@@ -216,3 +217,16 @@ def test_labels_that_are_dates_are_words(tmp_path):
     path.write_text("\n".join(lines) + "\n")
     (_, y), (_, y_test) = load(str(path))
     assert (np.bincount(y) + np.bincount(y_test)).tolist() == [4, 8]  # by the alphabet
+
+
+@pytest.mark.parametrize("word", ["unknown", "9999-12-31", "0000-00-00"])
+def test_dates_beside_a_few_words_are_refused(word):
+    days = [f"2024-0{1 + i // 28}-{1 + i % 28:02}" for i in range(60)]
+    text = pd.DataFrame({"until": [word] * 25 + days + ["", "NA"]}, dtype=object)
+    with pytest.raises(ValueError, match=f"'until'.*1 words.*60 dates.*'{word}' in 25"):
+        refuse_other_dates(text, typed(text))
+    # Few dates may be kinds, and most words may be no dates.
+    for cells in ([word] * 5 + days[:15], days[:25] + [f"w{i}" for i in range(40)]):
+        few = pd.DataFrame({"until": cells}, dtype=object)
+        refuse_other_dates(few, typed(few))
+    refuse_other_dates(text[25:], typed(text[25:]))
