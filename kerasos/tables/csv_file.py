@@ -247,10 +247,10 @@ def refuse_other_dates(text, frame):
     for name in frame.columns[frame.dtypes == "string"]:
         cells = text[name].str.strip()
         cells = cells[~((cells == "") | cells.isin(MISSING_WORDS))]
-        some = cells.iloc[:: max(1, len(cells) // FIRST_CELLS)]
-        if 2 * look_like_dates(some).sum() <= len(some):
-            continue
         different = cells.drop_duplicates().to_numpy()
+        first = look_like_dates(different[:FIRST_CELLS])  # tell most words from dates
+        if 2 * first.sum() <= len(first):
+            continue
         fits = look_like_dates(different)
         if fits.sum() > FIRST_CELLS and 0 < 2 * (~fits).sum() <= fits.sum():
             word = different[~fits][0]

@@ -223,6 +223,10 @@ def test_labels_that_are_dates_are_words(tmp_path):
 def test_dates_beside_a_few_words_are_refused(word):
     days = [f"2024-0{1 + i // 28}-{1 + i % 28:02}" for i in range(60)]
     text = pd.DataFrame({"until": [word] * 25 + days + ["", "NA"]}, dtype=object)
+    often = pd.DataFrame({"until": days * 3}, dtype=object)
+    often.iloc[::9] = word
+    with pytest.raises(ValueError, match=f"'{word}' in 20"):
+        refuse_other_dates(often, typed(often))
     with pytest.raises(ValueError, match=f"'until'.*1 words.*60 dates.*'{word}' in 25"):
         refuse_other_dates(text, typed(text))
     # Few dates may be kinds, and most words may be no dates.

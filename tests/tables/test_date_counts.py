@@ -105,7 +105,9 @@ def test_durations_of_arrow_come_back():
 def test_what_was_dates_must_be_dates_again():
     days = pd.Series(DAYS, name="day")
     encoder = TabularEncoder().fit(days.to_frame())
-    with pytest.raises(TypeError, match="'day' must hold dates.*Received: (str|object).*31.03"):
+    with pytest.raises(
+        TypeError, match="'day' must hold dates.*Received: (str|object).*31.03"
+    ):
         encoder.transform(days.dt.strftime("%d.%m.%Y").to_frame())
     with pytest.raises(TypeError, match="Expected dates. Received: timedelta"):
         encoder.transform((days - days[0]).to_frame())
