@@ -255,8 +255,8 @@ def refuse_other_dates(text, frame):
         if fits.sum() > FIRST_CELLS and 0 < 2 * (~fits).sum() <= fits.sum():
             word = different[~fits][0]
             raise ValueError(
-                f"Column {name!r} holds dates, but for {(~fits).sum()} words, so that "
-                f"each of {fits.sum()} dates would become a category. Expected dates "
+                f"Column {name!r} holds dates beside words, so that each of "
+                f"{fits.sum()} dates would become a category. Expected dates "
                 f"in one form, and empty cells where there is none. Received: {word!r} "
                 f"in {(cells == word).sum()} rows. Empty such cells, or put a letter "
                 "before all values if they are codes."

@@ -227,7 +227,9 @@ def test_dates_beside_a_few_words_are_refused(word):
     often.iloc[::9] = word
     with pytest.raises(ValueError, match=f"'{word}' in 20"):
         refuse_other_dates(often, typed(often))
-    with pytest.raises(ValueError, match=f"'until'.*1 words.*60 dates.*'{word}' in 25"):
+    with pytest.raises(
+        ValueError, match=f"'until'.*beside words.*60 dates.*'{word}' in 25"
+    ):
         refuse_other_dates(text, typed(text))
     # Few dates may be kinds, and most words may be no dates.
     for cells in ([word] * 5 + days[:15], days[:25] + [f"w{i}" for i in range(40)]):
