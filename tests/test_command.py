@@ -101,6 +101,14 @@ def test_the_overview_lists_the_commands_on_one_screen(capsys):
     assert max(map(len, lines)) <= 88
 
 
+def test_the_package_runs_as_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["kerasos", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("kerasos", run_name="__main__")
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"kerasos {kerasos.__version__}\n"
+
+
 def test_no_command_is_a_fault_of_usage(capsys):
     assert main([]) == 2
     assert capsys.readouterr().err.strip() == overview()
