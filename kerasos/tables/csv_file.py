@@ -182,9 +182,14 @@ def typed(text, decimal=".", codes=True, labels=None):
     return text.apply(column)
 
 
+def _known(bare):
+    """Returns the cells, without blanks around them, that are not missing."""
+    return bare[~((bare == "") | bare.isin(MISSING_WORDS))]
+
+
 def _typed_column(cells, decimal, codes=True, dates=True):
     bare = cells.str.strip()
-    known = bare[~((bare == "") | bare.isin(MISSING_WORDS))]
+    known = _known(bare)
     figures = known
     if decimal != ".":
         # A point may part thousands: such a cell is no number.
@@ -220,8 +225,7 @@ def refuse_other_numbers(text, frame, decimal="."):
         decimal: Character before the decimals.
     """
     for name in frame.columns[frame.dtypes == "string"]:
-        cells = text[name].str.strip()
-        cells = cells[~((cells == "") | cells.isin(MISSING_WORDS))]
+        cells = _known(text[name].str.strip())
         marked = cells[cells.str.contains(r"\d\D|[.,]", regex=True)]
         if marked.nunique() > 2 and cells.str.fullmatch(_OTHER_NUMBER).all():
             other = "," if decimal == "." else "."
@@ -245,8 +249,7 @@ def refuse_other_dates(text, frame):
         frame: Frame of `typed`, from it.
     """
     for name in frame.columns[frame.dtypes == "string"]:
-        cells = text[name].str.strip()
-        cells = cells[~((cells == "") | cells.isin(MISSING_WORDS))]
+        cells = _known(text[name].str.strip())
         different = cells.drop_duplicates().to_numpy()
         first = look_like_dates(different[:FIRST_CELLS])  # tell most words from dates
         if 2 * first.sum() <= len(first):

@@ -75,7 +75,7 @@ class DateCounts:
         index = _index_of(series)
         if isinstance(index, pd.TimedeltaIndex) != self.is_duration:
             if not index.isna().all():
-                raise _no_dates(series, "durations" if self.is_duration else "dates")
+                raise _wrong_kind(series, "durations" if self.is_duration else "dates")
         index = _by_clocks(index, self.time_zone).as_unit(self.unit)
         ticks = np.where(index.isna(), self.origin, index.asi8) - self.origin
         return np.where(index.isna(), np.nan, ticks / self.step)
@@ -156,15 +156,6 @@ def _by_clocks(index, zone=None):
     return index.tz_convert(zone or index.tz).tz_localize(None)
 
 
-def _no_dates(series, expected):
-    received = types.infer_dtype(series, skipna=True)
-    return TypeError(
-        f"Column {series.name!r} holds {expected} in the rows that were learnt from, "
-        f"and must here. Expected {expected}. Received: {received}. Convert it, "
-        "`pd.to_datetime(column)` or `pd.to_timedelta(column)`."
-    )
-
-
 def _of_text(series):
     """A file that is read without its dates has them as text."""
     if types.infer_dtype(series, skipna=True) == "string":
@@ -172,12 +163,16 @@ def _of_text(series):
             return pd.to_datetime(series, format="ISO8601")
         except ValueError:
             pass
-    raise TypeError(
-        f"Column {series.name!r} must hold dates, as the rows that were fitted do. "
-        f"Expected datetime64 or text such as '2024-03-31 08:15'. Received: "
-        f"{series.dtype}, such as {str(series.dropna().iloc[0])!r}. Make them dates, "
-        "`pd.to_datetime(column, dayfirst=True)`, or read them as such, "
-        "`pd.read_csv(path, parse_dates=[name])`."
+    raise _wrong_kind(series, "dates or durations")
+
+
+def _wrong_kind(series, expected):
+    return TypeError(
+        f"Column {series.name!r} must hold {expected}, as the rows that were fitted "
+        f"do. Expected {expected}, or dates as text such as '2024-03-31 08:15'. "
+        f"Received: {series.dtype}, such as {str(series.dropna().iloc[0])!r}. Convert "
+        "it, `pd.to_datetime(column, dayfirst=True)` or `pd.to_timedelta(column)`, or "
+        "read dates as such, `pd.read_csv(path, parse_dates=[name])`."
     )
 
 
