@@ -85,7 +85,8 @@ class Contender:
     Attributes:
         name: As the user called it.
         kind: As in `Rebalanced`.
-        sampler: Object with `fit_resample`, or None.
+        sampler: Object with `fit_resample`, or None; contenders that have the same
+            one train on the same rows.
         recalibration: As in `Rebalanced`.
         loss: Function from class counts to a Keras loss, for networks, or None.
         synthetic_weight: As in `Rebalanced`.
@@ -129,9 +130,9 @@ def make_contenders(methods, costs=None, contender_of=None):
             "There is nothing to compare with `none`. Expected one more method at "
             "least. Received: none."
         )
-    found = []
+    found, samplers = [], {}
     for name, value in methods.items():
-        contender = _named(name, value, methods, contender_of or _contender)
+        contender = _named(name, value, methods, contender_of or _contender, samplers)
         if contender.kind == COST_WEIGHTS and costs is None:
             raise ValueError(
                 f"{contender.kind!r} needs costs. Expected `objective={{'miss': 100, "
@@ -142,8 +143,11 @@ def make_contenders(methods, costs=None, contender_of=None):
     return found
 
 
-def _named(name, value, methods, contender_of):
-    """Makes a contender, also of a name with + and a weight, or a recalibration."""
+def _named(name, value, methods, contender_of, samplers):
+    """Makes a contender, also of a name with + and a weight, or a recalibration.
+
+    `samplers` holds those made so far: one for each method, whatever is behind the +.
+    """
     base, seen, weight, afterwards = value, {name}, None, None
     while isinstance(value, str) and "+" in value:
         base, _, last = value.rpartition("+")
@@ -164,6 +168,8 @@ def _named(name, value, methods, contender_of):
         value = base if base in seen else methods.get(base, base)
         seen.add(base)
     contender = contender_of(name, value)
+    method = value if isinstance(value, str) else id(value)
+    sampler = samplers.setdefault(method, contender.sampler)
     is_sampled = contender.sampler is not None
     if weight is not None and (not is_sampled or _takes_away(value)):
         raise ValueError(
@@ -180,7 +186,10 @@ def _named(name, value, methods, contender_of):
         )
     weight = None if weight == 1 else weight  # as real rows: then none is needed
     return dataclasses.replace(
-        contender, recalibration=afterwards, synthetic_weight=weight
+        contender,
+        sampler=sampler,
+        recalibration=afterwards,
+        synthetic_weight=weight,
     )
 
 

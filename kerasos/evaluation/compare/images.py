@@ -1,5 +1,6 @@
 """Images as `compare` takes them: stacks or datasets, and networks to classify them."""
 
+import dataclasses
 import time
 import urllib.parse
 
@@ -33,7 +34,7 @@ from kerasos.evaluation.compare.contenders import (
 )
 from kerasos.evaluation.compare.networks import LOSSES, ImageClassifier, decide
 from kerasos.evaluation.compare.objectives import make_metrics
-from kerasos.evaluation.compare.plan import Evaluated, Training
+from kerasos.evaluation.compare.plan import Evaluated, Training, timed
 from kerasos.evaluation.compare.rebalanced import (
     PRIOR_CORRECTED,
     RECALIBRATIONS,
@@ -137,16 +138,18 @@ class Images:
         prints = fingerprints(self.X, np.zeros(len(self.X), int))
         return joblib.hash([prints, self.X.shape, self.X.dtype.name])
 
-    def training(self, fold, contender, train, seed):
-        """Returns the `Training` of a fold's images, resampled as a method says."""
-        X, y = self.X[train], self.y[train]
-        X_res, y_res = contender.resample(X, y, seed)
-        codes = np.searchsorted(self.classes, np.asarray(y_res))
-        self._look_at(fold, contender, X, X_res, codes)
-        inner = []
-        if contender.recalibration in RECALIBRATIONS:
+    def training(self, fold, contender, train, seed, like=None):
+        """Returns the `Training` of a fold's images, see `tables.Tables`."""
+        if like is None:
+            X, y = self.X[train], self.y[train]
+            (X_res, y_res), seconds = timed(contender.resample, X, y, seed)
+            codes = np.searchsorted(self.classes, np.asarray(y_res))
+            like = Training(fold, X, self.codes[train], X_res, codes, seconds)
+        self._look_at(fold, contender, like.X, like.X_res, like.y_res)
+        if contender.recalibration in RECALIBRATIONS and not like.inner:
             inner = inner_splits(self.codes[train], seed)
-        return Training(fold, X, self.codes[train], X_res, codes, inner)
+            like = dataclasses.replace(like, inner=inner)
+        return like
 
     def _look_at(self, fold, contender, X, X_res, codes):
         """Keeps a picture of what a method has generated in the first fold."""

@@ -19,6 +19,7 @@ from kerasos.checks import check_number
 from kerasos.evaluation.compare.at_once import run_at_once
 from kerasos.evaluation.compare.comparison import Comparison
 from kerasos.evaluation.compare.folds import make_folds
+from kerasos.evaluation.compare.rebalanced import RECALIBRATIONS
 from kerasos.evaluation.compare.result_rows import append_rows, read_rows
 from kerasos.evaluation.compare.scores import (
     DEFAULT_METRICS,
@@ -212,7 +213,8 @@ def compare(
 class Training:
     """What classifiers are trained on in a fold: rows as they were, and resampled.
 
-    `inner` holds what recalibration needs, see `Rebalanced.resample_inner`.
+    `seconds` is how long resampling took. `inner` holds what recalibration needs, see
+    `Rebalanced.resample_inner`, and `inner_seconds` how long that took.
     """
 
     fold: int
@@ -220,7 +222,9 @@ class Training:
     y: np.ndarray
     X_res: object
     y_res: np.ndarray
+    seconds: float
     inner: Sequence = ()
+    inner_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,14 +266,18 @@ class _Plan:
                 done[row["config"]] = _typed(row)
         tasks = []
         for fold in range(len(self.folds)):
-            for contender in self.data.contenders:
-                names = [
-                    name
-                    for name in self.data.classifiers
-                    if configs[fold, contender.name, name] not in done
-                ]
-                if names:
-                    tasks.append((fold, contender, names))
+            for together in _by_sampler(self.data.contenders):
+                parts = []
+                for contender in together:
+                    names = [
+                        name
+                        for name in self.data.classifiers
+                        if configs[fold, contender.name, name] not in done
+                    ]
+                    if names:
+                        parts.append((contender, names))
+                if parts:
+                    tasks.append((fold, parts))
         settings = {"mininterval": 1.0, "disable": not verbose}
         with tqdm(total=len(configs), initial=len(done), **settings) as bar:
             for row in self._rows_of_all(tasks, n_jobs, path):
@@ -295,35 +303,44 @@ class _Plan:
         if lost:
             raise RuntimeError(_lost_message(lost, len(tasks), path))
 
-    def _rows_of(self, fold, contender, classifiers):
-        """Yields a row for each classifier; resamples once."""
+    def _rows_of(self, fold, parts):
+        """Yields a row for each contender and classifier; resamples once.
+
+        `parts` are pairs of a contender and names of classifiers. Where there are
+        several contenders, they have the same sampler.
+        """
         train, test = self.folds[fold]
         seed = derive_seed(self.seed, "compare", fold)
-        place = f"In fold {fold} of `compare`, method {contender.name!r}"
-        of_classifier = ""
-        try:
-            start = time.perf_counter()
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Classes .* have one sample each")
-                training = self.data.training(fold, contender, train, seed)
-            resample_seconds = time.perf_counter() - start
-            for name in classifiers:
-                of_classifier = f", classifier {name!r}"
-                row = self._evaluated(name, contender, training, test) | {
-                    "fold": fold,
-                    "method": contender.name,
-                    "classifier": name,
-                    "n_train": len(train),
-                    "n_added": len(training.y_res) - len(train),
-                    "n_test": len(test),
-                    "resample_seconds": round(resample_seconds, 4),
-                    "seed": seed,
-                    "versions": versions(),
-                }
-                yield {column: row[column] for column in COLUMNS if column in row}
-        except Exception as error:
-            error.add_note(f"{place}{of_classifier}.")
-            raise
+        training = None
+        for contender, classifiers in parts:
+            place = f"In fold {fold} of `compare`, method {contender.name!r}"
+            of_classifier = ""
+            try:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Classes .* have one sample each")
+                    training = self.data.training(
+                        fold, contender, train, seed, training
+                    )
+                resample_seconds = training.seconds
+                if contender.recalibration in RECALIBRATIONS:
+                    resample_seconds += training.inner_seconds
+                for name in classifiers:
+                    of_classifier = f", classifier {name!r}"
+                    row = self._evaluated(name, contender, training, test) | {
+                        "fold": fold,
+                        "method": contender.name,
+                        "classifier": name,
+                        "n_train": len(train),
+                        "n_added": len(training.y_res) - len(train),
+                        "n_test": len(test),
+                        "resample_seconds": round(resample_seconds, 4),
+                        "seed": seed,
+                        "versions": versions(),
+                    }
+                    yield {column: row[column] for column in COLUMNS if column in row}
+            except Exception as error:
+                error.add_note(f"{place}{of_classifier}.")
+                raise
 
     def _evaluated(self, name, contender, training, test):
         found = self.data.evaluate(name, contender, training, test)
@@ -379,10 +396,32 @@ class _Plan:
         return configs
 
 
+def timed(function, *arguments):
+    """Returns what the function returns, and how many seconds it took."""
+    start = time.perf_counter()
+    return function(*arguments), time.perf_counter() - start
+
+
+def _by_sampler(contenders):
+    """Lists contenders that train on the same rows together, in order of the first.
+
+    Those that weigh rows lead: they look whether the sampler leaves the real in front.
+    """
+    groups = {}
+    for contender in contenders:
+        shared = contender if contender.sampler is None else contender.sampler
+        groups.setdefault(id(shared), []).append(contender)
+    return [
+        sorted(group, key=lambda each: each.synthetic_weight is None)
+        for group in groups.values()
+    ]
+
+
 def _lost_message(lost, num_tasks, path):
     told = "; ".join(
         f"fold {fold}, method {contender.name!r}, classifiers {names}"
-        for (fold, contender, names), _ in lost
+        for (fold, parts), _ in lost
+        for contender, names in parts
     )
     kept = "None of the others' rows are kept without `output_dir`."
     if path is not None:

@@ -116,7 +116,7 @@ class Rebalanced(ClassifierMixin, BaseEstimator):
         self.columns_ = list(X)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.shares_ = np.bincount(codes) / len(codes)
-        if inner:
+        if self.recalibration in RECALIBRATIONS:
             held_out = np.zeros((len(codes), len(self.classes_)))
             for X_part, y_part, test in inner:
                 self._fit_classifier(X, X_part, y_part, len(codes) - len(test))

@@ -1,6 +1,6 @@
 """Tables as `compare` takes them: a frame, and scikit-learn's classifiers."""
 
-import time
+import dataclasses
 import warnings
 
 import joblib
@@ -16,8 +16,8 @@ from kerasos.evaluation.compare.contenders import (
 )
 from kerasos.evaluation.compare.encoding import as_frame, check_columns
 from kerasos.evaluation.compare.objectives import make_metrics
-from kerasos.evaluation.compare.plan import Evaluated, Training
-from kerasos.evaluation.compare.rebalanced import Rebalanced
+from kerasos.evaluation.compare.plan import Evaluated, Training, timed
+from kerasos.evaluation.compare.rebalanced import RECALIBRATIONS, Rebalanced
 from kerasos.randomness.seeds import derive_seed
 
 
@@ -88,21 +88,28 @@ class Tables:
             contender.synthetic_weight,
         )
 
-    def training(self, fold, contender, train, seed):
-        """Returns the `Training` of a fold's rows, resampled as a method says."""
-        X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
+    def training(self, fold, contender, train, seed, like=None):
+        """Returns the `Training` of a fold's rows, resampled as a method says.
+
+        `like` is that of a contender with the same sampler, whose rows are taken.
+        """
         model = self._model(contender, next(iter(self.classifiers)))
-        resampled = model.resample(X, y, seed)
-        return Training(fold, X, y, *resampled, model.resample_inner(X, y, seed))
+        if like is None:
+            X, y = self.X.iloc[train].reset_index(drop=True), self.y[train]
+            resampled, seconds = timed(model.resample, X, y, seed)
+            like = Training(fold, X, y, *resampled, seconds)
+        if contender.recalibration in RECALIBRATIONS and not like.inner:
+            inner, seconds = timed(model.resample_inner, like.X, like.y, seed)
+            like = dataclasses.replace(like, inner=inner, inner_seconds=seconds)
+        return like
 
     def evaluate(self, name, contender, training, test):
         """Fits a classifier and asks it about the test rows; returns `Evaluated`."""
         model, it = self._model(contender, name), training
-        start = time.perf_counter()
+        rows = it.X, it.y, it.X_res, it.y_res, it.inner
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit_resampled(it.X, it.y, it.X_res, it.y_res, it.inner)
-        seconds = time.perf_counter() - start
+            _, seconds = timed(model.fit_resampled, *rows)
         decided, probabilities = model.predict_both(self.X.iloc[test])
         corrected = None
         if contender.recalibration is None:

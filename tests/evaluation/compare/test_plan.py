@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import time
 
 import joblib
 import numpy as np
@@ -277,6 +278,55 @@ def test_a_method_of_kerasos_and_a_sampler():
 
 
 # Going on.
+
+
+class Counted(RandomOverSampler):
+    """Copies; the lengths of what it was asked to resample."""
+
+    asked: list = []
+
+    def fit_resample(self, X, y):
+        self.asked.append(len(X))
+        time.sleep(0.05)
+        return super().fit_resample(X, y)
+
+
+def test_methods_with_one_sampler_resample_once(monkeypatch, tmp_path):
+    """Whatever is made of the rows; each is told to have taken the time."""
+    monkeypatch.setattr(Counted, "asked", [])
+    methods = {
+        "copies": Counted(),
+        "corrected": "copies+prior_corrected",
+        "platt": "copies+platt",
+        "tenth": "copies+weight=0.1",
+        "mended": "copies+weight=0.1+isotonic",
+        "other": Counted(),
+    }
+    found = run(methods, output_dir=tmp_path)
+    whole = [len(train) for train, _ in FOLDS.split(*table())]
+    inner = [size for size in Counted.asked if size not in whole]
+    assert Counted.asked.count(60) == 2 * len(whole) and len(inner) == 5 * len(whole)
+    alone = []
+    for name in list(methods)[1:5]:
+        alone.append(run({"copies": Counted(), name: methods[name]}).rows)
+    alone = pd.concat(alone).drop_duplicates(["method", "fold"])
+    scores = ["method", "fold", *METRICS, "n_added", "reliability"]
+    both = [rows[scores].set_index(["method", "fold"]) for rows in (found.rows, alone)]
+    pd.testing.assert_frame_equal(both[0].loc[both[1].index], both[1])
+    seconds = found.rows.groupby("method").resample_seconds.min()
+    assert (seconds[["copies", "corrected", "tenth", "other"]] >= 0.05).all()
+    assert (seconds[["platt", "mended"]] >= 6 * 0.05).all()
+    # The rows that a killed run lacks are the same.
+    path = tmp_path / ROWS_FILE
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if ",platt," not in line]
+    assert len(lines) - len(kept) == len(whole)
+    path.write_text("".join(kept))
+    again = run(methods, output_dir=tmp_path).rows
+    timed = ["resample_seconds", "fit_seconds"]
+    pd.testing.assert_frame_equal(
+        again.drop(columns=timed), found.rows.drop(columns=timed)
+    )
 
 
 def test_a_second_run_computes_nothing_and_says_the_same(tmp_path):
