@@ -5,7 +5,9 @@ Commands run in this process, but for one test of the console entry.
 
 import importlib
 import json
+import os
 import pathlib
+import platform
 import re
 import runpy
 import shlex
@@ -537,6 +539,43 @@ def test_the_doctor_finds_what_is_there(capsys):
     assert main(["doctor", "--noself_test"]) == 0
     text = capsys.readouterr().out
     assert "self test" not in text and "tensorflow-probability" in text
+
+
+# As the console script loads the package.
+LOADED = """
+import importlib.util, json, sys
+spec = importlib.util.find_spec("kerasos")
+sys.modules["kerasos"] = importlib.util.module_from_spec(spec)
+from kerasos.command import doctor, package
+package.load()
+print(json.dumps(doctor.onednn()))
+"""
+
+
+@pytest.mark.parametrize("given", [None, "0"])
+def test_commands_use_onednn_unless_told_not_to(given):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    if given is not None:
+        environment[name] = given
+    told = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(told.stdout)
+    assert found[name] == (given or "1")
+    if platform.system() == "Linux" and platform.machine() == "x86_64":
+        assert found["on"] is (given is None)
+
+
+@pytest.mark.parametrize("is_on, words", [(True, "on$"), (False, "off; .*OPTS=1")])
+def test_the_doctor_says_whether_onednn_is_on(monkeypatch, capsys, is_on, words):
+    monkeypatch.setattr(doctor, "onednn", lambda: {"on": is_on})
+    assert main(["doctor", "--noself_test"]) == 0
+    assert re.search(rf"^oneDNN +{words}", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_doctor_says_what_failed(monkeypatch, capsys):

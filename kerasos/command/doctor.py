@@ -55,6 +55,7 @@ def run(options):
     package.load(quiet=False)  # TensorFlow says there why it finds no GPU
     found["devices"] = devices()
     found["threads"] = threads()
+    found["onednn"] = onednn()
     found["xla"] = xla()
     if options.self_test:
         found["self_test"] = self_test()
@@ -123,6 +124,20 @@ def threads():
     }
 
 
+def onednn():
+    """Returns what is set, and whether TensorFlow uses oneDNN, None if it cannot tell.
+
+    It does by default on processors with instructions for small numbers (AVX512_VNNI,
+    AMX and their like) alone. No public name of TensorFlow says so.
+    """
+    try:
+        from tensorflow.python.util._pywrap_util_port import IsMklEnabled as is_on
+    except ImportError:
+        is_on = None
+    given = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    return {"TF_ENABLE_ONEDNN_OPTS": given, "on": is_on and is_on()}
+
+
 def xla():
     """Returns the flags of XLA, and the folder where it keeps what it compiled."""
     given = os.environ.get("TF_XLA_FLAGS", "")
@@ -187,6 +202,9 @@ def text_of(found):
         f"{of['intra_op'] or 'by TensorFlow'}, OMP_NUM_THREADS "
         f"{of['OMP_NUM_THREADS'] or 'not set'}"
     )
+    if found["onednn"]["on"] is not None:
+        off = "off; TF_ENABLE_ONEDNN_OPTS=1 may halve the time of images, docs/speed.md"
+        lines.append(f"{'oneDNN':24}{'on' if found['onednn']['on'] else off}")
     lines.append(f"{'XLA cache':24}{found['xla']['cache'] or 'none'}")
     if "self_test" in found:
         test = found["self_test"]

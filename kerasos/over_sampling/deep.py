@@ -327,7 +327,7 @@ class DeepOverSampler(BaseOverSampler):
         if not len(labels):
             return stack(X, None), y
         is_own = method.takes_tables and np.ndim(X) == 2
-        x = self._own_table(X) if is_own else self._encode(X, seed)
+        x = self._own_table(X) if is_own else self._encode(X, y, seed)
         screens = self._screens()
         if issubclass(method, keras.Model):
             params = {**self._stage_epochs(method, len(x)), **params}
@@ -379,7 +379,7 @@ class DeepOverSampler(BaseOverSampler):
             )
         return X
 
-    def _encode(self, X, seed):
+    def _encode(self, X, y, seed):
         """Returns what the method sees: a matrix in [-1, 1], or images."""
         if not isinstance(X, pd.DataFrame) and X.ndim > 2:
             X = X.astype("float32") if X.dtype == bool else X
@@ -390,7 +390,7 @@ class DeepOverSampler(BaseOverSampler):
             frame = pd.DataFrame(X)
             for place, name in enumerate(frame.columns):
                 refuse_dates_as_text(frame.iloc[:, place], name)
-        self.encoder_ = self._encoder(seed).fit(X)
+        self.encoder_ = self._encoder(seed).fit(X, y)
         self._check_width(self.encoder_.width_, "columns, one for each category")
         x = self.encoder_.transform(X)
         if not x.shape[1]:
@@ -573,7 +573,7 @@ class DeepOverSampler(BaseOverSampler):
         plain = TabularEncoder(**self.encoder_.get_params())
         if plain.numeric == "normal":
             plain.set_params(numeric="quantile")
-        real = plain.fit_transform(self.encoder_.inverse_transform(x))
+        real = plain.fit_transform(self.encoder_.inverse_transform(x), codes)
 
         def seen(rows):
             return plain.transform(self.encoder_.inverse_transform(rows))

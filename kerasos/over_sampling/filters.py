@@ -130,7 +130,7 @@ class SampleFilter(BaseEstimator):
         self.classes_, codes = np.unique(checked_labels(y), return_inverse=True)
         self.encoder_ = None
         if np.ndim(X) == 2:
-            self.encoder_ = TabularEncoder(numeric="quantile").fit(_dense(X))
+            self.encoder_ = TabularEncoder(numeric="quantile").fit(_dense(X), codes)
         rows = self._rows(X)
         if len(rows) != len(codes) or len(self.classes_) < 2:
             raise ValueError(

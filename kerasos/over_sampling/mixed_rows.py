@@ -116,7 +116,7 @@ def mixed_rows(x, y, labels, draw):
 
 def _frame(x, y, labels, draw):
     series = [dense(x.iloc[:, place]) for place in range(x.shape[1])]
-    dates = [DateCounts(one) if _has_dates(one) else None for one in series]
+    dates = [DateCounts(one, y) if _has_dates(one) else None for one in series]
     if any(dates):
         plain = _without_dates(x, dates)
         return _with_dates(_frame(plain, y, labels, draw), x, dates)

@@ -21,7 +21,7 @@ FLOAT32_ERROR = 1e-6  # of a value in [-1, 1] that a network has scaled and mixe
 _SPANS = ("time", "period", "interval")
 
 
-def column_coder(series, name, position, settings):
+def column_coder(series, name, position, settings, labels=None):
     """Returns the fitted coder that suits the values of a column.
 
     Args:
@@ -29,6 +29,7 @@ def column_coder(series, name, position, settings):
         name: Name or position of the column, for errors.
         position: Integer, for draws of its own.
         settings: The `TabularEncoder`, for its parameters.
+        labels: Array of the rows' classes, or None; see `DateCounts`.
 
     Raises:
         TypeError: If values of this kind cannot be encoded.
@@ -49,7 +50,7 @@ def column_coder(series, name, position, settings):
     if no_number or name in settings.categorical:
         return CategoricalColumn(series, name, settings.max_categories, seed)
     if kind == "date":
-        return DateColumn(series, name, settings.numeric, seed)
+        return DateColumn(series, name, settings.numeric, seed, labels)
     return NumericColumn(series, name, settings.numeric, kind == "integer", seed)
 
 
@@ -341,9 +342,9 @@ class DateColumn(Column):
     last one, in their unit.
     """
 
-    def __init__(self, series, name, numeric, seed):
+    def __init__(self, series, name, numeric, seed, labels):
         super().__init__(series, name, seed)
-        self.dates = DateCounts(series)
+        self.dates = DateCounts(series, labels)
         self.parts = []
         for place, values in enumerate(self._values(series)):
             own = None if seed is None else derive_seed(seed, "date", place)

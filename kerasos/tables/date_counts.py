@@ -38,9 +38,13 @@ class DateCounts:
 
     The unit is a day, an hour, a minute, a second or a part of one: the longest of
     which all values are multiples. Dates with a time zone are those of its clocks.
+    Where times of day differ, a day begins at the hour that `quiet_hour` finds, so that
+    what goes on around midnight, as some fraud does, is not torn apart.
 
     Args:
         series: `pandas.Series` for which `is_date_column`, not all missing.
+        labels: Array of the rows' classes, which count alike in the choice of the hour,
+            or None for one class.
 
     Attributes:
         per_day: Integer, units of a day.
@@ -48,7 +52,7 @@ class DateCounts:
         low, high: Integers, the first and the last value.
     """
 
-    def __init__(self, series):
+    def __init__(self, series, labels=None):
         self.dtype = series.dtype
         self.kind = types.infer_dtype(series, skipna=True)
         known = series[series.notna()]
@@ -59,14 +63,19 @@ class DateCounts:
         index = _by_clocks(index)
         self.is_duration = isinstance(index, pd.TimedeltaIndex)
         self.unit, day = index.unit, _ticks_of_a_day(index)
-        ticks = index.asi8[~index.isna()]
-        self.origin = int(ticks.min()) // day * day
+        is_known = ~index.isna()
+        ticks = index.asi8[is_known]
+        times = ticks % day
+        self.has_times = not self.is_duration and bool((times != times[0]).any())
+        begin = 0
+        if self.has_times:
+            classes = None if labels is None else np.asarray(labels)[is_known]
+            begin = quiet_hour(times * 24 // day, classes) * (day // 24)
+        self.origin = (int(ticks.min()) - begin) // day * day + begin
         steps = [day // count for count in PER_DAY if day % count == 0]
         longest = int(np.gcd.reduce(ticks - self.origin))
         self.step = next(step for step in steps if longest % step == 0)
         self.per_day = day // self.step
-        times = (ticks - self.origin) % day
-        self.has_times = not self.is_duration and bool((times != times[0]).any())
         counts = (ticks - self.origin) // self.step
         self.low, self.high = int(counts.min()), int(counts.max())
 
@@ -114,6 +123,29 @@ class DateCounts:
             column[:] = objects() if callable(objects) else objects
         column[missing] = self.missing_value
         return column
+
+
+def quiet_hour(hours, labels=None):
+    """Returns the hour at whose begin a circle of 24 is best cut into a line.
+
+    It has the fewest rows before and after it, each hour counted half as much as the
+    next nearer one. It is 0, midnight, unless so many there lie on both sides that the
+    product is more than four times that of the hour.
+
+    Args:
+        hours: Integer array `(n,)`, 0 to 23.
+        labels: Array `(n,)` of classes, which count alike; None for one class.
+    """
+    weights = None
+    if labels is not None:
+        codes, _ = pd.factorize(labels, use_na_sentinel=False)
+        weights = 1 / np.bincount(codes)[codes]
+    shares = np.bincount(hours, weights, minlength=24)
+    near = 0.5 ** np.arange(12)
+    circles = [np.roll(shares, -hour) for hour in range(24)]
+    after, before = np.array([(near @ c[:12], near @ c[:11:-1]) for c in circles]).T
+    best, torn = int((after + before).argmin()), after * before
+    return best if torn[best] < torn[0] / 4 else 0
 
 
 def _index_of(series):

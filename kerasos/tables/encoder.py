@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from kerasos.checks import check_choice, check_count
 from kerasos.tables.columns import column_coder, dense
@@ -138,7 +138,9 @@ class TabularEncoder(BaseEstimator):
 
         Args:
             X: Frame or array `(n, n_features)`.
-            y: Ignored.
+            y: Labels `(n,)`, or None. Only columns of dates with times of day use them:
+                a day begins where few rows of any class are, so that the hours of a
+                class that is busy around midnight are in a row.
 
         Returns:
             The encoder.
@@ -156,6 +158,8 @@ class TabularEncoder(BaseEstimator):
             )
         if not len(X):
             raise ValueError("The table is empty. Expected at least one row.")
+        labels = np.asarray(y) if np.ndim(y) == 1 else None
+        check_consistent_length(X, labels)
         self.n_features_in_ = len(names)
         self.__dict__.pop("feature_names_in_", None)
         self._frame_columns: Any = None
@@ -172,7 +176,7 @@ class TabularEncoder(BaseEstimator):
         else:
             self._array_dtype = np.asarray(X).dtype
         self.coders_ = [
-            column_coder(series, name, position, self)
+            column_coder(series, name, position, self, labels)
             for position, (name, series) in enumerate(
                 zip(names, _columns(X), strict=True)
             )
@@ -204,8 +208,8 @@ class TabularEncoder(BaseEstimator):
         return matrix
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Returns `fit(X).transform(X)`."""
-        return self.fit(X).transform(X)
+        """Returns `fit(X, y).transform(X)`."""
+        return self.fit(X, y).transform(X)
 
     def inverse_transform(self, Z: ArrayLike, index: Any = None) -> Any:
         """Returns the table that a matrix stands for, every row by itself.

@@ -199,11 +199,13 @@ def test_missing_values_keep_their_rate():
     assert np.abs(gaps).max() < 0.06
 
 
+# Two hours, and where a day begins that tears neither from the other.
+@pytest.mark.parametrize("hours, begin", [((2, 14), 0), ((2, 22), 12)])
 @pytest.mark.parametrize("method", ["smote", "convex"])
-def test_dates_are_mixed_as_days_and_times_of_day(method):
+def test_dates_are_mixed_as_days_and_times_of_day(method, hours, begin):
     rng = np.random.default_rng(0)
     days = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 60, N), "D")
-    hours = np.where(rng.random(N) < 0.5, 2, 22) + rng.integers(0, 60, N) / 60
+    hours = np.where(rng.random(N) < 0.5, *hours) + rng.integers(0, 60, N) / 60
     X = pd.DataFrame(
         {
             "when": days + pd.to_timedelta(hours, "h"),
@@ -211,7 +213,7 @@ def test_dates_are_mixed_as_days_and_times_of_day(method):
             "span": days - days[0],
             "born": [datetime.date(1990, 1, 1 + i % 28) for i in range(N)],
             "gap": pd.Series(days).where(rng.random(N) < 0.7),
-            "x": 100 * hours + rng.normal(0, 0.1, N),
+            "x": 100 * ((hours - begin) % 24) + rng.normal(0, 0.1, N),
             "none": pd.Series([pd.NaT] * N),
         }
     )
@@ -226,7 +228,8 @@ def test_dates_are_mixed_as_days_and_times_of_day(method):
     assert 0 < made.gap.isna().sum() < len(made)
     # A new row's time of day lies between its parents', as `x` does, whatever the days.
     hour = (made.when - made.when.dt.normalize()) / pd.Timedelta(hours=1)
-    np.testing.assert_allclose(made.x, 100 * hour, atol=2)  # a minute is 1.7
+    line = 100 * ((hour - begin) % 24)
+    np.testing.assert_allclose(made.x, line, atol=2)  # a minute is 1.7
     assert len(made.when.dt.date.unique()) > 20
 
 

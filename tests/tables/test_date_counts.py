@@ -11,6 +11,7 @@ from kerasos.tables.date_counts import (
     days_of,
     is_date_column,
     is_duration_column,
+    quiet_hour,
 )
 from kerasos.tables.encoder import TabularEncoder
 
@@ -52,6 +53,61 @@ def test_dates_are_counted_from_the_first_day_and_come_back(series, per_day, cou
     np.testing.assert_array_equal(dates.counts(series), expected)
     back = pd.Series(dates.restored(dates.parts(series)), dtype=series.dtype)
     pd.testing.assert_series_equal(back, series)
+
+
+def test_the_quiet_hour_is_the_middle_of_the_widest_gap():
+    """On both sides 2 x 1 at midnight, 2^-11 x 2^-10 at noon."""
+    assert quiet_hour(np.array([23, 23, 0])) == 12
+    assert quiet_hour(np.array([22, 1, 2])) == 13
+    # Nothing before midnight, or as many rows in each hour: the day begins there.
+    assert quiet_hour(np.array([0, 6])) == 0
+    assert quiet_hour(np.arange(24).repeat(3)) == 0
+
+
+def test_classes_count_alike_in_the_quiet_hour():
+    """Of 2,420 rows 20 lie around midnight: seen by shares of classes alone."""
+    hours = np.concatenate([np.arange(24).repeat(100), [22, 23, 0, 1] * 5])
+    labels = np.repeat(["no", "fraud"], [2400, 20])
+    assert quiet_hour(hours) == 0
+    assert quiet_hour(hours, labels) == 12
+    missing = labels.astype(object)
+    missing[labels == "no"] = np.nan
+    assert quiet_hour(hours, missing) == 12
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_hours_around_midnight_are_in_a_row(zone):
+    clocks = column("2024-03-01 23:30", "2024-03-03 00:15", "2024-03-02 01:45", None)
+    series = pd.to_datetime(clocks).dt.tz_localize(zone)
+    dates = DateCounts(series)
+    days, times = dates.parts(series)
+    np.testing.assert_array_equal(days, [0, 1, 0, np.nan])
+    # Minutes since noon.
+    np.testing.assert_array_equal(times, [690, 735, 825, np.nan])
+    back = pd.Series(dates.restored([days, times]))
+    pd.testing.assert_series_equal(back, series)
+
+
+def test_an_encoder_tells_a_class_by_its_hours_from_the_labels():
+    rng = np.random.default_rng(0)
+    hours = np.concatenate([rng.integers(0, 24, 960), rng.normal(24, 1, 40) % 24])
+    when = pd.Timestamp("2024-01-01") + pd.to_timedelta((hours * 60).round(), "min")
+    y = np.repeat([0, 1], [960, 40])
+    frame = pd.DataFrame(
+        {"when": when + pd.to_timedelta(rng.integers(0, 90, 1000), "D")}
+    )
+    widths = {}
+    for labels in (None, y):
+        encoder = TabularEncoder(numeric="linear").fit(frame, labels)
+        z = encoder.transform(frame)
+        pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+        widths[labels is None] = np.ptp(z[y == 1, 1])
+    assert widths[True] > 1.9 and widths[False] < 0.6
+    np.testing.assert_array_equal(
+        TabularEncoder(numeric="linear").fit_transform(frame, y), z
+    )
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        TabularEncoder().fit(frame, y[:-1])
 
 
 def test_dates_of_a_zone_are_those_of_its_clocks():
