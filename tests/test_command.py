@@ -327,6 +327,37 @@ def test_the_console_entry_helps_and_fails_without_tensorflow(tmp_path):
     assert usage.returncode == 2 and "loaded False False" in usage.stderr
 
 
+@pytest.mark.parametrize(
+    "rest, unbuffered", [("--help", ""), ("--help", "1"), ("doctor", "")]
+)
+def test_a_reader_that_has_enough_is_no_fault(tmp_path, rest, unbuffered):
+    """The output is closed before a line of it is there, as `| head -0` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    ended = subprocess.run(
+        [sys.executable, "-m", "kerasos", rest],
+        cwd=tmp_path,
+        env={**os.environ, **own},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert ended.returncode == 141
+    assert "Broken pipe" not in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_another_broken_pipe_is_a_fault(capsys, monkeypatch):
+    def broken(options):
+        raise BrokenPipeError(32, "a worker's pipe")
+
+    monkeypatch.setattr(doctor, "run", broken)
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor"])
+    assert str(caught.value) == "kerasos doctor: [Errno 32] a worker's pipe"
+
+
 # Work.
 
 

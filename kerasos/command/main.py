@@ -43,8 +43,30 @@ def main(argv):
 
     Raises:
         SystemExit: With a message for the user, which Python prints before it exits
-            with status 1.
+            with status 1; or with 141, as other programs do, where what reads the
+            output, `head` say, has enough.
     """
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _output_is_closed():
+            raise
+        # Python would try again, and complain, when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    return status
+
+
+def _output_is_closed():
+    try:
+        print(flush=True)  # without text, what is not buffered says nothing
+    except BrokenPipeError:
+        return True
+    return False
+
+
+def _run(argv):
     if not argv:
         print(overview(), file=sys.stderr)
         return 2
@@ -93,7 +115,7 @@ def one_line(name, debug=False):
         print(f"{name}: stopped.", file=sys.stderr)
         sys.exit(130)
     except USER_ERRORS as error:
-        if debug:
+        if debug or (isinstance(error, BrokenPipeError) and _output_is_closed()):
             raise
         sys.exit(f"{name}: {error}")
     finally:
