@@ -14,6 +14,7 @@ file, with the device's name:
 - `ms`: a step, in the best epoch of a stage; `product_ms`, `convolution_ms`: a product
   of 2048x2048 matrices and a 3x3 convolution of 64 images of 28x28x64, measured before
   each method, for the machine's moment;
+- `onednn`: whether TensorFlow uses it, which `TF_ENABLE_ONEDNN_OPTS` decides;
 - `compiled`: by XLA, which GAMO takes on a processor from 2,000 steps on only:
   `--jit_compile=true` measures such a run;
 - `finite`: all losses; `vars_on`: devices of the variables;
@@ -45,6 +46,7 @@ from absl import app, flags, logging
 from timing import add_row, forget_peak, machine, resident_mb, time_in_turn
 
 import kerasos
+from kerasos.command.doctor import onednn
 
 _METHODS = flags.DEFINE_list("methods", None, "As in entries.py. Default: all.")
 _SHAPE = flags.DEFINE_list("shape", ["28", "28", "1"], "Of an image, or of a row.")
@@ -308,6 +310,7 @@ def main(_):
     found = {
         **machine(),
         "device": name,
+        "onednn": onednn()["on"],
         "replicas": len(devices),
         "shape": "x".join(_SHAPE.value),
         "steps": _STEPS.value,

@@ -278,7 +278,7 @@ class _Look:
             values = self.tables.values[place]
             unit = self.tables.units[place]
             kind = "number" if values is None else "category"
-            kind = "date" if name in self.tables.dates else kind
+            kind = self.tables.days.get(name, kind)
             row = {"column": name, "kind": kind}
             row |= dict.fromkeys(("distance", "chance", "std_ratio"))
             for side, column in sides.items():

@@ -177,6 +177,7 @@ def _cell(row, side, shares):
             cell = "{} ± {:.3g} days [{}, {}]".format(next(days), std, *days)
         else:
             cell = f"{mean:.4g} ± {std:.3g} [{low:.4g}, {high:.4g}]"
+            cell += " days" if row.kind == "duration" else ""
     elif row.kind == "category":
         found = _of_column(shares, row.column)
         found = found[found[side] > 0].sort_values(side, ascending=False, kind="stable")

@@ -30,7 +30,7 @@ class Tables:
         names: List of the `d` columns.
         values: List of `pandas.Index`, the categories of a column, the real rows' most
             frequent first; None for a column of numbers.
-        dates: Set of the columns that are days since 1970.
+        days: Dict of the columns in days to "date", since 1970, or "duration".
         classes: List of the real labels; `["all"]` where none were given.
         notes: List of sentences on what was left out.
     """
@@ -41,7 +41,7 @@ class Tables:
     units: np.ndarray
     names: list
     values: list
-    dates: set
+    days: dict
     classes: list
     notes: list
 
@@ -61,12 +61,12 @@ def read_tables(tables, labels, target, seed):
     if target is not None:
         tables, labels = _split_target(tables, labels, target)
     classes, labels = _codes(tables, labels)
-    notes, dates = [], set()
+    notes, days = [], {}
     if any(scipy.sparse.issparse(table) for table in tables.values()):
         rows, keys, names, notes = _of_sparse(tables)
         values = [None] * len(names)
     else:
-        rows, names, values, dates = _of_frames(tables)
+        rows, names, values, days = _of_frames(tables)
         keys = {part: _dense_keys(matrix) for part, matrix in rows.items()}
         if len(names) > MAX_COLUMNS:
             source = np.random.default_rng(seed)
@@ -84,7 +84,7 @@ def read_tables(tables, labels, target, seed):
             )
     units = _units(list(rows.values()))
     rows = {part: matrix / units for part, matrix in rows.items()}
-    return Tables(rows, keys, labels, units, names, values, dates, classes, notes)
+    return Tables(rows, keys, labels, units, names, values, days, classes, notes)
 
 
 def _units(matrices):
@@ -243,7 +243,7 @@ def _of_sparse(tables):
 def _of_frames(tables):
     frames = {part: pd.DataFrame(table) for part, table in tables.items()}
     _check_columns({part: list(frame) for part, frame in frames.items()})
-    frames, dates = _without_dates(frames)
+    frames, days = _without_dates(frames)
     names = list(frames["real"])
     rows = {part: np.empty((len(f), len(names))) for part, f in frames.items()}
     values = []
@@ -263,7 +263,7 @@ def _of_frames(tables):
             else:
                 codes = categories.get_indexer(column)
                 rows[part][:, place] = np.where(column.isna(), np.nan, codes)
-    return rows, names, values, dates
+    return rows, names, values, days
 
 
 def _check_columns(found):
@@ -287,8 +287,8 @@ def _check_columns(found):
 
 
 def _without_dates(frames):
-    """Returns frames with days for dates, and hours where they differ; and whose."""
-    found, dates = {part: {} for part in frames}, set()
+    """Returns frames with days for dates, and hours where they differ; and which."""
+    found, kinds = {part: {} for part in frames}, {}
     for name, real in frames["real"].items():
         columns = {part: frame[name] for part, frame in frames.items()}
         hours, by_clock = {}, f"{name} time of day"
@@ -298,8 +298,8 @@ def _without_dates(frames):
         empty = [c.isna().all() for c in columns.values()]
         if any(has_dates) and all(map(max, has_dates, empty)):
             columns = {p: pd.Series(days_of(c), c.index) for p, c in columns.items()}
-            if not is_duration_column(real):
-                dates.add(name)
+            kinds[name] = "duration" if is_duration_column(real) else "date"
+            if kinds[name] == "date":
                 hours = {part: 24.0 * (days % 1.0) for part, days in columns.items()}
         if hours and hours["real"].nunique() > 1 and by_clock not in frames["real"]:
             columns = {part: days // 1.0 for part, days in columns.items()}
@@ -309,7 +309,7 @@ def _without_dates(frames):
             found[part][name] = columns[part]
             if hours:
                 found[part][by_clock] = hours[part]
-    return {part: pd.DataFrame(columns) for part, columns in found.items()}, dates
+    return {part: pd.DataFrame(columns) for part, columns in found.items()}, kinds
 
 
 def _check_alike(columns, name):

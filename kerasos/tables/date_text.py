@@ -78,12 +78,25 @@ def read_dates(cells):
     if not fitting:
         return None
     codes, different = pd.factorize(cells.to_numpy(object))
-    for pattern in fitting:
-        form = DateForm(pattern.fullmatch(first[0]))
-        dates = form.read(different)
+    readings = _readings(fitting, first[0], different)
+    found = next(readings, None)
+    if found is None:
+        return None
+    if "short_year" in found[1].pattern.groupindex:
+        # What 24-03-01 begins with is told by its column: the dates lie together.
+        others = (each for each in readings if each[1].begins_with_year)
+        found = min((found, *others), key=lambda each: np.ptp(each[0]))
+    dates, form = found
+    return dates[codes], form
+
+
+def _readings(patterns, first, cells):
+    """Yields dates and form for each pattern by which all cells are dates, not one."""
+    for pattern in patterns:
+        form = DateForm(pattern.fullmatch(first))
+        dates = form.read(cells)
         if dates is not None and (dates != dates[0]).any():
-            return dates[codes], form
-    return None
+            yield dates, form
 
 
 def look_like_dates(cells):
@@ -111,6 +124,7 @@ class DateForm:
             end = stop
         self.template = template + match.string[end:]
         self.pattern = re.compile(pattern + re.escape(match.string[end:]))
+        self.begins_with_year = "year" in spans[0][-1]
         self.widths, self.fraction_digits = {}, 0
         self.short_names, self.case = True, str.title
 

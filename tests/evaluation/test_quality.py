@@ -647,6 +647,7 @@ def test_odd_columns_are_looked_at():
             "huge": np.append(source.normal(size=size - 1), 1e12),
             "day": pd.date_range("2024-01-01", periods=size).insert(0, pd.NaT)[:size],
             "when": pd.date_range("2024-01-01 06:00", periods=size, freq="30h"),
+            "span": pd.to_timedelta(np.arange(size) * 12, "h"),
             "word": [f"w{i}" for i in range(size)],
             "count": pd.array(source.integers(0, 5, size), dtype="Int64"),
             "half empty": pd.Series([None, "x"] * (size // 2)),
@@ -665,6 +666,8 @@ def test_odd_columns_are_looked_at():
     assert columns.kind["when time of day"] == "number"
     assert "[2024-01-01, 2024-01-29]" in report.to_markdown()
     assert "day time of day" not in columns.index
+    assert columns.kind["span"] == "duration"  # 0 to 14.5 days
+    assert "7.25 ± 4.33 [0, 14.5] days" in report.to_markdown()
     assert report.figure() is not None and "| empty |" in report.to_markdown()
 
 
