@@ -147,9 +147,22 @@ class Images:
             like = Training(fold, X, self.codes[train], X_res, codes, seconds)
         self._look_at(fold, contender, like.X, like.X_res, like.y_res)
         if contender.recalibration in RECALIBRATIONS and not like.inner:
-            inner = inner_splits(self.codes[train], seed)
-            like = dataclasses.replace(like, inner=inner)
+            inner, seconds = timed(self._resample_inner, contender, like, seed)
+            like = dataclasses.replace(like, inner=inner, inner_seconds=seconds)
         return like
+
+    def _resample_inner(self, contender, training, seed):
+        """Lists images, codes and places left out for each inner fold, see `_Inner`."""
+        parts = []
+        for train, test, own in inner_splits(training.y, seed):
+            X, codes = training.X[train], training.y[train]
+            X_res, y_res = contender.resample(X, self.classes[codes], own)
+            codes_res = np.searchsorted(self.classes, np.asarray(y_res))
+            is_kept = len(X_res) >= len(X) and np.array_equal(X_res[: len(X)], X)
+            kept = train if is_kept and (codes_res[: len(X)] == codes).all() else []
+            added = X_res[len(kept) :], codes_res[len(kept) :]
+            parts.append(_Inner(np.asarray(kept, int), *added, len(train), test))
+        return parts
 
     def _look_at(self, fold, contender, X, X_res, codes):
         """Keeps a picture of what a method has generated in the first fold."""
@@ -228,15 +241,15 @@ class Images:
     def _calibrator(self, name, contender, training):
         """Fits the mending of probabilities on real images left out."""
         held_out = np.zeros((len(training.y), len(self.classes)))
-        for train, test, seed in training.inner:
-            X, y = training.X[train], self.classes[training.y[train]]
-            X_res, y_res = contender.resample(X, y, seed)
-            codes = np.searchsorted(self.classes, np.asarray(y_res))
+        for part in training.inner:
+            X_res = np.concatenate([training.X[part.kept], part.added])
+            codes = np.concatenate([training.y[part.kept], part.codes])
             network = self._trained(
-                name, contender, X_res, codes, len(X), training.fold
+                name, contender, X_res, codes, part.num_images, training.fold
             )
-            logits = network(with_channels(training.X), test)
-            held_out[test] = self._said(contender, logits, codes, training.y[train])[1]
+            logits = network(with_channels(training.X), part.test)
+            real = np.delete(training.y, part.test)
+            held_out[part.test] = self._said(contender, logits, codes, real)[1]
         how = RECALIBRATIONS[contender.recalibration]
         return calibrator(held_out, training.y, how)
 
@@ -293,6 +306,22 @@ class Images:
                     grey = image.shape[-1] == 1
                     found[contender.name] = image[..., 0] if grey else image
         return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Inner:
+    """A part of the training images for recalibration, resampled.
+
+    Real images are not held once more: `kept` are their places, in front, `added` the
+    images behind them with their `codes`. `num_images` were there before resampling,
+    `test` are the places of those left out.
+    """
+
+    kept: np.ndarray
+    added: np.ndarray
+    codes: np.ndarray
+    num_images: int
+    test: np.ndarray
 
 
 class ImageContender(Contender):

@@ -671,6 +671,56 @@ def test_recalibration_is_on_real_images_left_out(monkeypatch):
     assert told.corrected is None
 
 
+class Doubled:
+    """Each image twice, the copies behind all real ones or behind their own."""
+
+    asked: list = []
+
+    def __init__(self, behind):
+        self.behind = behind
+
+    def fit_resample(self, images, labels):
+        self.asked.append(len(images))
+        if self.behind:
+            return np.concatenate([images] * 2), np.concatenate([labels] * 2)
+        return np.repeat(images, 2, axis=0), np.repeat(labels, 2)
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_methods_with_one_sampler_resample_images_once(monkeypatch, behind):
+    """Whatever recalibrates them, and for all networks: once whole, once a part."""
+    monkeypatch.setattr(Doubled, "asked", [])
+    train, test = PAIRS[0]
+    methods = {
+        "twice": Doubled(behind),
+        "platt": "twice+platt",
+        "isotonic": "twice+isotonic",
+    }
+    nets = {name: ImageClassifier(watched, 5, batch_size=16) for name in ("one", "two")}
+    data = Images(X, Y, methods, nets, None, "log_loss", 0)
+    fitted = []
+
+    def trained(self, contender, spec, x, y, num_images, seed):
+        fitted.append((x[..., 0], y, num_images))
+        return lambda images, rows: np.tile(images[rows][:, 0, 0], (1, 3)) / 255.0
+
+    monkeypatch.setattr(ImageClassifier, "trained", trained)
+    training, seconds = None, []
+    for contender in data.contenders[1:]:
+        training = data.training(0, contender, train, 1, training)
+        seconds.append(training.inner_seconds)
+        for name in nets:
+            data.evaluate(name, contender, training, test)
+    assert len(Doubled.asked) == 6 and Doubled.asked[0] == len(train)
+    assert seconds[0] == 0 < seconds[1] == seconds[2]
+    assert len(fitted) == 2 + 2 * 2 * 6  # each its own networks all the same
+    for x, y, num_images in fitted:
+        assert len(x) == len(y) == 2 * num_images
+        numbers = x[:, 0, 0].astype(int)  # of the images, in their first pixel
+        assert (np.bincount(numbers)[numbers] == 2).all()
+        np.testing.assert_array_equal(Y[numbers], y)
+
+
 def test_recalibrated_networks_are_rows_of_their_own(short):
     result = run({"a": "random+platt", "b": "none+isotonic", "c": "balanced_softmax"})
     assert list(result.methods) == ["none", "a", "b", "c"]
