@@ -63,7 +63,12 @@ def train_classifier(classifier, method, x, y, seed, callback):
     steps = 2 * STEPS_PER_EPOCH
     data = kerasos.data.batches(x, y, BATCH_SIZE, seed=seed, steps_per_epoch=steps)
     classifier.fit(
-        data, epochs=_EPOCHS.value, verbose=0, shuffle=False, callbacks=[callback]
+        data,
+        epochs=_EPOCHS.value,
+        steps_per_epoch=steps,  # or Keras makes an iterator more after each, in vain
+        verbose=0,
+        shuffle=False,
+        callbacks=[callback],
     )
 
 

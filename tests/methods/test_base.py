@@ -155,6 +155,17 @@ def toy(data):
     return run
 
 
+def test_an_epoch_makes_one_iterator(toy, data, monkeypatch):
+    """Keras makes one more where it counts the steps itself, and one at the end."""
+    model, made = toy(epochs=1), []
+    make = tf.data.Dataset.__iter__
+    monkeypatch.setattr(
+        tf.data.Dataset, "__iter__", lambda self: made.append(1) or make(self)
+    )
+    model.fit(batches(*data, 6), epochs=5, initial_epoch=1, verbose=0)
+    assert len(made) == 5
+
+
 def values(model):
     return [v.numpy() for v in model.weights]
 
