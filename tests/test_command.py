@@ -348,6 +348,12 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path, rest, unbuffered):
     assert "Broken pipe" not in ended.stderr and "Traceback" not in ended.stderr
 
 
+def test_a_closed_output_is_no_fault(monkeypatch):
+    """Python has none then, as after `>&-`."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["--version"]) == 0
+
+
 def test_another_broken_pipe_is_a_fault(capsys, monkeypatch):
     def broken(options):
         raise BrokenPipeError(32, "a worker's pipe")
