@@ -23,6 +23,8 @@ def is_date_column(series):
 
 def is_duration_column(series):
     """Whether a column for which `is_date_column` is durations, not dates."""
+    if getattr(series.dtype, "kind", "O") == "m":  # they may all be missing
+        return True
     return isinstance(_index_of(series), pd.TimedeltaIndex)
 
 
