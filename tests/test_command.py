@@ -584,19 +584,19 @@ import importlib.util, json, sys
 spec = importlib.util.find_spec("kerasos")
 sys.modules["kerasos"] = importlib.util.module_from_spec(spec)
 from kerasos.command import doctor, package
-package.load()
+package.load(quiet=len(sys.argv) < 2)
 print(json.dumps(doctor.onednn()))
 """
 
 
-@pytest.mark.parametrize("given", [None, "0"])
-def test_commands_use_onednn_unless_told_not_to(given):
+@pytest.mark.parametrize("given, words", [(None, []), (None, ["doctor"]), ("0", [])])
+def test_commands_use_onednn_unless_told_not_to(given, words):
     name = "TF_ENABLE_ONEDNN_OPTS"
     environment = {key: value for key, value in os.environ.items() if key != name}
     if given is not None:
         environment[name] = given
     told = subprocess.run(
-        [sys.executable, "-c", LOADED],
+        [sys.executable, "-c", LOADED, *words],
         env=environment,
         check=True,
         capture_output=True,
