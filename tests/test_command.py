@@ -348,6 +348,12 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path, rest, unbuffered):
     assert "Broken pipe" not in ended.stderr and "Traceback" not in ended.stderr
 
 
+def test_a_closed_output_is_no_fault(monkeypatch):
+    """Python has none then, as after `>&-`."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["--version"]) == 0
+
+
 def test_another_broken_pipe_is_a_fault(capsys, monkeypatch):
     def broken(options):
         raise BrokenPipeError(32, "a worker's pipe")
@@ -578,19 +584,19 @@ import importlib.util, json, sys
 spec = importlib.util.find_spec("kerasos")
 sys.modules["kerasos"] = importlib.util.module_from_spec(spec)
 from kerasos.command import doctor, package
-package.load()
+package.load(quiet=len(sys.argv) < 2)
 print(json.dumps(doctor.onednn()))
 """
 
 
-@pytest.mark.parametrize("given", [None, "0"])
-def test_commands_use_onednn_unless_told_not_to(given):
+@pytest.mark.parametrize("given, words", [(None, []), (None, ["doctor"]), ("0", [])])
+def test_commands_use_onednn_unless_told_not_to(given, words):
     name = "TF_ENABLE_ONEDNN_OPTS"
     environment = {key: value for key, value in os.environ.items() if key != name}
     if given is not None:
         environment[name] = given
     told = subprocess.run(
-        [sys.executable, "-c", LOADED],
+        [sys.executable, "-c", LOADED, *words],
         env=environment,
         check=True,
         capture_output=True,

@@ -48,7 +48,8 @@ def main(argv):
     """
     try:
         status = _run(argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # `>&-` leaves none
+            sys.stdout.flush()
     except BrokenPipeError:
         if not _output_is_closed():
             raise

@@ -24,13 +24,13 @@ def load(quiet=True):
     package = sys.modules["kerasos"]
     if hasattr(package, "list_methods"):
         return
+    # TensorFlow leaves it out on processors of a few years ago, where convolutions take
+    # twice the time without it (docs/speed.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not quiet:
         package.__spec__.loader.exec_module(package)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves it out on processors of a few years ago, where convolutions take
-    # twice the time without it (docs/speed.md).
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _stderr_kept_back():
         package.__spec__.loader.exec_module(package)
 

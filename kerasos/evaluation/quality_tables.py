@@ -289,7 +289,7 @@ def _check_columns(found):
 def _without_dates(frames):
     """Returns frames with days for dates, and hours where they differ; and which."""
     found, kinds = {part: {} for part in frames}, {}
-    for name, real in frames["real"].items():
+    for name in frames["real"]:
         columns = {part: frame[name] for part, frame in frames.items()}
         hours, by_clock = {}, f"{name} time of day"
         has_dates = [is_date_column(c) for c in columns.values()]
@@ -297,8 +297,9 @@ def _without_dates(frames):
             _check_alike(columns, name)
         empty = [c.isna().all() for c in columns.values()]
         if any(has_dates) and all(map(max, has_dates, empty)):
+            spans = any(is_duration_column(c) for c in columns.values())
+            kinds[name] = "duration" if spans else "date"
             columns = {p: pd.Series(days_of(c), c.index) for p, c in columns.items()}
-            kinds[name] = "duration" if is_duration_column(real) else "date"
             if kinds[name] == "date":
                 hours = {part: 24.0 * (days % 1.0) for part, days in columns.items()}
         if hours and hours["real"].nunique() > 1 and by_clock not in frames["real"]:

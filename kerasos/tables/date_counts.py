@@ -23,6 +23,8 @@ def is_date_column(series):
 
 def is_duration_column(series):
     """Whether a column for which `is_date_column` is durations, not dates."""
+    if getattr(series.dtype, "kind", "O") == "m":  # they may all be missing
+        return True
     return isinstance(_index_of(series), pd.TimedeltaIndex)
 
 
@@ -103,7 +105,13 @@ class DateCounts:
         """Returns a column of the fitted dtype from `parts`, NaN for missing."""
         counts = parts[0] * self.per_day + parts[1] if self.has_times else parts[0]
         missing = np.isnan(counts)
-        units = np.rint(np.where(missing, 0, counts)).clip(self.low, self.high)
+        units = np.rint(np.where(missing, 0, counts))
+        if self.has_times:  # before the first or after the last, but a day from within
+            moved = units + self.per_day * (units < self.low)
+            moved -= self.per_day * (units > self.high)
+            is_within = (moved >= self.low) & (moved <= self.high)
+            units = np.where(is_within, moved, units)
+        units = units.clip(self.low, self.high)
         ticks = self.origin + units.astype("int64") * self.step
         kind = "timedelta64" if self.is_duration else "datetime64"
         index = pd.Index(ticks.astype(f"{kind}[{self.unit}]")).where(~missing)

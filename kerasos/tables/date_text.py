@@ -83,9 +83,13 @@ def read_dates(cells):
     if found is None:
         return None
     if "short_year" in found[1].pattern.groupindex:
-        # What 24-03-01 begins with is told by its column: the dates lie together.
+        # What 24-03-01 begins with is told by its column: the dates are all the first
+        # of a month, or the last, or lie together.
         others = (each for each in readings if each[1].begins_with_year)
-        found = min((found, *others), key=lambda each: np.ptp(each[0]))
+        found = min(
+            (found, *others),
+            key=lambda each: (not _begin_or_end_months(each[0]), np.ptp(each[0])),
+        )
     dates, form = found
     return dates[codes], form
 
@@ -97,6 +101,11 @@ def _readings(patterns, first, cells):
         dates = form.read(cells)
         if dates is not None and (dates != dates[0]).any():
             yield dates, form
+
+
+def _begin_or_end_months(dates):
+    days = pd.DatetimeIndex(dates)
+    return days.is_month_start.all() or days.is_month_end.all()
 
 
 def look_like_dates(cells):

@@ -671,6 +671,16 @@ def test_odd_columns_are_looked_at():
     assert report.figure() is not None and "| empty |" in report.to_markdown()
 
 
+@pytest.mark.parametrize("dtype", ["m8[ns]", object])
+@pytest.mark.parametrize("empty", [0, 1])
+def test_durations_that_are_all_missing_in_a_table(dtype, empty):
+    tables = [pd.DataFrame({"span": pd.to_timedelta(np.arange(20), "D")})] * 2
+    tables[empty] = pd.DataFrame({"span": pd.Series([None] * 20, dtype=dtype)})
+    report = quality(*tables)
+    assert report.tables["columns"].kind.tolist() == ["duration"]
+    assert "9.5 ± 5.77 [0, 19] days" in report.to_markdown()
+
+
 def test_dates_beside_what_is_none_are_refused():
     days = pd.Series(pd.date_range("2024-01-01", periods=20))
     kinds = {"dates": days, "string": days.astype(str), "durations": days - days[0]}

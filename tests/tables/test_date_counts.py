@@ -88,6 +88,25 @@ def test_hours_around_midnight_are_in_a_row(zone):
     pd.testing.assert_series_equal(back, series)
 
 
+@pytest.mark.parametrize(
+    "cells, days, times, expected",
+    [  # Minutes since noon; the day is one too early or too late for the time.
+        ("00:15 23:30", [0, 1, 0], [690, 735, 0], "01T23:30 01T00:15 01T12:00"),
+        ("00:15 47:30", [0, 2, 1], [700, 730, 0], "01T23:40 02T00:10 01T12:00"),
+        # Noon is on no day between them.
+        ("22:00 26:00", [0, 1], [0, 5], "01T22:00 02T02:00"),
+    ],
+)
+def test_new_times_at_the_ends_of_a_column_keep_their_hour(
+    cells, days, times, expected
+):
+    since = pd.to_timedelta([f"{cell}:00" for cell in cells.split()])
+    dates = DateCounts(pd.Series(pd.Timestamp("2024-03-01") + since))
+    made = dates.restored([np.array(part, float) for part in (days, times)])
+    expected = [f"2024-03-{each}" for each in expected.split()]
+    np.testing.assert_array_equal(made, np.array(expected, "datetime64[m]"))
+
+
 def test_an_encoder_tells_a_class_by_its_hours_from_the_labels():
     rng = np.random.default_rng(0)
     hours = np.concatenate([rng.integers(0, 24, 960), rng.normal(24, 1, 40) % 24])
@@ -188,8 +207,8 @@ def test_made_dates_stay_between_the_first_and_the_last():
     assert (dates.per_day, dates.low, dates.high) == (24, 6, 210)
     days, hours = np.array([0.0, 8.0, 4.2]), np.array([0.0, 23.0, 7.0])
     made = pd.Series(dates.restored([days, hours])).astype(str).tolist()
-    # 4.2 days and 7 hours are 107.8 hours.
-    assert made == ["2024-01-01 06:00:00", "2024-01-09 18:00:00", "2024-01-05 12:00:00"]
+    # A day within, at the same hour. 4.2 days and 7 hours are 107.8 hours.
+    assert made == ["2024-01-02 00:00:00", "2024-01-08 23:00:00", "2024-01-05 12:00:00"]
 
 
 def test_text_is_read_where_it_has_one_meaning():
