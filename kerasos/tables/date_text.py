@@ -82,7 +82,7 @@ def read_dates(cells):
     found = next(readings, None)
     if found is None:
         return None
-    if "short_year" in found[1].pattern.groupindex:
+    if re.fullmatch(r"{day}[-./]{month}[-./]{short_year}.*", found[1].template):
         # What 24-03-01 begins with is told by its column: the dates are all the first
         # of a month, or the last, or lie together.
         others = (each for each in readings if each[1].begins_with_year)
