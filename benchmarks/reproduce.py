@@ -133,7 +133,7 @@ def start(arguments, benchmarks, lock, environment):
     command = [sys.executable, "-m", "harness.run_cell", json.dumps(arguments)]
     paths = [benchmarks, environment.get("PYTHONPATH")]
     path = os.pathsep.join(filter(None, paths))
-    # Off by default on some processors, where images take twice the time without it.
+    # Off by default on some processors, where images take much longer without it.
     environment = {"TF_ENABLE_ONEDNN_OPTS": "1", **environment, "PYTHONPATH": path}
     path = pathlib.Path(arguments["folder"]) / "log.txt"
     with open(path, "a", encoding="utf-8") as log:

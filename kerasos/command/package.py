@@ -24,8 +24,8 @@ def load(quiet=True):
     package = sys.modules["kerasos"]
     if hasattr(package, "list_methods"):
         return
-    # TensorFlow leaves it out on processors of a few years ago, where convolutions take
-    # twice the time without it (docs/speed.md).
+    # TensorFlow leaves it off on many processors, where a step on images takes 1.6
+    # times as long without it (docs/speed.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not quiet:
         package.__spec__.loader.exec_module(package)
