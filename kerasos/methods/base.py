@@ -742,7 +742,7 @@ class OversamplingModel(StepNoise, Sampling, keras.Model):
             callbacks = keras.tree.flatten(callbacks) if callbacks else []
             callbacks = [*callbacks, own]
         if per_epoch is None and hasattr(dataset, "kerasos_epoch"):
-            # Or Keras makes an iterator more after each epoch, in vain: 20 ms.
+            # Or Keras makes an iterator more after each epoch, in vain.
             kwargs["steps_per_epoch"] = int(dataset.cardinality())
         # Not by attribute: Keras would track the dataset and save it.
         self.__dict__["_training_data"] = dataset
