@@ -132,9 +132,9 @@ def start(arguments, benchmarks, lock, environment):
     """Starts the cell's process; it shares the lock, so it keeps it if we die."""
     command = [sys.executable, "-m", "harness.run_cell", json.dumps(arguments)]
     paths = [benchmarks, environment.get("PYTHONPATH")]
-    path = os.pathsep.join(filter(None, paths))
+    environment = {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     # Off by default on some processors, where images take much longer without it.
-    environment = {"TF_ENABLE_ONEDNN_OPTS": "1", **environment, "PYTHONPATH": path}
+    environment.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     path = pathlib.Path(arguments["folder"]) / "log.txt"
     with open(path, "a", encoding="utf-8") as log:
         return subprocess.Popen(

@@ -1,5 +1,6 @@
 """Whether rebalancing helps on a data set: repeated cross-validation, end to end."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -313,34 +314,27 @@ class _Plan:
         seed = derive_seed(self.seed, "compare", fold)
         training = None
         for contender, classifiers in parts:
-            place = f"In fold {fold} of `compare`, method {contender.name!r}"
-            of_classifier = ""
-            try:
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Classes .* have one sample each")
-                    training = self.data.training(
-                        fold, contender, train, seed, training
-                    )
-                resample_seconds = training.seconds
-                if contender.recalibration in RECALIBRATIONS:
-                    resample_seconds += training.inner_seconds
-                for name in classifiers:
-                    of_classifier = f", classifier {name!r}"
-                    row = self._evaluated(name, contender, training, test) | {
-                        "fold": fold,
-                        "method": contender.name,
-                        "classifier": name,
-                        "n_train": len(train),
-                        "n_added": len(training.y_res) - len(train),
-                        "n_test": len(test),
-                        "resample_seconds": round(resample_seconds, 4),
-                        "seed": seed,
-                        "versions": versions(),
-                    }
-                    yield {column: row[column] for column in COLUMNS if column in row}
-            except Exception as error:
-                error.add_note(f"{place}{of_classifier}.")
-                raise
+            with _placed(fold, contender), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Classes .* have one sample each")
+                training = self.data.training(fold, contender, train, seed, training)
+            resample_seconds = training.seconds
+            if contender.recalibration in RECALIBRATIONS:
+                resample_seconds += training.inner_seconds
+            for name in classifiers:
+                with _placed(fold, contender, name):
+                    row = self._evaluated(name, contender, training, test)
+                row |= {
+                    "fold": fold,
+                    "method": contender.name,
+                    "classifier": name,
+                    "n_train": len(train),
+                    "n_added": len(training.y_res) - len(train),
+                    "n_test": len(test),
+                    "resample_seconds": round(resample_seconds, 4),
+                    "seed": seed,
+                    "versions": versions(),
+                }
+                yield {column: row[column] for column in COLUMNS if column in row}
 
     def _evaluated(self, name, contender, training, test):
         found = self.data.evaluate(name, contender, training, test)
@@ -394,6 +388,18 @@ class _Plan:
                     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
                     configs[fold, contender.name, name] = digest[:16]
         return configs
+
+
+@contextlib.contextmanager
+def _placed(fold, contender, classifier=None):
+    """Adds to an error where it happened."""
+    try:
+        yield
+    except Exception as error:
+        of_classifier = "" if classifier is None else f", classifier {classifier!r}"
+        place = f"In fold {fold} of `compare`, method {contender.name!r}"
+        error.add_note(f"{place}{of_classifier}.")
+        raise
 
 
 def timed(function, *arguments):
